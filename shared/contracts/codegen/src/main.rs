@@ -1,0 +1,90 @@
+//! Generates shared/contracts/src/generated from proto/, without protoc. The result is committed, so that building the
+//! workspace needs no generator and a change of the published language shows up in review. `--check` compares instead.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use prost::Message as _;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn main() -> ExitCode {
+    let check = env::args().any(|argument| argument == "--check");
+    match run(check) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report(&format!("codegen: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(check: bool) -> Result<bool, Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let target = root.join("shared/contracts/src/generated");
+    let generated = generate(&root.join("proto"))?;
+    let present = read_folder(&target)?;
+    if check {
+        if present == generated {
+            return Ok(true);
+        }
+        report("generated code differs from proto/: run `make generate` and commit the result");
+        return Ok(false);
+    }
+    for stale in present.keys().filter(|name| !generated.contains_key(*name)) {
+        fs::remove_file(target.join(stale))?;
+    }
+    fs::create_dir_all(&target)?;
+    for (name, content) in generated {
+        fs::write(target.join(name), content)?;
+    }
+    Ok(true)
+}
+
+fn generate(proto: &Path) -> Result<Files, Box<dyn Error>> {
+    let mut sources = Vec::new();
+    collect(proto, &mut sources)?;
+    sources.sort();
+    let descriptors = protox::compile(&sources, [proto])?;
+    let output = tempfile::tempdir()?;
+    tonic_prost_build::configure()
+        .out_dir(output.path())
+        .btree_map(".")
+        .emit_rerun_if_changed(false)
+        .compile_fds(descriptors.clone())?;
+    let mut files = read_folder(output.path())?;
+    files.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
+    Ok(files)
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_folder(folder: &Path) -> std::io::Result<Files> {
+    let mut files = Files::new();
+    if folder.exists() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            files.insert(entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?);
+        }
+    }
+    Ok(files)
+}
+
+#[allow(clippy::print_stderr, reason = "a command-line program speaks to its user")]
+fn report(text: &str) {
+    eprintln!("{text}");
+}
