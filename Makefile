@@ -1,0 +1,58 @@
+# The one entry point for people and CI. `make` alone prints help.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help install build run test check check-tools fmt generate clean
+
+# A fresh rustup installation is found before the next login puts it on PATH.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TOOLS := $(CURDIR)/target/tools
+BIN := $(TARGET)/debug
+
+# Everything is built in one way, so that run, test and generate never build the same crate with other features; the
+# programs are then started from $(BIN), since `cargo run -p` would choose features anew.
+BUILD := cargo build --workspace --all-targets --locked
+
+help: ## Print this help
+	@echo 'Madoguchi: gRPC services for an insurer, event-sourced. Targets:'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target text; do \
+		printf '  %-10s %s\n' "$$target" "$$text"; done
+	@echo 'Variables of run: ONCE=1 ends after the journey; PHOTOS=folder hands in your own pictures.'
+
+install: ## Install what is missing to build, run and test (Debian, Ubuntu)
+	@deploy/local/install.sh
+
+build: cargo install ## Build everything
+	@$(BUILD)
+
+run: build ## Start all services with sample data and play the journey (ONCE=1, PHOTOS=folder)
+	@exec $(BIN)/madoguchi run $(if $(ONCE),--once) $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: build ## Run every test, on private servers
+	@$(BIN)/testkit-servers run -- cargo test --workspace --locked
+
+check: build check-tools ## Format, lints, generated code unchanged, dependencies, protos
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/codegen --check
+	PATH="$(TOOLS)/bin:$$PATH" cargo deny --log-level error check bans licenses sources
+	$(TOOLS)/node_modules/.bin/buf lint
+
+check-tools: cargo
+	@deploy/local/check-tools.sh "$(TOOLS)"
+
+fmt: cargo ## Format all code
+	@cargo fmt --all
+
+generate: build ## Generate the code for proto/ anew
+	@$(BIN)/codegen
+
+clean: cargo ## Remove everything that was built
+	@cargo clean
+
+.PHONY: cargo
+cargo:
+	@command -v cargo >/dev/null || { echo "cargo is missing: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2; exit 1; }

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs what building, running and testing need and this machine lacks. Does nothing, quickly, if all is there.
+set -eu
+
+packages=()
+reasons=()
+
+need() { # package, reason
+    packages+=("$1")
+    reasons+=("$1: $2")
+}
+
+has() {
+    PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin" command -v "$1" >/dev/null 2>&1
+}
+
+has_postgres_server() {
+    local folder
+    for folder in "${PG_BIN:-}" /usr/lib/postgresql/*/bin; do
+        [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && return 0
+    done
+    has initdb && has postgres
+}
+
+# PostgreSQL does not run as root; its package brings the user it runs as instead.
+has_postgres_user() {
+    [ "$(id -u)" -ne 0 ] || id postgres >/dev/null 2>&1
+}
+
+{ has_postgres_server && has_postgres_user; } || need postgresql "the database server (private instances, no default cluster)"
+[ -x "${NATS_SERVER:-}" ] || has nats-server || need nats-server "the message server with JetStream"
+{ has cc && has c++; } || need build-essential "the C compiler and linker Rust builds with"
+has cmake || need cmake "builds libjpeg-turbo"
+has nasm || need nasm "assembles libjpeg-turbo's SIMD code"
+
+[ "${#packages[@]}" -gt 0 ] || exit 0
+
+echo "Installing what is missing:"
+printf '  %s\n' "${reasons[@]}"
+
+# shellcheck source=deploy/local/apt.sh
+. "$(dirname "$0")/apt.sh"
+
+# The package would otherwise create and start a cluster of its own. A present setting is somebody's decision.
+case " ${packages[*]} " in
+*" postgresql "*)
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        as_root mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    ;;
+esac
+
+apt_install "${packages[@]}"

@@ -1,0 +1,22 @@
+//! Private PostgreSQL and NATS servers for tests and for the runner of `make run`, and waiting that ends.
+//! Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere but
+//! in `services/dev`.
+
+mod environment;
+mod error;
+mod guarded;
+mod lookup;
+mod nats;
+mod occupancy;
+mod postgres;
+mod shared;
+mod temporary;
+mod wait;
+
+pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
+pub use error::ServerError;
+pub use guarded::{GuardedCommand, GuardedProcess};
+pub use nats::PrivateNats;
+pub use postgres::{PostgresOptions, PrivatePostgres};
+pub use shared::{TestDatabase, TestNats, TestPostgres, database, nats, postgres};
+pub use wait::{Observation, wait_for};

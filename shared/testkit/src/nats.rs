@@ -1,0 +1,205 @@
+//! A private NATS server with JetStream in a folder of its own, on a free port of the loopback interface, with the
+//! same streams again when it is started in the same folder. It may rely on nats-server 2.9 or newer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use crate::error::{ServerError, tail_of};
+use crate::guarded::{GuardedCommand, GuardedProcess};
+use crate::lookup::nats_server;
+use crate::occupancy::wait_until_vacant;
+use crate::temporary::TemporaryFolder;
+use crate::wait::poll;
+
+const SERVER: &str = "NATS";
+const PROCESS_NAME: &str = "nats-server";
+/// Recovery of the streams is part of the start.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Streams reserve what they may grow to, and many tests have many streams: the sum must not reach the server's own
+/// guess, which is a part of the free disk.
+const CONFIGURATION: &str = "jetstream { max_file_store: 4TB, max_memory_store: 1GB }\n";
+
+/// A running private NATS server. Stopped when dropped, and when its owner ends in whatever way.
+#[derive(Debug)]
+pub struct PrivateNats {
+    program: PathBuf,
+    folder: PathBuf,
+    port: Option<u16>,
+    process: Option<GuardedProcess>,
+    // Declared after the process: the server ends before its folder goes.
+    _temporary: Option<TemporaryFolder>,
+}
+
+impl PrivateNats {
+    /// Starts a server whose streams and log live in `folder`, which is made if it does not exist.
+    pub async fn start(folder: &Path) -> Result<Self, ServerError> {
+        Self::start_in(folder, None).await
+    }
+
+    /// Starts a server in a temporary folder, which is removed with it, even when the owner is killed.
+    pub async fn temporary() -> Result<Self, ServerError> {
+        let temporary = TemporaryFolder::create()?;
+        let folder = temporary.path().join("nats");
+        Self::start_in(&folder, Some(temporary)).await
+    }
+
+    async fn start_in(folder: &Path, temporary: Option<TemporaryFolder>) -> Result<Self, ServerError> {
+        let program = nats_server()?;
+        fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
+        let folder = folder.canonicalize().map_err(ServerError::io("find", folder))?;
+        let mut server = Self {
+            program,
+            folder,
+            port: None,
+            process: None,
+            _temporary: temporary,
+        };
+        fs::create_dir_all(server.store_dir()).map_err(ServerError::io("create", &server.store_dir()))?;
+        let configuration = server.configuration();
+        fs::write(&configuration, CONFIGURATION).map_err(ServerError::io("write", &configuration))?;
+        server.launch().await?;
+        Ok(server)
+    }
+
+    /// The URL clients connect to; the same after a restart.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port.unwrap_or_default())
+    }
+
+    /// The folder with the files of the streams.
+    pub fn store_dir(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("nats.log")
+    }
+
+    /// The server's process id while it is not stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(GuardedProcess::pid)
+    }
+
+    /// Stops the server. Does nothing when it is stopped.
+    pub async fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // A panic there could only come from the runtime's shutdown, which drops and so stops the process.
+            let _ = tokio::task::spawn_blocking(move || process.stop()).await;
+        }
+    }
+
+    /// Kills the server as a crash would.
+    pub async fn kill(&mut self) -> Result<(), ServerError> {
+        if let Some(mut process) = self.process.take() {
+            let _ = tokio::task::spawn_blocking(move || process.kill()).await;
+        }
+        wait_until_vacant(&self.folder, PROCESS_NAME).await
+    }
+
+    /// Starts the server again on the same port, after [`Self::stop`] or [`Self::kill`], or stopping it first.
+    pub async fn restart(&mut self) -> Result<(), ServerError> {
+        self.stop().await;
+        self.launch().await
+    }
+
+    async fn launch(&mut self) -> Result<(), ServerError> {
+        wait_until_vacant(&self.folder, PROCESS_NAME).await?;
+        self.clear_ports_folder()?;
+        let mut process = self.command().start()?;
+        match self.wait_until_ready(&mut process).await {
+            Ok(port) => {
+                self.port = Some(port);
+                self.process = Some(process);
+                Ok(())
+            }
+            Err(error) => {
+                let _ = tokio::task::spawn_blocking(move || process.stop()).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn command(&self) -> GuardedCommand {
+        GuardedCommand::new(&self.program, &self.folder, self.log())
+            .argument("-c")
+            .argument(self.configuration())
+            .argument("-a")
+            .argument("127.0.0.1")
+            .argument("-p")
+            .argument(self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string()))
+            .argument("-js")
+            .argument("-sd")
+            .argument(self.store_dir())
+            .argument("--ports_file_dir")
+            .argument(self.ports_folder())
+            .stop_with(&["INT", "KILL"], 10)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.folder.join("nats.conf")
+    }
+
+    fn ports_folder(&self) -> PathBuf {
+        self.folder.join("ports")
+    }
+
+    /// A killed server leaves its ports file, which would be read as the new one's.
+    fn clear_ports_folder(&self) -> Result<(), ServerError> {
+        let folder = self.ports_folder();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(ServerError::io("remove", &folder))?;
+        }
+        fs::create_dir_all(&folder).map_err(ServerError::io("create", &folder))
+    }
+
+    async fn wait_until_ready(&self, process: &mut GuardedProcess) -> Result<u16, ServerError> {
+        let ports = self.ports_folder();
+        let outcome = poll(READY_WITHIN, async || match port_with_jetstream(&ports).await {
+            Some(port) => Ok(Some(port)),
+            None if process.ended().is_some() => Ok(None),
+            None => Err(()),
+        })
+        .await;
+        let log = self.log();
+        let tail = tail_of(&log);
+        match outcome {
+            Ok(Some(port)) => Ok(port),
+            Ok(None) => Err(ServerError::Ended {
+                server: SERVER,
+                log,
+                tail,
+            }),
+            Err(_) => Err(ServerError::NotReady {
+                server: SERVER,
+                deadline: READY_WITHIN,
+                log,
+                tail,
+            }),
+        }
+    }
+}
+
+/// The port from the ports file, once the server greets there as one with JetStream.
+async fn port_with_jetstream(ports: &Path) -> Option<u16> {
+    let port = fs::read_dir(ports)
+        .ok()?
+        .flatten()
+        .find_map(|entry| port_of(&fs::read(entry.path()).ok()?))?;
+    let connection = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let mut greeting = String::new();
+    BufReader::new(connection).read_line(&mut greeting).await.ok()?;
+    let information: serde_json::Value = serde_json::from_str(greeting.strip_prefix("INFO ")?).ok()?;
+    information["jetstream"].as_bool()?.then_some(port)
+}
+
+/// A ports file reads `{"nats": ["nats://127.0.0.1:4222"], ...}`.
+fn port_of(file: &[u8]) -> Option<u16> {
+    let ports: serde_json::Value = serde_json::from_slice(file).ok()?;
+    ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
+}
