@@ -1,0 +1,143 @@
+//! Time as the domain sees it: instants in UTC come from an injected [`Clock`], dates and hours of business are
+//! those of Asia/Tokyo through the compiled-in time-zone database.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+pub use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::{TimeZone, offset};
+use jiff::{SignedDuration, Zoned};
+
+/// Where business time comes from. Deciders never see it: the instant arrives inside the command.
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
+/// The machine's clock; the only place that reads it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where the machine's clock is read"
+    )]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A clock that stands still until it is moved. Clones share the same time.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    now: Arc<Mutex<Timestamp>>,
+}
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn new(start: Timestamp) -> Self {
+        Self {
+            now: Arc::new(Mutex::new(start)),
+        }
+    }
+
+    /// Moves the clock to `instant`, forwards or backwards.
+    pub fn set(&self, instant: Timestamp) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = instant;
+    }
+
+    /// Moves the clock by `duration`; it stops at the ends of representable time.
+    pub fn advance(&self, duration: SignedDuration) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = if duration.is_negative() {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        };
+        *now = now.checked_add(duration).unwrap_or(end);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Japan has kept one offset without daylight saving since 1951, so the fallback differs from the database only
+/// for older instants; it exists because looking a zone up is fallible.
+static TOKYO: LazyLock<TimeZone> =
+    LazyLock::new(|| TimeZone::get("Asia/Tokyo").unwrap_or_else(|_| TimeZone::fixed(offset(9))));
+
+/// The instant as people in Japan read it.
+pub fn jst(instant: Timestamp) -> Zoned {
+    instant.to_zoned(TOKYO.clone())
+}
+
+/// The date in Japan at this instant.
+pub fn jst_date(instant: Timestamp) -> Date {
+    jst(instant).date()
+}
+
+/// The instant at which this date begins in Japan (00:00 JST).
+pub fn start_of_jst_day(date: Date) -> Timestamp {
+    at_jst(date, Time::midnight())
+}
+
+/// The instant of a date and a clock time in Japan. Dates beyond representable time give its nearest end.
+pub fn at_jst(date: Date, time: Time) -> Timestamp {
+    let end = if date.year() < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    TOKYO.to_timestamp(date.to_datetime(time)).unwrap_or(end)
+}
+
+/// The date `days` later; it stops at the end of representable time, so that no configured number can fail.
+pub fn days_after(date: Date, days: u32) -> Date {
+    date.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_day_in_japan_begins_at_fifteen_hundred_utc_of_the_day_before() {
+        let start: Timestamp = "2026-06-30T15:00:00Z".parse().unwrap();
+        assert_eq!(start_of_jst_day(date(2026, 7, 1)), start);
+        assert_eq!(jst_date(start), date(2026, 7, 1));
+        assert_eq!(jst_date(start - SignedDuration::from_nanos(1)), date(2026, 6, 30));
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told_and_its_clones_with_it() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let other = clock.clone();
+        clock.advance(SignedDuration::from_secs(180));
+        assert_eq!(other.now().as_second(), 180);
+        other.set(Timestamp::MAX);
+        other.advance(SignedDuration::from_secs(1));
+        assert_eq!(clock.now(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_not_an_error() {
+        assert_eq!(start_of_jst_day(Date::MIN), Timestamp::MIN);
+        assert!(start_of_jst_day(Date::MAX) > Timestamp::UNIX_EPOCH);
+        assert_eq!(days_after(date(2026, 12, 31), 1), date(2027, 1, 1));
+        assert_eq!(days_after(date(2026, 12, 31), u32::MAX), Date::MAX);
+    }
+}
