@@ -1,0 +1,23 @@
+//! Personal data at rest: a key per person (the keyring), sealed fields in events, sealed files, keyed hashes.
+//! Depends on the kernel alone. The bytes it writes are a Format: see docs/adr/0004-personal-data.md.
+
+mod cache;
+mod field;
+mod file;
+mod key;
+mod keyring;
+#[cfg(test)]
+mod known_answers;
+mod material;
+mod pepper;
+mod tree;
+
+pub use field::{ALGORITHM, ERASED_ALGORITHM, SealError, open_field, seal_field};
+pub use file::{
+    FRAME_BYTES, FileError, FileHeader, FileOpener, FileSealer, HEADER_BYTES, SEALED_FRAME_BYTES,
+};
+pub use key::{KeySet, MasterKey, SubjectKey};
+pub use keyring::{Keyring, KeyringError, MIGRATOR};
+pub use material::MaterialError;
+pub use pepper::Pepper;
+pub use tree::{keys_in, open_tree, seal_tree, subjects_in};
