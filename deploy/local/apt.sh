@@ -17,7 +17,14 @@ apt_install() { # packages
         echo "Neither root nor sudo. Please install as root: apt-get install $*" >&2
         exit 1
     fi
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
-        apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "$@" >/dev/null
+    local log
+    log=$(mktemp)
+    if ! { as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -y -qq \
+            --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        exit 1
+    fi
+    rm -f "$log"
 }

@@ -19,7 +19,7 @@ if [ "$("$tools/node_modules/.bin/buf" --version 2>/dev/null)" != "$buf_version"
     fi
     echo "Installing buf $buf_version into $tools (checks proto/)"
     mkdir -p "$tools"
-    npm install --prefix "$tools" --no-save --no-audit --no-fund --ignore-scripts --silent "@bufbuild/buf@$buf_version"
+    npm install --prefix "$tools" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error "@bufbuild/buf@$buf_version"
 fi
 
 deny_is_there() {

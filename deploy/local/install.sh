@@ -41,14 +41,25 @@ printf '  %s\n' "${reasons[@]}"
 # shellcheck source=deploy/local/apt.sh
 . "$(dirname "$0")/apt.sh"
 
-# The package would otherwise create and start a cluster of its own. A present setting is somebody's decision.
-case " ${packages[*]} " in
-*" postgresql "*)
-    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-        as_root mkdir -p /etc/postgresql-common
-        echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
-    fi
-    ;;
-esac
+missing() {
+    case " ${packages[*]} " in *" $1 "*) true ;; *) false ;; esac
+}
+
+# The packages would otherwise start servers of their own, NATS even open to the network. What was set up before is
+# somebody's decision and stays.
+if missing postgresql && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+masked=
+if missing nats-server && [ -d /run/systemd/system ]; then
+    masked=yes
+    as_root systemctl mask --quiet nats-server.service
+fi
 
 apt_install "${packages[@]}"
+
+if [ -n "$masked" ]; then
+    as_root systemctl unmask --quiet nats-server.service
+    as_root systemctl disable --quiet nats-server.service
+fi
