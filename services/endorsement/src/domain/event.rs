@@ -1,0 +1,99 @@
+//! What can have happened to a contract. **Format**: these types are stored; a changed meaning needs a new version, a
+//! new field a default. Each event carries its section whole, so that publishing it needs nothing else.
+
+use kernel::ids::{AccountId, EndorsementId, SubjectId};
+use kernel::phone::PhoneNumber;
+use kernel::{Personal, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::endorsement::RequestSummary;
+use super::party::{InsurerShare, Party, PartyRole, Section, Terms};
+use super::phones::Phone;
+
+/// An event of a contract's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// The core system's content was recorded, new or changed (EN-16).
+    #[serde(rename = "contract.imported.v1")]
+    Imported {
+        /// All that is nobody's personal data.
+        terms: Terms,
+        /// 保険契約者.
+        policyholder: Party,
+        /// 被保険者; absent if it is the policyholder (EN-3).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        insured: Option<Party>,
+        /// Where the insured object is; the policyholder's.
+        object_address: Personal<String>,
+        /// Keyed hash of the imported row: the same row again changes nothing.
+        row_digest: String,
+    },
+    /// A change was submitted and accepted (EN-8).
+    #[serde(rename = "contract.endorsement_submitted.v1")]
+    EndorsementSubmitted {
+        /// The request.
+        request: RequestSummary,
+        /// Who asked.
+        account: AccountId,
+        /// What it changes.
+        changes: Vec<ChangedPhones>,
+        /// The insurers as shown (EN-9).
+        insurers: Vec<InsurerShare>,
+        /// The keyed hash of exactly what was shown.
+        confirm_token: String,
+        /// The warnings the customer confirmed.
+        #[serde(default)]
+        acknowledged_warnings: Vec<String>,
+    },
+    /// The numbers of a party changed, now or at a known later instant.
+    #[serde(rename = "contract.phones_changed.v1")]
+    PhonesChanged {
+        /// What the party is to the contract.
+        role: PartyRole,
+        /// Whose numbers.
+        subject: SubjectId,
+        /// All in force or scheduled.
+        phones: Vec<Phone>,
+        /// The request that changed them or was taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endorsement_id: Option<EndorsementId>,
+        /// End of the contract's term; numbers count by it (PV-7).
+        period_end: Timestamp,
+    },
+    /// A request took effect. Written once, at its instant (EN-10).
+    #[serde(rename = "contract.endorsement_effective.v1")]
+    EndorsementEffective {
+        /// The request.
+        request: RequestSummary,
+    },
+    /// A request was taken back before it took effect.
+    #[serde(rename = "contract.endorsement_withdrawn.v1")]
+    EndorsementWithdrawn {
+        /// The request.
+        request: RequestSummary,
+        /// Who took it back.
+        account: AccountId,
+    },
+    /// The core system replaced a party of an open request, which cannot take effect any more.
+    #[serde(rename = "contract.endorsement_superseded.v1")]
+    EndorsementSuperseded {
+        /// The request.
+        request: RequestSummary,
+    },
+}
+
+/// One party's numbers in a request: before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedPhones {
+    /// The section it was asked for in.
+    pub section: Section,
+    /// What the party was to the contract.
+    pub role: PartyRole,
+    /// Whose numbers.
+    pub subject: SubjectId,
+    /// All that stood; they stand again if the request is taken back.
+    pub before: Vec<Phone>,
+    /// The numbers that replace them, in order.
+    pub after: Vec<Personal<PhoneNumber>>,
+}

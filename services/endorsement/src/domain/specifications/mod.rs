@@ -1,0 +1,184 @@
+//! Given what happened, when this is asked, then that follows: the rules of contracts and their changes, each test
+//! under the id of its rule. Here is the invented contract they all start from.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod effect;
+mod imports;
+mod refusals;
+mod submission;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use eventsourcing::specification::{Given, given};
+use jiff::civil::Date;
+use kernel::ids::{AccountId, EndorsementId, SubjectId};
+use kernel::policy::{BranchNumber, CustomerNumber, PolicyNumber};
+use kernel::{Personal, PhoneNumber, Rulebook, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+
+const OLD: &str = "090-1111-2222";
+const NEW: &str = "080-3333-4444";
+const KEY: [u8; 32] = [7; 32];
+
+fn instant(jst: &str) -> Timestamp {
+    format!("{jst}+09:00").parse().unwrap()
+}
+
+/// A Monday morning on which the call centre is open.
+fn monday() -> Timestamp {
+    instant("2026-11-16T10:00:00")
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+fn number(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text).unwrap()
+}
+
+fn customer(text: &str) -> CustomerNumber {
+    CustomerNumber::parse(text).unwrap()
+}
+
+fn holder() -> SubjectId {
+    SubjectId::of_customer(&customer("C0001"))
+}
+
+fn party(customer_number: &str, phones: &[&str], at: Timestamp) -> Party {
+    let customer_number = customer(customer_number);
+    let subject = SubjectId::of_customer(&customer_number);
+    let text = |text: &str| Personal::new(subject, text.to_owned());
+    Party {
+        subject,
+        customer_number,
+        kind: PartyKind::Individual,
+        name: text("見本　花子"),
+        name_kana: text("ミホン　ハナコ"),
+        birth_date: Some(Personal::new(subject, day("1980-04-01"))),
+        phones: phones.iter().map(|phone| Phone::from(subject, number(phone), at)).collect(),
+        phones_kept: false,
+        email: None,
+        postcode: text("1000001"),
+        address: text("東京都千代田区千代田1-1"),
+    }
+}
+
+fn terms() -> Terms {
+    Terms {
+        policy_number: PolicyNumber::parse("AB12345678").unwrap(),
+        branch_number: BranchNumber::new(0),
+        product: "FIRE".to_owned(),
+        kind: ContractKind::Individual,
+        period_start: instant("2026-04-01T16:00:00"),
+        period_end: instant("2027-04-01T16:00:00"),
+        insurers: vec![InsurerShare {
+            name: "見本損害保険".to_owned(),
+            role: InsurerRole::Lead,
+            share_basis_points: 10_000,
+        }],
+        offline_reason: None,
+        last_endorsement_date: None,
+        agency_name: String::new(),
+    }
+}
+
+/// The core system's row: policyholder and insured in one.
+fn row(digest: &str, phones: &[&str], at: Timestamp) -> ImportedContract {
+    ImportedContract {
+        terms: terms(),
+        policyholder: party("C0001", phones, at),
+        insured: None,
+        object_address: Personal::new(holder(), "東京都港区1-2-3".to_owned()),
+        row_digest: digest.to_owned(),
+        at,
+    }
+}
+
+fn imported(row: ImportedContract) -> Event {
+    Event::Imported {
+        terms: row.terms,
+        policyholder: row.policyholder,
+        insured: row.insured,
+        object_address: row.object_address,
+        row_digest: row.row_digest,
+    }
+}
+
+fn import(row: ImportedContract) -> Command {
+    Command::Import(Box::new(row))
+}
+
+fn a_contract() -> Vec<Event> {
+    vec![imported(row("row 1", &[OLD], instant("2026-04-01T09:00:00")))]
+}
+
+fn contract(events: Vec<Event>) -> Given<Contract> {
+    given::<Contract>(events)
+}
+
+fn requester() -> Requester {
+    Requester {
+        account: AccountId::from_uuid(Uuid::from_u128(1)),
+        subjects: BTreeSet::from([holder()]),
+        call_verified: true,
+    }
+}
+
+fn phones(section: Section, numbers: &[&str]) -> AskedItem {
+    let numbers = numbers.iter().map(|text| number(text)).collect();
+    AskedItem { index: 0, section, change: AskedChange::Phones(numbers) }
+}
+
+fn asked(item: AskedItem, effective: &str) -> Asked {
+    Asked { items: vec![item], effective_date: Some(day(effective)), malformed: Vec::new() }
+}
+
+fn request_id(id: u128) -> EndorsementId {
+    EndorsementId::from_uuid(Uuid::from_u128(id))
+}
+
+/// The review of `asked` on this history, or its refusal's reason.
+fn review(history: &[Event], asked: &Asked, at: Timestamp) -> Result<Review, Rejection> {
+    let state = contract(history.to_vec()).state();
+    state.standing()?.review(asked, &requester(), &Rulebook::default_rulebook(), at)
+}
+
+/// A submission with the token of the review on this history; an empty token where the review refuses.
+fn submission(history: &[Event], asked: Asked, at: Timestamp) -> Submit {
+    let confirm_key = ConfirmKey::new(KEY);
+    let token = review(history, &asked, at).and_then(|review| confirm_key.token(&review));
+    Submit {
+        endorsement_id: request_id(1),
+        requester: requester(),
+        asked,
+        confirm_token: token.unwrap_or_default(),
+        acknowledged_warnings: BTreeSet::new(),
+        confirm_key,
+        rulebook: Arc::new(Rulebook::default_rulebook()),
+        at,
+    }
+}
+
+fn submit(submit: Submit) -> Command {
+    Command::Submit(Box::new(submit))
+}
+
+/// A history with a change of the insured's section to [`NEW`] accepted.
+fn changed(mut history: Vec<Event>, effective: &str, at: Timestamp) -> Vec<Event> {
+    let submission = submission(&history, asked(phones(Section::Insured, &[NEW]), effective), at);
+    let (events, _) = contract(history.clone()).when(submit(submission)).then_accepted();
+    history.extend(events);
+    history
+}
+
+fn standing(history: Vec<Event>) -> Standing {
+    contract(history).state().standing().unwrap().clone()
+}
+
+fn numbers(history: &[Event], at: Timestamp) -> Vec<PhoneNumber> {
+    numbers_at(&standing(history.to_vec()).parties.policyholder().phones, at)
+}

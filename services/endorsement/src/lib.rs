@@ -1,0 +1,3 @@
+//! Contracts and their changes (異動).
+
+pub mod domain;
