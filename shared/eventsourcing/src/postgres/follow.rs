@@ -1,0 +1,80 @@
+//! Following: pages until the end, then a wake by this process's appends, or a short poll for what other processes commit
+//! and for what waits behind an older transaction. Nothing is notified inside an append: that made it seven times slower.
+
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::{Cursor, EventStore, Followed, PostgresStore, RecordedEvent, StoreError};
+
+const PAGE: usize = 256;
+/// The pause after the last sign of life, doubled up to the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(4);
+/// How late an event of another process is seen at most, at rest.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+struct Follower {
+    store: PostgresStore,
+    woken: watch::Receiver<()>,
+    after: Option<Cursor>,
+    page: std::vec::IntoIter<RecordedEvent>,
+    caught_up: bool,
+    pause: Duration,
+}
+
+pub(super) fn follow(
+    store: PostgresStore,
+    woken: watch::Receiver<()>,
+    after: Option<Cursor>,
+) -> BoxStream<'static, Result<Followed, StoreError>> {
+    let page = Vec::new().into_iter();
+    let follower = Follower {
+        store,
+        woken,
+        after,
+        page,
+        caught_up: false,
+        pause: SHORTEST_PAUSE,
+    };
+    stream::try_unfold(follower, |mut follower| async move {
+        let step = follower.next().await?;
+        Ok(Some((step, follower)))
+    })
+    .boxed()
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Followed, StoreError> {
+        loop {
+            if let Some(event) = self.page.next() {
+                self.after = Some(event.cursor);
+                return Ok(Followed::Event(event));
+            }
+            // Marked before reading: an append after the read must not be slept through.
+            self.woken.mark_unchanged();
+            let page = self.store.read_all(self.after, PAGE).await?;
+            if !page.is_empty() {
+                self.page = page.into_iter();
+                self.caught_up = false;
+                self.pause = SHORTEST_PAUSE;
+            } else if self.caught_up {
+                self.rest().await;
+            } else {
+                self.caught_up = true;
+                return Ok(Followed::CaughtUp);
+            }
+        }
+    }
+
+    async fn rest(&mut self) {
+        // The sender lives as long as the store this follower holds, so waiting ends by a wake or by the pause.
+        let woken = timeout(self.pause, self.woken.changed()).await.is_ok();
+        self.pause = if woken {
+            SHORTEST_PAUSE
+        } else {
+            LONGEST_PAUSE.min(self.pause * 2)
+        };
+    }
+}

@@ -1,0 +1,15 @@
+//! The event store and the repository against real servers. One program, so that its tests share one server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod backend;
+mod checker;
+mod contract;
+mod drill;
+mod order;
+mod repository;
+mod restore;
