@@ -1,0 +1,358 @@
+//! Turns a bearer text into a caller. A key decides the algorithm, never the token's header; an unknown key id
+//! fetches the set anew, at most once in five seconds, so that rotation is noticed and forged ids cost nothing.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use eventsourcing::{Explain, Problem, ProblemKind};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Header, Validation,
+    jwk::{AlgorithmParameters, Jwk, JwkSet},
+};
+use kernel::{
+    clock::{Clock, Timestamp},
+    ids::{AccountId, LoginId, SubjectId},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::Mutex;
+
+use super::{
+    claims::{
+        ACCESS_AUDIENCE, ACCESS_TYPE, AccessClaims, CUSTOMER_ISSUER, LOGIN_AUDIENCE, LOGIN_TYPE, LoginClaims,
+        StaffClaims,
+    },
+    keys::KeySource,
+};
+use crate::{Caller, Customer, Role, Staff, peers::AcceptedPeers};
+
+/// At most one fetch of the keys in this time.
+const FETCH_PAUSE: Duration = Duration::from_secs(5);
+/// Clocks of two machines may differ by this much when a token is new.
+const ISSUED_AHEAD_S: i64 = 60;
+/// No token is longer; a longer one is not looked at.
+const MAX_BEARER_BYTES: usize = 8192;
+
+/// Why a bearer is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefused {
+    /// Malformed, forged, of another issuer or kind, or an unknown secret.
+    #[error("the bearer is not valid")]
+    Invalid,
+    /// It was good.
+    #[error("the bearer has expired")]
+    Expired,
+    /// The keys to check it cannot be had now.
+    #[error("the keys to check the bearer cannot be had")]
+    KeysUnavailable,
+}
+
+impl Explain for TokenRefused {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::Invalid => Problem::new(ProblemKind::Unauthenticated, "TOKEN_INVALID"),
+            Self::Expired => Problem::new(ProblemKind::Unauthenticated, "TOKEN_EXPIRED"),
+            Self::KeysUnavailable => {
+                Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(FETCH_PAUSE)
+            }
+        }
+    }
+}
+
+/// What a login token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginToken {
+    /// The login that awaits its call.
+    pub login: LoginId,
+    /// The account logging in.
+    pub account: AccountId,
+    /// Whose numbers in force may be called from.
+    pub subjects: BTreeSet<SubjectId>,
+    /// After this instant it is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// The insurer's OIDC provider.
+pub(crate) struct StaffIssuer {
+    pub(crate) issuer: String,
+    pub(crate) keys: JwkSet,
+}
+
+/// Verifies every kind of bearer.
+pub struct TokenVerifier {
+    clock: Arc<dyn Clock>,
+    staff: Option<StaffIssuer>,
+    peers: AcceptedPeers,
+    source: RwLock<Option<Arc<dyn KeySource>>>,
+    cached: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    keys: Option<JwkSet>,
+    /// Measures a pause, so it may be the process's own time.
+    fetched: Option<Instant>,
+}
+
+impl TokenVerifier {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        staff: Option<StaffIssuer>,
+        peers: AcceptedPeers,
+        source: Option<Arc<dyn KeySource>>,
+    ) -> Self {
+        Self {
+            clock,
+            staff,
+            peers,
+            source: RwLock::new(source),
+            cached: Mutex::default(),
+        }
+    }
+
+    /// Takes customers' keys from here from now on: identity, which has them itself.
+    pub fn use_local_keys(&self, source: Arc<dyn KeySource>) {
+        match self.source.write() {
+            Ok(mut current) => *current = Some(source),
+            Err(poisoned) => *poisoned.into_inner() = Some(source),
+        }
+    }
+
+    /// Who bears this: the text after `Bearer ` of the `authorization` metadata.
+    pub async fn caller(&self, bearer: &str) -> Result<Caller, TokenRefused> {
+        if bearer.len() > MAX_BEARER_BYTES {
+            return Err(TokenRefused::Invalid);
+        }
+        // Secrets of peers have no dots, tokens have two.
+        if !bearer.contains('.') {
+            return self
+                .peers
+                .name_of(bearer)
+                .map(Caller::Peer)
+                .ok_or(TokenRefused::Invalid);
+        }
+        let issuer: Issuer =
+            jsonwebtoken::dangerous::insecure_decode_claims(bearer).map_err(|_| TokenRefused::Invalid)?;
+        if issuer.iss == CUSTOMER_ISSUER {
+            return self.customer(bearer).await.map(Caller::Customer);
+        }
+        self.staff(bearer).map(Caller::Staff)
+    }
+
+    /// What a login token says, if it is one and still good.
+    pub async fn login_token(&self, token: &str) -> Result<LoginToken, TokenRefused> {
+        if token.len() > MAX_BEARER_BYTES {
+            return Err(TokenRefused::Invalid);
+        }
+        let claims: LoginClaims = self.customer_claims(token, LOGIN_TYPE).await?;
+        if claims.iss != CUSTOMER_ISSUER || claims.aud != LOGIN_AUDIENCE {
+            return Err(TokenRefused::Invalid);
+        }
+        self.in_time(claims.iat, claims.exp)?;
+        Ok(LoginToken {
+            login: claims.login,
+            account: claims.sub,
+            subjects: claims.subjects,
+            expires_at: Timestamp::from_second(claims.exp).map_err(|_| TokenRefused::Invalid)?,
+        })
+    }
+
+    async fn customer(&self, token: &str) -> Result<Customer, TokenRefused> {
+        let claims: AccessClaims = self.customer_claims(token, ACCESS_TYPE).await?;
+        if claims.iss != CUSTOMER_ISSUER || claims.aud != ACCESS_AUDIENCE {
+            return Err(TokenRefused::Invalid);
+        }
+        self.in_time(claims.iat, claims.exp)?;
+        Ok(Customer {
+            account: claims.sub,
+            session: claims.sid,
+            subjects: claims.subjects,
+            call_verified: claims.amr.iter().any(|method| method == "tel"),
+        })
+    }
+
+    fn staff(&self, token: &str) -> Result<Staff, TokenRefused> {
+        let issuer = self.staff.as_ref().ok_or(TokenRefused::Invalid)?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefused::Invalid)?;
+        let key = find(&issuer.keys, &header).ok_or(TokenRefused::Invalid)?;
+        let claims: StaffClaims = decode(token, key)?;
+        if claims.iss != issuer.issuer {
+            return Err(TokenRefused::Invalid);
+        }
+        self.in_time(claims.iat, claims.exp)?;
+        Ok(Staff {
+            id: claims.sub,
+            roles: claims.roles.iter().filter_map(|role| role_named(role)).collect(),
+        })
+    }
+
+    async fn customer_claims<T: DeserializeOwned>(&self, token: &str, kind: &str) -> Result<T, TokenRefused> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefused::Invalid)?;
+        if header.typ.as_deref() != Some(kind) {
+            return Err(TokenRefused::Invalid);
+        }
+        let key = self.customer_key(&header).await?;
+        decode(token, &key)
+    }
+
+    async fn customer_key(&self, header: &Header) -> Result<Jwk, TokenRefused> {
+        // One fetch at a time: the others wait for its outcome.
+        let mut cached = self.cached.lock().await;
+        if let Some(key) = cached.keys.as_ref().and_then(|keys| find(keys, header)) {
+            return Ok(key.clone());
+        }
+        let paused = cached.fetched.is_some_and(|at| at.elapsed() < FETCH_PAUSE);
+        if paused {
+            return Err(if cached.keys.is_some() {
+                TokenRefused::Invalid
+            } else {
+                TokenRefused::KeysUnavailable
+            });
+        }
+        let source = match self.source.read() {
+            Ok(source) => source.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        };
+        let source = source.ok_or(TokenRefused::KeysUnavailable)?;
+        cached.fetched = Some(Instant::now());
+        match source.keys().await {
+            Ok(keys) => {
+                let found = find(&keys, header).cloned();
+                cached.keys = Some(keys);
+                found.ok_or(TokenRefused::Invalid)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = crate::problem::chain(&error),
+                    "the keys of customers' tokens were not renewed"
+                );
+                Err(TokenRefused::KeysUnavailable)
+            }
+        }
+    }
+
+    fn in_time(&self, issued: i64, expires: i64) -> Result<(), TokenRefused> {
+        let now = self.clock.now().as_second();
+        if issued > now.saturating_add(ISSUED_AHEAD_S) {
+            return Err(TokenRefused::Invalid);
+        }
+        if now >= expires {
+            Err(TokenRefused::Expired)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Read before anything is believed, only to know whose keys to try.
+#[derive(Deserialize)]
+struct Issuer {
+    iss: String,
+}
+
+fn find<'a>(keys: &'a JwkSet, header: &Header) -> Option<&'a Jwk> {
+    keys.find(header.kid.as_deref()?)
+}
+
+/// The signature, by the one algorithm the key is for. Times and names are checked by the callers.
+fn decode<T: DeserializeOwned>(token: &str, key: &Jwk) -> Result<T, TokenRefused> {
+    let algorithm = match key.algorithm {
+        AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
+        AlgorithmParameters::RSA(_) => Algorithm::RS256,
+        _ => return Err(TokenRefused::Invalid),
+    };
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let key = DecodingKey::from_jwk(key).map_err(|_| TokenRefused::Invalid)?;
+    jsonwebtoken::decode(token, &key, &validation)
+        .map(|data| data.claims)
+        .map_err(|_| TokenRefused::Invalid)
+}
+
+fn role_named(name: &str) -> Option<Role> {
+    Some(match name {
+        "adjuster" => Role::Adjuster,
+        "supervisor" => Role::Supervisor,
+        "call_centre" => Role::CallCentre,
+        "administrator" => Role::Administrator,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use kernel::clock::ManualClock;
+
+    use super::*;
+    use crate::tokens::KeySourceError;
+
+    /// Has no keys, and counts how often it was asked.
+    #[derive(Default)]
+    struct Empty {
+        asked: AtomicUsize,
+        away: bool,
+    }
+
+    #[async_trait]
+    impl KeySource for Empty {
+        async fn keys(&self) -> Result<JwkSet, KeySourceError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if self.away {
+                Err(KeySourceError("away".into()))
+            } else {
+                Ok(JwkSet { keys: Vec::new() })
+            }
+        }
+    }
+
+    fn verifier(source: &Arc<Empty>) -> TokenVerifier {
+        let clock = Arc::new(ManualClock::new("2026-11-16T03:00:00Z".parse().unwrap()));
+        TokenVerifier::new(clock, None, AcceptedPeers::default(), Some(source.clone()))
+    }
+
+    /// `{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}` and `{"iss":"madoguchi-identity"}`, unsigned.
+    fn forged() -> String {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let header = part(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}"#);
+        format!("{header}.{}.AAAA", part(r#"{"iss":"madoguchi-identity"}"#))
+    }
+
+    #[tokio::test]
+    async fn forged_key_ids_fetch_the_keys_once_in_five_seconds_however_many_come() {
+        let source = Arc::new(Empty::default());
+        let verifier = verifier(&source);
+        for _ in 0..20 {
+            assert_eq!(verifier.caller(&forged()).await, Err(TokenRefused::Invalid));
+        }
+        assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_be_had_are_the_services_trouble_and_not_the_callers() {
+        let source = Arc::new(Empty {
+            away: true,
+            ..Empty::default()
+        });
+        let verifier = verifier(&source);
+        for _ in 0..20 {
+            assert_eq!(
+                verifier.caller(&forged()).await,
+                Err(TokenRefused::KeysUnavailable)
+            );
+        }
+        assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(
+            TokenRefused::KeysUnavailable.explain().kind,
+            ProblemKind::Unavailable
+        );
+    }
+}

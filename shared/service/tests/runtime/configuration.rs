@@ -1,0 +1,108 @@
+//! Every error at once, each by its key; nothing is opened before.
+
+use service::{Overrides, StartError, start_in_process};
+
+use crate::probe::{Home, Probe};
+
+async fn errors(toml: &str) -> Vec<String> {
+    match start_in_process::<Probe>(toml, Overrides::default()).await {
+        Err(StartError::Configuration(errors)) => errors.0,
+        Err(other) => panic!("not a configuration error: {other}"),
+        Ok(_) => panic!("it started"),
+    }
+}
+
+#[tokio::test]
+async fn all_errors_are_reported_at_once_with_the_keys_names() {
+    let found = errors(
+        r#"
+        [grpc]
+        listen = "nowhere"
+        max_concurrent = 0
+        [database]
+        url_file = "/no/such/file"
+        [keyring]
+        url = "postgres://localhost/keyring"
+        master_key = "not hexadecimal"
+        [peers.accept]
+        carrier = "12"
+        [feeds]
+        identity = "ftp://identity"
+        [tokens]
+        staff_issuer = "https://login.insurer.example"
+        [telemetry]
+        log_format = "xml"
+        [event_store]
+        url = "esdb://localhost"
+        [service]
+        number = "many"
+        nmuber = 3
+        "#,
+    )
+    .await;
+    let keys = [
+        "grpc.listen",
+        "grpc.max_concurrent",
+        "database.url_file",
+        "keyring.master_key",
+        "secrets.pepper",
+        "peers.accept.carrier",
+        "feeds.identity",
+        "tokens.staff_jwks_file",
+        "telemetry.log_format",
+        "event_store.url",
+        "service.test",
+        "service.number",
+        "service.nmuber",
+    ];
+    for key in keys {
+        assert!(
+            found.iter().any(|error| error.starts_with(&format!("{key}: "))),
+            "{key} is not in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), keys.len(), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_not_repeated_as_it_may_be_a_secret() {
+    let found =
+        errors("[service]\ntest = \"x\"\nnumber = \"hunter2\"\n[keyring]\nmaster_key = \"hunter2\"").await;
+    assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_secret_given_twice_is_an_error_and_a_file_is_read() {
+    let home = Home::new().await;
+    let file = home.folder.path().join("pepper");
+    std::fs::write(&file, format!("{}\n", "aa".repeat(32))).unwrap();
+    let both = home.toml("").replace(
+        "pepper = ",
+        &format!("pepper_file = \"{}\"\npepper = ", file.display()),
+    );
+    let found = errors(&both).await;
+    assert!(
+        found[0].starts_with("secrets.pepper: is given twice"),
+        "{found:?}"
+    );
+
+    let line = format!("pepper = \"{}\"", "0f".repeat(32));
+    let from_file = home
+        .toml("")
+        .replacen(&line, &format!("pepper_file = \"{}\"", file.display()), 1);
+    start_in_process::<Probe>(&from_file, Overrides::default())
+        .await
+        .unwrap()
+        .stop()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn text_that_is_not_toml_is_said_to_be_so() {
+    let found = errors("[grpc\nlisten").await;
+    assert!(
+        found.iter().any(|error| error.starts_with("not TOML")),
+        "{found:?}"
+    );
+}

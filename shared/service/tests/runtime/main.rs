@@ -1,0 +1,16 @@
+//! The runtime against a real PostgreSQL, with a probe for a service.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../probe/mod.rs"]
+mod probe;
+
+mod callers;
+mod configuration;
+mod door;
+mod errors;
+mod lifecycle;
+mod loops;
