@@ -8,8 +8,10 @@ mod guarded;
 mod lookup;
 mod nats;
 mod occupancy;
+pub mod photos;
 mod postgres;
 mod shared;
+pub mod staff_issuer;
 mod temporary;
 mod wait;
 
@@ -19,4 +21,4 @@ pub use guarded::{GuardedCommand, GuardedProcess};
 pub use nats::PrivateNats;
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use shared::{TestDatabase, TestNats, TestPostgres, database, nats, postgres};
-pub use wait::{Observation, wait_for};
+pub use wait::{Observation, poll, wait_for};

@@ -61,11 +61,12 @@ pub fn wait_for<O: Observation, F: AsyncFnMut() -> O>(
 }
 
 /// Looks until `look` succeeds; after `deadline` the last failure is returned, or nothing if no look came to an end.
+/// For runners, which report what they waited for in vain; tests use [`wait_for`].
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that sleeps between two looks at a condition"
 )]
-pub(crate) async fn poll<T, E>(
+pub async fn poll<T, E>(
     deadline: Duration,
     mut look: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T, Option<E>> {

@@ -1,0 +1,2 @@
+//! The `madoguchi` program.
+fn main() {}

@@ -1,0 +1,17 @@
+//! The invented book of business `make run` works with: made by code from a seed, covering every kind of contract,
+//! party, phone and accident, plus rows that must be refused.
+
+mod bad;
+mod book;
+mod columns;
+mod files;
+mod kinds;
+mod people;
+mod phones;
+#[cfg(test)]
+mod tests;
+
+pub use book::{ADJUSTERS, Book, BookContract, MASKED_CODE, OFFICES, Recipe};
+pub use columns::{ACCIDENT_COLUMNS, CONTRACT_COLUMNS, CREDENTIAL_COLUMNS, FileRow};
+pub use files::{ACCIDENTS_FILE, CONTRACTS_FILE, CREDENTIALS_FILE, Refusal, SampleFile, compose, write};
+pub use kinds::Kind;
