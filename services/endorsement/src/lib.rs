@@ -1,3 +1,50 @@
-//! Contracts and their changes (異動).
+//! Contracts and their changes (異動): imported from the core system, changed by endorsement, told to the others by
+//! events. This file is the wiring and nothing else.
 
+mod api;
 pub mod domain;
+mod publish;
+mod schedule;
+mod wire;
+
+pub use publish::publish;
+
+use contracts::endorsement::v1::endorsement_service_server::EndorsementServiceServer;
+use service::{Context, Service, StartError, Wiring};
+
+use crate::domain::Contract;
+use crate::schedule::Schedule;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The service.
+pub struct Endorsement;
+
+impl Service for Endorsement {
+    const NAME: &'static str = contracts::names::ENDORSEMENT;
+    const MESSAGES: &'static str = include_str!("../messages.toml");
+    type Config = ();
+
+    fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
+        vec![&MIGRATIONS]
+    }
+
+    fn publish() -> Option<messaging::Publish> {
+        Some(publish)
+    }
+
+    async fn start((): (), context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        let schedule = Schedule::new(context.pool.clone(), context.repository::<Contract>());
+        let listening = schedule.clone();
+        wiring.own_reaction("schedule", move |event| {
+            let schedule = listening.clone();
+            async move { schedule.heard(event).await }
+        });
+        wiring.deadlines("effective", move |now| {
+            let schedule = schedule.clone();
+            async move { schedule.take_effect(now).await }
+        });
+        wiring.grpc(EndorsementServiceServer::new(api::Api::new(context)));
+        Ok(())
+    }
+}

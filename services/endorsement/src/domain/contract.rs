@@ -63,13 +63,13 @@ impl Standing {
     }
 
     /// Requests that are accepted and not yet in effect.
-    pub fn open_requests(&self) -> impl Iterator<Item = &Endorsement> {
-        self.endorsements.iter().filter(|request| request.is_open())
+    pub fn open_requests(&self, now: Timestamp) -> impl Iterator<Item = &Endorsement> {
+        self.endorsements.iter().filter(move |request| request.is_open_at(now))
     }
 
     /// EN-13: the open request on the numbers of a party.
-    pub(super) fn open_request_on(&self, role: PartyRole) -> Option<&Endorsement> {
-        self.open_requests().find(|request| request.changes.iter().any(|change| change.role == role))
+    pub(super) fn open_request_on(&self, role: PartyRole, now: Timestamp) -> Option<&Endorsement> {
+        self.open_requests(now).find(|request| request.changes.iter().any(|change| change.role == role))
     }
 
     fn submit(&self, submit: &Submit) -> Result<Vec<Event>, Rejection> {
@@ -143,7 +143,7 @@ impl Standing {
 
     fn take_effect(&self, id: EndorsementId, at: Timestamp) -> Result<Vec<Event>, Rejection> {
         let endorsement = self.endorsement(id)?;
-        let due = endorsement.is_open() && endorsement.summary.effective_at <= at;
+        let due = endorsement.state == RequestState::Scheduled && endorsement.summary.effective_at <= at;
         Ok(due.then(|| Event::EndorsementEffective { request: self.summary_now(endorsement) }).into_iter().collect())
     }
 

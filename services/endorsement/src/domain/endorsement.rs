@@ -69,9 +69,9 @@ pub struct Endorsement {
 }
 
 impl Endorsement {
-    /// Whether it is accepted and not yet in effect.
-    pub const fn is_open(&self) -> bool {
-        matches!(self.state, RequestState::Scheduled)
+    /// Whether it is accepted and its instant is ahead. By the clock: it need not have been recorded as effective.
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        self.state == RequestState::Scheduled && self.summary.effective_at > now
     }
 }
 

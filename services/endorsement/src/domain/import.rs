@@ -37,7 +37,7 @@ pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<
     }
     let mut parties = Parties::new(row.policyholder, row.insured);
     let superseded: Vec<&Endorsement> =
-        standing.open_requests().filter(|request| !speaks_of(request, &parties)).collect();
+        standing.open_requests(row.at).filter(|request| !speaks_of(request, &parties)).collect();
     for role in [PartyRole::Policyholder, PartyRole::Insured, PartyRole::Both] {
         if let Some(party) = parties.in_role_mut(role) {
             take_phones(standing, &superseded, party, role, row.at);
@@ -73,7 +73,7 @@ fn speaks_of(request: &Endorsement, parties: &Parties) -> bool {
 fn take_phones(standing: &Standing, superseded: &[&Endorsement], party: &mut Party, role: PartyRole, at: Timestamp) {
     let Some((phones, kept)) = standing_phones(standing, superseded, party, role) else { return };
     let row: Vec<PhoneNumber> = party.phones.iter().filter_map(|phone| phone.number.known().cloned()).collect();
-    let open = standing.open_request_on(role).is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary));
+    let open = standing.open_request_on(role, at).is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary));
     let acknowledged = final_numbers(&phones) == row && !open;
     if acknowledged || open || kept {
         party.phones = scheduled_or_in_force(&phones, at);

@@ -277,7 +277,7 @@ impl Standing {
         let AskedChange::Phones(numbers) = &item.change else { return Ok(None) };
         let Some(role) = self.parties.role_of(item.section) else { return Ok(None) };
         let Some(party) = self.parties.in_role(role) else { return Ok(None) };
-        if let Some(open) = self.open_request_on(role) {
+        if let Some(open) = self.open_request_on(role, now) {
             return Err(Rejection::OpenRequestExists {
                 receipt_number: open.summary.receipt_number.clone(),
                 effective_date: open.summary.effective_date,

@@ -1,0 +1,170 @@
+//! Requests of customers to the domain's words. What of a change cannot be read is kept as a violation, because the
+//! domain tells some refusals before it (EN-4, EN-5).
+
+use contracts::endorsement::v1 as proto;
+use eventsourcing::{Problem, ProblemKind};
+use jiff::civil::Date;
+use kernel::PhoneNumber;
+use kernel::ids::{ContractId, EndorsementId};
+
+use crate::domain::{Asked, AskedChange, AskedItem, Section, Violation};
+
+/// Most numbers one party can have.
+const MAX_PHONES: usize = 3;
+
+pub(super) fn contract_id(text: &str) -> Result<ContractId, Problem> {
+    text.parse().map_err(|_| invalid("contract_id", "CONTRACT_ID_INVALID"))
+}
+
+pub(super) fn endorsement_id(text: &str) -> Result<EndorsementId, Problem> {
+    text.parse().map_err(|_| invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"))
+}
+
+pub(super) fn invalid(field: &str, reason: &'static str) -> Problem {
+    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
+}
+
+/// The change as far as it can be read.
+pub(super) fn asked(items: &[proto::EndorsementItem], effective_date: &str) -> Asked {
+    let mut malformed = Vec::new();
+    if items.is_empty() {
+        malformed.push(Violation::new("items", "ITEMS_REQUIRED"));
+    }
+    let mut read: Vec<AskedItem> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let Some(item) = asked_item(index, item, &mut malformed) else { continue };
+        if read.iter().any(|earlier| earlier.section == item.section) {
+            malformed.push(Violation::new(format!("items[{index}].section"), "SECTION_REPEATED"));
+        } else {
+            read.push(item);
+        }
+    }
+    Asked { items: read, effective_date: date(effective_date, &mut malformed), malformed }
+}
+
+fn asked_item(index: usize, item: &proto::EndorsementItem, malformed: &mut Vec<Violation>) -> Option<AskedItem> {
+    use proto::endorsement_item::Change;
+    let section = match item.section() {
+        proto::Section::Policyholder => Some(Section::Policyholder),
+        proto::Section::Insured => Some(Section::Insured),
+        proto::Section::Unspecified => {
+            malformed.push(Violation::new(format!("items[{index}].section"), "SECTION_REQUIRED"));
+            None
+        }
+    };
+    let change = match &item.change {
+        Some(Change::Phones(change)) => Some(AskedChange::Phones(numbers(index, &change.numbers, malformed))),
+        Some(Change::Name(_)) => Some(AskedChange::Name),
+        None => {
+            malformed.push(Violation::new(format!("items[{index}]"), "CHANGE_REQUIRED"));
+            None
+        }
+    };
+    // A name is refused whatever the section (EN-4).
+    let section = if change == Some(AskedChange::Name) { section.or(Some(Section::Insured)) } else { section };
+    Some(AskedItem { index, section: section?, change: change? })
+}
+
+fn numbers(index: usize, texts: &[String], malformed: &mut Vec<Violation>) -> Vec<PhoneNumber> {
+    let list = format!("items[{index}].phones.numbers");
+    if texts.is_empty() {
+        malformed.push(Violation::new(&list, "PHONES_REQUIRED"));
+    }
+    if texts.len() > MAX_PHONES {
+        malformed.push(Violation::new(&list, "PHONES_TOO_MANY"));
+    }
+    let mut read = Vec::new();
+    for (place, text) in texts.iter().enumerate().take(MAX_PHONES) {
+        match PhoneNumber::parse(text) {
+            Ok(number) if read.contains(&number) => {
+                malformed.push(Violation::new(format!("{list}[{place}]"), "PHONE_REPEATED"));
+            }
+            Ok(number) => read.push(number),
+            Err(error) => malformed.push(Violation::new(format!("{list}[{place}]"), error.as_str())),
+        }
+    }
+    read
+}
+
+/// A date is ten characters: jiff alone would also take `2026-W07-1` or a time behind it.
+fn date(text: &str, malformed: &mut Vec<Violation>) -> Option<Date> {
+    if text.is_empty() {
+        return None;
+    }
+    let date = strict_date(text);
+    if date.is_none() {
+        malformed.push(Violation::new("effective_date", "EFFECTIVE_DATE_INVALID"));
+    }
+    date
+}
+
+/// YYYY-MM-DD and nothing else.
+pub(super) fn strict_date(text: &str) -> Option<Date> {
+    let shaped = text.len() == 10 && text.bytes().enumerate().all(|(place, byte)| match place {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    if shaped { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phones(section: proto::Section, numbers: &[&str]) -> proto::EndorsementItem {
+        let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
+        proto::EndorsementItem {
+            section: section.into(),
+            change: Some(proto::endorsement_item::Change::Phones(proto::PhonesChange { numbers })),
+        }
+    }
+
+    fn reasons(asked: &Asked) -> Vec<(&str, &str)> {
+        asked.malformed.iter().map(|violation| (&*violation.field, violation.reason)).collect()
+    }
+
+    #[test]
+    fn pv_5_every_unreadable_number_is_named_by_its_place() {
+        let item = phones(proto::Section::Insured, &["090-1111-2222", "+1 212 555 0100", "abc"]);
+        let asked = asked(&[item], "2026-12-01");
+        assert_eq!(
+            reasons(&asked),
+            [
+                ("items[0].phones.numbers[1]", "PHONE_NUMBER_FOREIGN"),
+                ("items[0].phones.numbers[2]", "PHONE_NUMBER_UNREADABLE"),
+            ]
+        );
+    }
+
+    #[test]
+    fn one_number_twice_is_refused_however_it_is_written() {
+        let asked = asked(&[phones(proto::Section::Insured, &["09011112222", "０９０－１１１１－２２２２"])], "2026-12-01");
+        assert_eq!(reasons(&asked), [("items[0].phones.numbers[1]", "PHONE_REPEATED")]);
+    }
+
+    #[test]
+    fn nothing_too_much_and_the_same_section_twice_are_told_together() {
+        let none = phones(proto::Section::Insured, &[]);
+        let many = phones(proto::Section::Insured, &["0311111111", "0311111112", "0311111113", "0311111114"]);
+        let asked = asked(&[none, many, proto::EndorsementItem::default()], "2026-1-1");
+        assert_eq!(
+            reasons(&asked),
+            [
+                ("items[0].phones.numbers", "PHONES_REQUIRED"),
+                ("items[1].phones.numbers", "PHONES_TOO_MANY"),
+                ("items[1].section", "SECTION_REPEATED"),
+                ("items[2].section", "SECTION_REQUIRED"),
+                ("items[2]", "CHANGE_REQUIRED"),
+                ("effective_date", "EFFECTIVE_DATE_INVALID"),
+            ]
+        );
+    }
+
+    #[test]
+    fn en_7_a_date_is_a_date_and_nothing_else() {
+        assert!(strict_date("2026-02-28").is_some());
+        for text in ["2026-02-29", "2026-2-8", "20260228", "2026-W07-1", "2026-02-28T00:00", "２０２６-02-28", ""] {
+            assert_eq!(strict_date(text), None, "{text}");
+        }
+    }
+}

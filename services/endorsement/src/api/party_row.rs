@@ -1,0 +1,101 @@
+//! A party of an imported row (EN-16).
+
+use contracts::endorsement::v1::PartyRow;
+use jiff::civil::Date;
+use kernel::clock::{Timestamp, jst_date};
+use kernel::ids::SubjectId;
+use kernel::{CustomerNumber, EmailAddress, Personal, PhoneNumber};
+
+use super::row_fields::Problems;
+use crate::domain::{Party, PartyKind, Phone};
+
+/// Reads a party under `prefix`; its phones count from `at` (PV-16).
+pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: Timestamp) -> Option<Party> {
+    let field = |name: &str| format!("{prefix}.{name}");
+    let customer_number = customer_number(&field("customer_number"), &row.customer_number, problems);
+    let kind = kind(&field("kind"), &row.kind, problems);
+    let name = problems.required(&field("name"), &row.name, "NAME_REQUIRED");
+    let name_kana = problems.required(&field("name_kana"), &row.name_kana, "NAME_KANA_REQUIRED");
+    let birth_date = birth_date(&field("birth_date"), row, kind, problems, at);
+    let phones = phones(&field("phones"), &row.phones, problems);
+    let email = email(&field("email"), &row.email, problems);
+    let postcode = problems.postcode(&field("postcode"), &row.postcode);
+    let address = problems.required(&field("address"), &row.address, "ADDRESS_REQUIRED");
+    let customer_number = customer_number?;
+    let subject = SubjectId::of_customer(&customer_number);
+    Some(Party {
+        subject,
+        customer_number,
+        kind: kind?,
+        name: Personal::new(subject, name?),
+        name_kana: Personal::new(subject, name_kana?),
+        birth_date: birth_date.map(|date| Personal::new(subject, date)),
+        phones: phones.into_iter().map(|number| Phone::from(subject, number, at)).collect(),
+        phones_kept: false,
+        email: email.map(|email| Personal::new(subject, email)),
+        postcode: Personal::new(subject, postcode?),
+        address: Personal::new(subject, address?),
+    })
+}
+
+fn customer_number(field: &str, text: &str, problems: &mut Problems) -> Option<CustomerNumber> {
+    if text.trim().is_empty() {
+        problems.add(field, "CUSTOMER_NUMBER_REQUIRED");
+        return None;
+    }
+    problems.keep(field, CustomerNumber::parse(text), "CUSTOMER_NUMBER_INVALID")
+}
+
+fn kind(field: &str, text: &str, problems: &mut Problems) -> Option<PartyKind> {
+    match text {
+        "INDIVIDUAL" => Some(PartyKind::Individual),
+        "CORPORATE" => Some(PartyKind::Corporate),
+        _ => {
+            problems.add(field, "PARTY_KIND_INVALID");
+            None
+        }
+    }
+}
+
+/// Persons have one, companies none.
+fn birth_date(
+    field: &str,
+    row: &PartyRow,
+    kind: Option<PartyKind>,
+    problems: &mut Problems,
+    at: Timestamp,
+) -> Option<Date> {
+    match kind {
+        Some(PartyKind::Individual) if row.birth_date.is_empty() => problems.add(field, "BIRTH_DATE_REQUIRED"),
+        Some(PartyKind::Corporate) if !row.birth_date.is_empty() => problems.add(field, "BIRTH_DATE_OF_COMPANY"),
+        _ => {}
+    }
+    let date = problems.optional_date(field, &row.birth_date);
+    if date.is_some_and(|date| date > jst_date(at)) {
+        problems.add(field, "BIRTH_DATE_IN_FUTURE");
+    }
+    date
+}
+
+/// PV-5. A number that is readable but no login factor is taken and shown with its verdict (PV-15); one given twice
+/// stands once.
+fn phones(field: &str, texts: &[String], problems: &mut Problems) -> Vec<PhoneNumber> {
+    let mut numbers = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match PhoneNumber::parse(text) {
+            Ok(number) if numbers.contains(&number) => {}
+            Ok(number) => numbers.push(number),
+            Err(error) => problems.add(format!("{field}[{index}]"), error.as_str()),
+        }
+    }
+    numbers
+}
+
+/// Kept as entered.
+fn email(field: &str, text: &str, problems: &mut Problems) -> Option<String> {
+    if text.is_empty() {
+        return None;
+    }
+    problems.keep(field, EmailAddress::parse(text), "EMAIL_INVALID")?;
+    Some(text.to_owned())
+}

@@ -1,0 +1,120 @@
+//! The domain's words to answers. A value that was erased is shown as empty.
+
+use contracts::common::v1 as common;
+use contracts::endorsement::v1 as proto;
+use eventsourcing::{Problem, ProblemKind};
+use kernel::clock::Timestamp;
+use kernel::{ContactTopic, Personal, PhoneNumber, Rulebook};
+
+use super::texts::{render, text};
+use crate::domain::{
+    Contact, LoginUse, Party, PartyRole, Phone, Review, Standing, login_use, scheduled_or_in_force,
+};
+use crate::wire;
+
+pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Contract {
+    let terms = &standing.terms;
+    let same = standing.parties.are_the_same();
+    let shown = |party: &Party, role| self::party(party, role, standing, rulebook, now);
+    proto::Contract {
+        contract_id: standing.id().to_string(),
+        policy_number: terms.policy_number.to_string(),
+        branch_number: terms.branch_number.to_string(),
+        product: terms.product.clone(),
+        kind: wire::contract_kind(terms.kind).to_owned(),
+        period_start_us: terms.period_start.as_microsecond(),
+        period_end_us: terms.period_end.as_microsecond(),
+        policyholder: (!same).then(|| shown(standing.parties.policyholder(), PartyRole::Policyholder)),
+        insured: Some(shown(standing.parties.insured(), if same { PartyRole::Both } else { PartyRole::Insured })),
+        policyholder_is_insured: same,
+        object_address: plain(&standing.object_address),
+        insurers: wire::insurers(&terms.insurers),
+        last_endorsement_date: wire::date(terms.last_endorsement_date),
+        online: terms.offline_reason.is_none(),
+        offline_reason: terms.offline_reason.clone().unwrap_or_default(),
+        contact: Some(contact(&Contact::at(rulebook, ContactTopic::Contracts, now))),
+        version: standing.revision,
+    }
+}
+
+fn party(party: &Party, role: PartyRole, standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Party {
+    let phone = |phone: &Phone| {
+        let verdict = login_use(phone, role, standing.terms.period_end, rulebook, now);
+        let number = phone.number.known().map(PhoneNumber::display).unwrap_or_default();
+        self::phone(number, verdict, phone.counts_from)
+    };
+    proto::Party {
+        kind: wire::party_kind(party.kind).to_owned(),
+        name: plain(&party.name),
+        name_kana: plain(&party.name_kana),
+        birth_date: party.birth_date.as_ref().and_then(Personal::known).map(ToString::to_string).unwrap_or_default(),
+        phones: scheduled_or_in_force(&party.phones, now).iter().map(phone).collect(),
+        email: party.email.as_ref().map(plain).unwrap_or_default(),
+        postcode: plain(&party.postcode),
+        address: plain(&party.address),
+    }
+}
+
+fn plain(value: &Personal<String>) -> String {
+    value.known().cloned().unwrap_or_default()
+}
+
+/// PV-15: usable for login, or why not.
+fn phone(number: String, verdict: LoginUse, counts_from: Timestamp) -> proto::Phone {
+    proto::Phone {
+        number,
+        usable_for_login: verdict.is_usable(),
+        reason: verdict.reason().to_owned(),
+        message: if verdict.is_usable() { String::new() } else { text(verdict.reason()) },
+        counts_from_us: counts_from.as_microsecond(),
+    }
+}
+
+/// OP-2: the route, and whether it answers now or when next. The catalogue chooses the language.
+fn contact(contact: &Contact) -> common::ContactRoute {
+    let route = &contact.route;
+    let chosen = |reason, ja: &str, en: &str| {
+        render(&Problem::new(ProblemKind::InvalidArgument, reason).with("ja", ja).with("en", en))
+    };
+    common::ContactRoute {
+        topic: route.topic.as_str().to_owned(),
+        name: chosen("IN_CALLERS_LANGUAGE", &route.name_ja, &route.name_en),
+        number: route.number.display(),
+        free_of_charge: route.free,
+        hours: chosen("IN_CALLERS_LANGUAGE", &route.hours_ja(), &route.hours_en()),
+        open_now: contact.open_now,
+        opens_at_us: contact.opens_at.map(Timestamp::as_microsecond),
+    }
+}
+
+pub(super) fn review(review: &Review, confirm_token: String) -> proto::PrepareEndorsementResponse {
+    let changes = review.changes.iter().map(|change| proto::FieldChange {
+        section: change.section.as_str().to_owned(),
+        field: "phones".to_owned(),
+        before: change.before.iter().map(PhoneNumber::display).collect(),
+        after: change
+            .after
+            .iter()
+            .map(|after| phone(after.number.display(), after.login_use, review.effective_at))
+            .collect(),
+    });
+    let warnings = review.warnings.iter().map(|warning| proto::Warning {
+        reason: warning.reason.to_owned(),
+        message: text(warning.reason),
+        needs_acknowledgement: warning.needs_acknowledgement,
+    });
+    proto::PrepareEndorsementResponse {
+        changes: changes.collect(),
+        effective_date: review.effective_date.to_string(),
+        insurers: wire::insurers(&review.insurers),
+        warnings: warnings.collect(),
+        confirm_token,
+    }
+}
+
+pub(super) fn endorsement(
+    standing: &Standing,
+    endorsement: &crate::domain::Endorsement,
+) -> proto::Endorsement {
+    wire::endorsement(standing.id(), &endorsement.summary, endorsement.state)
+}

@@ -1,0 +1,248 @@
+//! What the others hear: each event of a contract as one integration event, its sealed fields copied unopened. Pure, and
+//! exhaustive on purpose: a new event does not compile until somebody has decided what is told of it.
+
+use contracts::common::v1 as common;
+use contracts::endorsement::v1::{self as proto, endorsement_event};
+use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
+use kernel::clock::Timestamp;
+use kernel::ids::ContractId;
+use kernel::{Personal, SealedField};
+use messaging::Outgoing;
+use privacy::ERASED_ALGORITHM;
+use prost::Message as _;
+
+use crate::domain::{Event, Party, Phone, RequestState, RequestSummary, Terms};
+use crate::wire;
+
+/// The entity all events are about.
+const ENTITY: &str = "contract";
+
+/// The integration event of a stored event.
+pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
+    let contract = ContractId::from_uuid(recorded.stream.id());
+    let (event_name, event) = told(contract, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
+        stream: recorded.stream.to_string(),
+        revision: recorded.revision,
+        event_type: recorded.event_type.clone(),
+        path: "data".to_owned(),
+        problem: "a personal field is not sealed".to_owned(),
+    })?;
+    let message = proto::EndorsementEvent {
+        event_id: recorded.id.to_string(),
+        entity_id: contract.to_string(),
+        version: recorded.revision,
+        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+        event: Some(event),
+    };
+    Ok(Some(Outgoing { entity_kind: ENTITY, event_name, entity_id: contract.as_uuid(), payload: message.encode_to_vec() }))
+}
+
+/// A personal value in plaintext where only sealed ones may be.
+struct Unsealed;
+
+fn told(contract: ContractId, event: Event) -> Result<(&'static str, endorsement_event::Event), Unsealed> {
+    let request = |request: &RequestSummary, state| {
+        ("endorsement_changed", endorsement_event::Event::EndorsementChanged(endorsement_changed(contract, request, state)))
+    };
+    Ok(match event {
+        Event::Imported { terms, policyholder, insured, object_address, .. } => (
+            "imported",
+            endorsement_event::Event::ContractImported(contract_imported(
+                terms,
+                &policyholder,
+                insured.as_ref(),
+                &object_address,
+            )?),
+        ),
+        Event::PhonesChanged { role, subject, phones, period_end, .. } => (
+            "phones_changed",
+            endorsement_event::Event::PhonesChanged(proto::PhonesChanged {
+                subject_id: subject.to_string(),
+                policyholder: role.is_policyholder(),
+                insured: role.is_insured(),
+                phones: sealed_phones(&phones)?,
+                period_end_us: period_end.as_microsecond(),
+            }),
+        ),
+        // One that counts at once is followed by its taking effect in the same append.
+        Event::EndorsementSubmitted { request: summary, .. } => request(&summary, RequestState::Scheduled),
+        Event::EndorsementEffective { request: summary } => request(&summary, RequestState::Effective),
+        Event::EndorsementWithdrawn { request: summary, .. } => request(&summary, RequestState::Withdrawn),
+        Event::EndorsementSuperseded { request: summary } => request(&summary, RequestState::Superseded),
+    })
+}
+
+fn contract_imported(
+    terms: Terms,
+    policyholder: &Party,
+    insured: Option<&Party>,
+    object_address: &Personal<String>,
+) -> Result<proto::ContractImported, Unsealed> {
+    Ok(proto::ContractImported {
+        policy_number: terms.policy_number.to_string(),
+        branch_number: terms.branch_number.to_string(),
+        product: terms.product,
+        kind: wire::contract_kind(terms.kind).to_owned(),
+        period_start_us: terms.period_start.as_microsecond(),
+        period_end_us: terms.period_end.as_microsecond(),
+        policyholder: Some(party(policyholder)?),
+        insured: Some(party(insured.unwrap_or(policyholder))?),
+        policyholder_is_insured: insured.is_none(),
+        object_address: Some(sealed(object_address)?),
+        insurers: wire::insurers(&terms.insurers),
+        offline_reason: terms.offline_reason.unwrap_or_default(),
+        last_endorsement_date: wire::date(terms.last_endorsement_date),
+        agency_name: terms.agency_name,
+    })
+}
+
+fn party(party: &Party) -> Result<proto::PublishedParty, Unsealed> {
+    Ok(proto::PublishedParty {
+        subject_id: party.subject.to_string(),
+        kind: wire::party_kind(party.kind).to_owned(),
+        name: Some(sealed(&party.name)?),
+        name_kana: Some(sealed(&party.name_kana)?),
+        birth_date: party.birth_date.as_ref().map(sealed).transpose()?,
+        email: party.email.as_ref().map(sealed).transpose()?,
+        postcode: Some(sealed(&party.postcode)?),
+        address: Some(sealed(&party.address)?),
+        phones: sealed_phones(&party.phones)?,
+    })
+}
+
+fn sealed_phones(phones: &[Phone]) -> Result<Vec<common::SealedPhone>, Unsealed> {
+    let sealed_phone = |phone: &Phone| {
+        Ok(common::SealedPhone {
+            number: Some(sealed(&phone.number)?),
+            counts_from_us: phone.counts_from.as_microsecond(),
+            counts_until_us: phone.counts_until.map(Timestamp::as_microsecond),
+        })
+    };
+    phones.iter().map(sealed_phone).collect()
+}
+
+/// A sealed field as it stands, under the id of the event it was sealed in.
+fn sealed<T>(value: &Personal<T>) -> Result<common::SealedField, Unsealed> {
+    match value {
+        Personal::Sealed(SealedField { path, subject, key_id, algorithm, nonce, ciphertext }) => Ok(common::SealedField {
+            path: path.clone(),
+            subject_id: subject.to_string(),
+            key_id: key_id.to_string(),
+            algorithm: algorithm.clone(),
+            nonce: nonce.clone(),
+            ciphertext: ciphertext.clone(),
+        }),
+        Personal::Erased { subject } => Ok(common::SealedField {
+            subject_id: subject.to_string(),
+            algorithm: ERASED_ALGORITHM.to_owned(),
+            ..common::SealedField::default()
+        }),
+        Personal::Known { .. } => Err(Unsealed),
+    }
+}
+
+fn endorsement_changed(
+    contract: ContractId,
+    request: &RequestSummary,
+    state: RequestState,
+) -> proto::EndorsementChanged {
+    let effective = (state == RequestState::Effective).then_some(request.effective_date);
+    proto::EndorsementChanged {
+        endorsement: Some(wire::endorsement(contract, request, state)),
+        policyholder_subject_id: request.policyholder.to_string(),
+        fields: request.fields.clone(),
+        last_endorsement_date: wire::date(effective),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use eventsourcing::{Actor, Cursor, Metadata, StreamName};
+    use kernel::ids::EventId;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn recorded(event_type: &str, data: Value) -> RecordedEvent {
+        RecordedEvent {
+            stream: StreamName::new("endorsement", "contract", Uuid::from_u128(5)),
+            revision: 3,
+            cursor: Cursor::postgres(1, 2, 3),
+            id: EventId::from_uuid(Uuid::from_u128(6)),
+            event_type: event_type.to_owned(),
+            data,
+            metadata: Metadata {
+                request_key: Uuid::nil(),
+                request_index: 0,
+                payload_hash: String::new(),
+                actor: Actor::Anonymous,
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+                occurred_at: Timestamp::UNIX_EPOCH,
+            },
+            recorded_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn fixture(event_type: &str) -> RecordedEvent {
+        let path = format!("{}/tests/fixtures/events/{event_type}.json", env!("CARGO_MANIFEST_DIR"));
+        let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        recorded(event_type, fixture["data"].clone())
+    }
+
+    fn told(event_type: &str) -> (&'static str, proto::EndorsementEvent) {
+        let outgoing = publish(&fixture(event_type)).unwrap().unwrap();
+        assert_eq!((outgoing.entity_kind, outgoing.entity_id), ("contract", Uuid::from_u128(5)));
+        (outgoing.event_name, proto::EndorsementEvent::decode(&*outgoing.payload).unwrap())
+    }
+
+    #[test]
+    fn an_imported_contract_is_told_whole_with_its_fields_sealed() {
+        let (name, event) = told("contract.imported.v1");
+        assert_eq!((name, event.version), ("imported", 3));
+        let Some(endorsement_event::Event::ContractImported(contract)) = event.event else { panic!("{name}") };
+        let insured = contract.insured.unwrap();
+        assert!(!contract.policyholder_is_insured);
+        assert_eq!(insured.phones[0].number.as_ref().unwrap().path, "/insured/phones/0/number");
+        assert_eq!(insured.email, None);
+        assert_eq!(contract.policyholder.unwrap().birth_date.unwrap().algorithm, "XC20P");
+    }
+
+    #[test]
+    fn pv_7_changed_phones_are_told_whole_with_their_instants() {
+        let (name, event) = told("contract.phones_changed.v1");
+        let Some(endorsement_event::Event::PhonesChanged(changed)) = event.event else { panic!("{name}") };
+        assert!(changed.policyholder && changed.insured);
+        assert_eq!(changed.phones.len(), 2);
+        assert_eq!(changed.phones[0].counts_until_us, Some(changed.phones[1].counts_from_us));
+        assert_eq!(changed.phones[1].number.as_ref().unwrap().algorithm, "ERASED");
+    }
+
+    #[test]
+    fn en_10_every_step_of_a_request_is_told_with_its_state() {
+        for (event_type, state, last_endorsement_date) in [
+            ("contract.endorsement_submitted.v1", proto::EndorsementState::Scheduled, ""),
+            ("contract.endorsement_effective.v1", proto::EndorsementState::Effective, "2026-12-01"),
+            ("contract.endorsement_withdrawn.v1", proto::EndorsementState::Withdrawn, ""),
+            ("contract.endorsement_superseded.v1", proto::EndorsementState::Superseded, ""),
+        ] {
+            let (name, event) = told(event_type);
+            let Some(endorsement_event::Event::EndorsementChanged(changed)) = event.event else { panic!("{name}") };
+            assert_eq!(changed.endorsement.unwrap().state(), state);
+            assert_eq!(changed.last_endorsement_date, last_endorsement_date);
+        }
+    }
+
+    #[test]
+    fn op_4_a_value_in_plaintext_is_never_told() {
+        let mut event = fixture("contract.phones_changed.v1");
+        event.data["phones"][0]["number"] =
+            serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "+819011112222"}});
+        let error = publish(&event).unwrap_err();
+        assert!(!error.to_string().contains("9011112222"), "{error}");
+    }
+}
