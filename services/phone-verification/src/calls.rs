@@ -1,0 +1,187 @@
+//! A reported call, in three appends: what it is to do, the match, what it came to. The first decides everything that the
+//! others need, so the reaction to it finishes a call whose process died in between.
+
+use eventsourcing::{ExecuteError, Executed, Repository, Request};
+use kernel::{CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp, clock::jst_date};
+use privacy::Pepper;
+use service::{IntoStatus, ReactionError};
+
+use crate::changes::Changes;
+use crate::domain::{
+    Call, CallCommand, CallId, CallOutcome, CallRejection, Caller, Challenge, ChallengeCommand, ChallengeRejection,
+    Report,
+};
+use crate::hashing::{call_id, number_hash};
+use crate::line_rows::{Expected, LineRows};
+use crate::openings::whole_microseconds;
+
+/// Records calls and does what follows from them.
+#[derive(Clone)]
+pub(crate) struct Calls {
+    pub(crate) calls: Repository<Call>,
+    pub(crate) challenges: Repository<Challenge>,
+    pub(crate) rows: LineRows,
+    pub(crate) pepper: Pepper,
+    pub(crate) changes: Changes,
+    pub(crate) service: &'static str,
+}
+
+/// A call as it was reported, parsed.
+#[derive(Debug, Clone)]
+pub(crate) struct ReportedCall {
+    /// The trunk or platform account.
+    pub(crate) trunk: String,
+    /// The call's id there.
+    pub(crate) id_on_trunk: String,
+    /// One of our lines.
+    pub(crate) line: PhoneNumber,
+    /// Who called; a number that cannot be read counts as not registered.
+    pub(crate) caller: Result<CallerId, PhoneNumberError>,
+    /// When it arrived, if the report says so.
+    pub(crate) received_at: Option<Timestamp>,
+}
+
+/// Why a call was not recorded, or not finished.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallFailed {
+    #[error(transparent)]
+    Call(#[from] ExecuteError<CallRejection>),
+    #[error(transparent)]
+    Challenge(#[from] ExecuteError<ChallengeRejection>),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl IntoStatus for CallFailed {
+    fn into_status(self) -> tonic::Status {
+        match self {
+            Self::Call(error) => error.into_status(),
+            Self::Challenge(error) => error.into_status(),
+            Self::Database(error) => error.into_status(),
+        }
+    }
+}
+
+impl From<CallFailed> for ReactionError {
+    fn from(error: CallFailed) -> Self {
+        match error {
+            CallFailed::Call(error) => error.into(),
+            CallFailed::Challenge(error) => error.into(),
+            CallFailed::Database(error) => error.into(),
+        }
+    }
+}
+
+impl Calls {
+    /// Records a call and does what follows from it. Once it is recorded nothing can fail for the reporter any more: what
+    /// is left undone is left to the reaction.
+    pub(crate) async fn report(&self, request: &Request, call: &ReportedCall) -> Result<(), CallFailed> {
+        let id = call_id(&self.pepper, &call.trunk, &call.id_on_trunk);
+        let executed = self.record(id, request, call).await?;
+        // A replayed call id brings no event (PV-8), unless it is the same request again.
+        let Some(intent) = executed.events.first() else { return Ok(()) };
+        let (Call::Reported(report) | Call::Settled { report, .. }) = executed.state else { return Ok(()) };
+        if let Err(error) = self.finish(request, id, intent.recorded.id, &report).await {
+            tracing::warn!(call.id = ?id, %error, "a call is left for the reaction to finish");
+        }
+        Ok(())
+    }
+
+    async fn record(&self, id: CallId, request: &Request, call: &ReportedCall) -> Result<Executed<Call>, CallFailed> {
+        let report = self.aim(call, request.at).await?;
+        match self.calls.execute(id, request, CallCommand::Report(report.clone())).await {
+            // The number's owner was erased while a challenge waited: then it is nobody's that we know.
+            Err(ExecuteError::Subject(_)) if report.challenge_id.is_some() => {
+                let caller = self.caller(call, self.unknown(report.called_at));
+                let report = Report { caller, challenge_id: None, ..report };
+                Ok(self.calls.execute(id, request, CallCommand::Report(report)).await?)
+            }
+            executed => Ok(executed?),
+        }
+    }
+
+    /// What the call is to do, by the challenges that wait when it arrived.
+    async fn aim(&self, call: &ReportedCall, now: Timestamp) -> Result<Report, sqlx::Error> {
+        // A reporter whose clock is ahead does not call in the future.
+        let called_at = whole_microseconds(call.received_at.map_or(now, |at| at.min(now)));
+        let expected = match &call.caller {
+            Ok(CallerId::Number(number)) => {
+                self.rows.expected(&call.line, number_hash(&self.pepper, number), called_at).await?
+            }
+            Ok(CallerId::Missing(_)) | Err(_) => None,
+        };
+        let guided_challenge_id = match expected {
+            // A redial after success guides nobody (PV-9).
+            Some(_) => None,
+            None => self.rows.alone_on(&call.line, called_at).await?,
+        };
+        let owner = expected.map_or_else(|| self.unknown(called_at), |expected| expected.subject);
+        Ok(Report {
+            trunk: call.trunk.clone(),
+            line: call.line.clone(),
+            caller: self.caller(call, owner),
+            called_at,
+            challenge_id: expected.and_then(|Expected { challenge_id, open, .. }| open.then_some(challenge_id)),
+            guided_challenge_id,
+        })
+    }
+
+    fn caller(&self, call: &ReportedCall, owner: SubjectId) -> Caller {
+        match &call.caller {
+            Ok(CallerId::Number(number)) => Caller::Number {
+                hash: number_hash(&self.pepper, number),
+                number: Personal::new(owner, number.clone()),
+            },
+            Ok(CallerId::Missing(reason)) => Caller::Missing { reason: *reason },
+            Err(error) => Caller::Unreadable { reason: (*error).into() },
+        }
+    }
+
+    fn unknown(&self, called_at: Timestamp) -> SubjectId {
+        SubjectId::of_unknown(self.service, jst_date(called_at))
+    }
+
+    /// The second and third append; the same inline and in the reaction.
+    pub(crate) async fn finish(
+        &self,
+        request: &Request,
+        id: CallId,
+        intent: EventId,
+        report: &Report,
+    ) -> Result<(), CallFailed> {
+        let outcome = match (&report.caller, report.challenge_id) {
+            (Caller::Number { hash, .. }, Some(challenge)) => {
+                let step = request.step(intent, "match");
+                let command = ChallengeCommand::Match { number: *hash, call_id: id, called_at: report.called_at };
+                self.satisfy(challenge, &step, command).await?
+            }
+            _ => self.guide(report).await?,
+        };
+        self.changes.tell();
+        self.calls.execute(id, &request.step(intent, "settle"), CallCommand::Settle { outcome }).await?;
+        Ok(())
+    }
+
+    async fn satisfy(
+        &self,
+        challenge: ChallengeId,
+        step: &Request,
+        command: ChallengeCommand,
+    ) -> Result<CallOutcome, CallFailed> {
+        match self.challenges.execute(challenge, step, command).await {
+            Ok(_) => {
+                self.rows.close(challenge).await?;
+                Ok(CallOutcome::Matched)
+            }
+            Err(ExecuteError::Rejected(_)) => Ok(CallOutcome::ChallengeOver),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn guide(&self, report: &Report) -> Result<CallOutcome, CallFailed> {
+        if let Some(challenge) = report.guided_challenge_id {
+            self.rows.guide(challenge, report.caller.guidance(), report.called_at).await?;
+        }
+        Ok(CallOutcome::NotExpected)
+    }
+}

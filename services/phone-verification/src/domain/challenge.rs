@@ -1,0 +1,391 @@
+//! One phone challenge: opened for a login before the call, matched by one call at most, or ended by time or by a newer
+//! login (PV-8, PV-9). Whatever else is known of lines and callers, this stream has the last word.
+
+use std::collections::BTreeSet;
+
+use eventsourcing::{Decider, Explain, Problem, ProblemKind};
+use kernel::{AccountId, ChallengeId, LoginId, PhoneNumber, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::call::CallId;
+use super::number_hash::NumberHash;
+
+/// What a challenge was opened with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Whose login.
+    pub account_id: AccountId,
+    /// The login it is bound to.
+    pub login_id: LoginId,
+    /// The dedicated line to dial.
+    pub line: PhoneNumber,
+    /// The caller numbers that verify.
+    pub numbers: BTreeSet<NumberHash>,
+    /// The first instant at which a call counts.
+    pub opened_at: Timestamp,
+    /// The first instant at which a call no longer counts.
+    pub expires_at: Timestamp,
+    /// The account's challenges that this one takes the place of.
+    pub supersedes: BTreeSet<ChallengeId>,
+}
+
+/// A challenge's stream, folded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Challenge {
+    /// Nobody asked for it yet.
+    #[default]
+    Unopened,
+    /// It waits for its call.
+    Open(Box<Opened>),
+    /// A call verified.
+    Matched {
+        /// As it was opened.
+        opened: Box<Opened>,
+        /// The one call.
+        call_id: CallId,
+    },
+    /// Nobody called in time.
+    Expired(Box<Opened>),
+    /// A newer login took its place; possibly before it was opened.
+    Superseded(Option<Box<Opened>>),
+}
+
+/// Where a challenge stands, for who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Waiting for the call.
+    Pending,
+    /// A call verified.
+    Matched,
+    /// Nobody called in time.
+    Expired,
+    /// A newer login took its place.
+    Superseded,
+}
+
+/// What can be asked of a challenge.
+#[derive(Debug, Clone)]
+pub enum ChallengeCommand {
+    /// Open it.
+    Open(Opened),
+    /// A call from this number came over its line.
+    Match {
+        /// The caller.
+        number: NumberHash,
+        /// The call.
+        call_id: CallId,
+        /// When it arrived.
+        called_at: Timestamp,
+    },
+    /// Its time may be over.
+    Expire {
+        /// Now.
+        at: Timestamp,
+    },
+    /// A newer challenge of the account was opened.
+    Supersede {
+        /// The newer one.
+        by: ChallengeId,
+        /// Whose challenges.
+        account_id: AccountId,
+        /// Now.
+        at: Timestamp,
+    },
+}
+
+/// What happened to a challenge. **Format.**
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum ChallengeEvent {
+    /// It was opened.
+    #[serde(rename = "challenge.opened.v1")]
+    Opened {
+        /// Whose login.
+        account_id: AccountId,
+        /// The login.
+        login_id: LoginId,
+        /// The line to dial; ours, nobody's personal number.
+        line: PhoneNumber,
+        /// Keyed hashes of the caller numbers that verify.
+        numbers: BTreeSet<NumberHash>,
+        /// The first instant at which a call counts.
+        opened_at: Timestamp,
+        /// The first instant at which a call no longer counts.
+        expires_at: Timestamp,
+        /// The account's challenges that it takes the place of.
+        #[serde(default)]
+        supersedes: BTreeSet<ChallengeId>,
+    },
+    /// A call verified.
+    #[serde(rename = "challenge.matched.v1")]
+    Matched {
+        /// Whose login.
+        account_id: AccountId,
+        /// The login.
+        login_id: LoginId,
+        /// The call.
+        call_id: CallId,
+        /// When it arrived.
+        matched_at: Timestamp,
+    },
+    /// Nobody called in time.
+    #[serde(rename = "challenge.expired.v1")]
+    Expired {
+        /// Whose login.
+        account_id: AccountId,
+        /// The login.
+        login_id: LoginId,
+    },
+    /// A newer login took its place.
+    #[serde(rename = "challenge.superseded.v1")]
+    Superseded {
+        /// Whose login.
+        account_id: AccountId,
+        /// The login; absent if it was superseded before it was opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login_id: Option<LoginId>,
+        /// The newer challenge.
+        by: ChallengeId,
+    },
+}
+
+/// Why a challenge does not do what is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChallengeRejection {
+    /// A newer login took its place before it was opened.
+    #[error("a newer login took the challenge's place")]
+    Superseded,
+    /// It is not open: never opened, or ended.
+    #[error("the challenge is not open")]
+    NotOpen,
+    /// The call did not come between opening and expiry.
+    #[error("the call did not come while the challenge was open")]
+    OutOfTime,
+    /// The caller is none of the expected ones.
+    #[error("the caller is not expected")]
+    NumberNotExpected,
+}
+
+impl Explain for ChallengeRejection {
+    fn explain(&self) -> Problem {
+        let reason = match self {
+            Self::Superseded => "LOGIN_SUPERSEDED",
+            Self::NotOpen | Self::OutOfTime => "CHALLENGE_NOT_OPEN",
+            Self::NumberNotExpected => "NUMBER_NOT_REGISTERED",
+        };
+        Problem::new(ProblemKind::FailedPrecondition, reason)
+    }
+}
+
+impl Challenge {
+    /// What it was opened with; none if it never was.
+    pub fn opened(&self) -> Option<&Opened> {
+        match self {
+            Self::Unopened => None,
+            Self::Open(opened) | Self::Matched { opened, .. } | Self::Expired(opened) => Some(opened),
+            Self::Superseded(opened) => opened.as_deref(),
+        }
+    }
+
+    /// Where it stands by the clock: expired at its instant, also before that was recorded.
+    pub fn standing_at(&self, at: Timestamp) -> Option<Standing> {
+        match self {
+            Self::Unopened => None,
+            Self::Open(opened) if opened.expires_at <= at => Some(Standing::Expired),
+            Self::Open(_) => Some(Standing::Pending),
+            Self::Matched { .. } => Some(Standing::Matched),
+            Self::Expired(_) => Some(Standing::Expired),
+            Self::Superseded(_) => Some(Standing::Superseded),
+        }
+    }
+}
+
+impl Opened {
+    fn admit(&self, number: NumberHash, called_at: Timestamp) -> Result<(), ChallengeRejection> {
+        if called_at < self.opened_at || self.expires_at <= called_at {
+            return Err(ChallengeRejection::OutOfTime);
+        }
+        if self.numbers.contains(&number) { Ok(()) } else { Err(ChallengeRejection::NumberNotExpected) }
+    }
+
+    const fn expired(&self) -> ChallengeEvent {
+        ChallengeEvent::Expired { account_id: self.account_id, login_id: self.login_id }
+    }
+
+    fn into_event(self) -> ChallengeEvent {
+        let Self { account_id, login_id, line, numbers, opened_at, expires_at, supersedes } = self;
+        ChallengeEvent::Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes }
+    }
+}
+
+impl Decider for Challenge {
+    const CATEGORY: &'static str = "challenge";
+    type Id = ChallengeId;
+    type Command = ChallengeCommand;
+    type Event = ChallengeEvent;
+    type Rejection = ChallengeRejection;
+
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
+        use ChallengeCommand::{Expire, Match, Open, Supersede};
+        match (self, command) {
+            (Self::Unopened, Open(opened)) => Ok(vec![opened.into_event()]),
+            (Self::Superseded(None), Open(_)) => Err(ChallengeRejection::Superseded),
+            (_, Open(_)) => Ok(vec![]),
+            (Self::Open(opened), Match { number, call_id, called_at }) => {
+                opened.admit(number, called_at)?;
+                let Opened { account_id, login_id, .. } = **opened;
+                Ok(vec![ChallengeEvent::Matched { account_id, login_id, call_id, matched_at: called_at }])
+            }
+            (Self::Matched { call_id: earlier, .. }, Match { call_id, .. }) if *earlier == call_id => Ok(vec![]),
+            (_, Match { .. }) => Err(ChallengeRejection::NotOpen),
+            (Self::Open(opened), Expire { at } | Supersede { at, .. }) if opened.expires_at <= at => {
+                Ok(vec![opened.expired()])
+            }
+            (Self::Open(opened), Supersede { by, account_id, .. }) => {
+                Ok(vec![ChallengeEvent::Superseded { account_id, login_id: Some(opened.login_id), by }])
+            }
+            (Self::Unopened, Supersede { by, account_id, .. }) => {
+                Ok(vec![ChallengeEvent::Superseded { account_id, login_id: None, by }])
+            }
+            (_, Expire { .. } | Supersede { .. }) => Ok(vec![]),
+        }
+    }
+
+    fn evolve(self, event: &Self::Event) -> Self {
+        match (self, event.clone()) {
+            (
+                Self::Unopened,
+                ChallengeEvent::Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes },
+            ) => {
+                let opened = Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes };
+                Self::Open(Box::new(opened))
+            }
+            (Self::Open(opened), ChallengeEvent::Matched { call_id, .. }) => Self::Matched { opened, call_id },
+            (Self::Open(opened), ChallengeEvent::Expired { .. }) => Self::Expired(opened),
+            (Self::Open(opened), ChallengeEvent::Superseded { .. }) => Self::Superseded(Some(opened)),
+            (Self::Unopened, ChallengeEvent::Superseded { .. }) => Self::Superseded(None),
+            // Never written: decide allows no other order.
+            (state, _) => state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use eventsourcing::specification::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(1));
+    const LOGIN: LoginId = LoginId::from_uuid(Uuid::from_u128(2));
+    const NEWER: ChallengeId = ChallengeId::from_uuid(Uuid::from_u128(3));
+    const CALL: CallId = CallId::from_uuid(Uuid::from_u128(4));
+    const REGISTERED: NumberHash = NumberHash::from_bytes([1; 32]);
+    const STRANGER: NumberHash = NumberHash::from_bytes([2; 32]);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn challenge() -> Opened {
+        Opened {
+            account_id: ACCOUNT,
+            login_id: LOGIN,
+            line: PhoneNumber::parse("03-5000-0001").unwrap(),
+            numbers: BTreeSet::from([REGISTERED]),
+            opened_at: at(1000),
+            expires_at: at(1180),
+            supersedes: BTreeSet::new(),
+        }
+    }
+
+    fn opened() -> ChallengeEvent {
+        challenge().into_event()
+    }
+
+    fn call(number: NumberHash, call_id: CallId, second: i64) -> ChallengeCommand {
+        ChallengeCommand::Match { number, call_id, called_at: at(second) }
+    }
+
+    fn matched() -> ChallengeEvent {
+        ChallengeEvent::Matched { account_id: ACCOUNT, login_id: LOGIN, call_id: CALL, matched_at: at(1060) }
+    }
+
+    fn superseded() -> ChallengeEvent {
+        ChallengeEvent::Superseded { account_id: ACCOUNT, login_id: Some(LOGIN), by: NEWER }
+    }
+
+    fn expired() -> ChallengeEvent {
+        ChallengeEvent::Expired { account_id: ACCOUNT, login_id: LOGIN }
+    }
+
+    fn supersede(second: i64) -> ChallengeCommand {
+        ChallengeCommand::Supersede { by: NEWER, account_id: ACCOUNT, at: at(second) }
+    }
+
+    #[test]
+    fn pv_1_a_call_from_a_registered_number_matches() {
+        let state = given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1060)).then([matched()]);
+        assert_eq!(state.standing_at(at(9999)), Some(Standing::Matched));
+    }
+
+    #[test]
+    fn pv_8_it_matches_once_and_a_redial_after_success_does_nothing() {
+        given::<Challenge>([opened(), matched()]).when(call(REGISTERED, CALL, 1060)).then_nothing();
+        let redial = CallId::from_uuid(Uuid::from_u128(5));
+        given::<Challenge>([opened(), matched()])
+            .when(call(REGISTERED, redial, 1070))
+            .then_rejected("CHALLENGE_NOT_OPEN");
+    }
+
+    #[test]
+    fn pv_9_the_challenge_exists_before_the_call() {
+        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 999)).then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([]).when(call(REGISTERED, CALL, 1060)).then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1000)).then_accepted();
+    }
+
+    #[test]
+    fn pv_9_a_call_at_the_instant_of_expiry_is_too_late_also_before_that_was_recorded() {
+        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1180)).then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1179)).then_accepted();
+        let state = given::<Challenge>([opened()]).state();
+        assert_eq!(state.standing_at(at(1179)), Some(Standing::Pending));
+        assert_eq!(state.standing_at(at(1180)), Some(Standing::Expired));
+    }
+
+    #[test]
+    fn pv_9_a_call_from_another_number_ends_nothing() {
+        given::<Challenge>([opened()]).when(call(STRANGER, CALL, 1060)).then_rejected("NUMBER_NOT_REGISTERED");
+    }
+
+    #[test]
+    fn pv_9_it_expires_at_its_instant_and_not_before() {
+        given::<Challenge>([opened()]).when(ChallengeCommand::Expire { at: at(1179) }).then_nothing();
+        given::<Challenge>([opened()]).when(ChallengeCommand::Expire { at: at(1180) }).then([expired()]);
+        for ended in [matched(), superseded(), expired()] {
+            given::<Challenge>([opened(), ended]).when(ChallengeCommand::Expire { at: at(1180) }).then_nothing();
+        }
+    }
+
+    #[test]
+    fn pv_9_a_newer_login_supersedes_what_is_open_and_nothing_else() {
+        let state = given::<Challenge>([opened()]).when(supersede(1060)).then([superseded()]);
+        assert_eq!(state.standing_at(at(1060)), Some(Standing::Superseded));
+        given::<Challenge>([opened(), matched()]).when(supersede(1060)).then_nothing();
+        given::<Challenge>([opened()]).when(supersede(1180)).then([expired()]);
+        given::<Challenge>([opened(), superseded()])
+            .when(call(REGISTERED, CALL, 1070))
+            .then_rejected("CHALLENGE_NOT_OPEN");
+    }
+
+    #[test]
+    fn pv_9_a_challenge_superseded_before_it_was_opened_never_opens() {
+        let tombstone = ChallengeEvent::Superseded { account_id: ACCOUNT, login_id: None, by: NEWER };
+        given::<Challenge>([]).when(supersede(1060)).then([tombstone.clone()]);
+        given::<Challenge>([tombstone]).when(ChallengeCommand::Open(challenge())).then_rejected("LOGIN_SUPERSEDED");
+    }
+}

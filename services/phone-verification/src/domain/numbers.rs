@@ -1,0 +1,262 @@
+//! The numbers of one policyholder as heard from endorsement, per contract, and which of them count at an instant
+//! (PV-7, PV-16). What is scheduled counts from its instant by the clock, not by when an event arrives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eventsourcing::{Decider, Explain, Problem};
+use kernel::{ContractId, Personal, PhoneNumber, Rulebook, SubjectId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A number and the instants between which it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedNumber {
+    /// The number.
+    pub number: Personal<PhoneNumber>,
+    /// The first instant at which it counts.
+    pub counts_from: Timestamp,
+    /// The first instant at which it no longer counts; absent if no end is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_until: Option<Timestamp>,
+}
+
+impl CountedNumber {
+    fn counts_at(&self, at: Timestamp) -> bool {
+        self.counts_from <= at && self.counts_until.is_none_or(|until| at < until)
+    }
+}
+
+/// What was last heard of one contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Contract {
+    version: u64,
+    numbers: Vec<CountedNumber>,
+    /// Absent once the subject is no longer the policyholder.
+    period_end: Option<Timestamp>,
+}
+
+/// A policyholder's numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbers {
+    contracts: BTreeMap<ContractId, Contract>,
+}
+
+/// What can be asked of a policyholder's numbers.
+#[derive(Debug, Clone)]
+pub enum NumbersCommand {
+    /// Remember what a contract's newest version says.
+    Hear {
+        /// The contract.
+        contract_id: ContractId,
+        /// The revision of the contract's stream that says so; older ones are ignored.
+        version: u64,
+        /// All numbers in force or scheduled.
+        numbers: Vec<CountedNumber>,
+        /// End of the contract's term.
+        period_end: Timestamp,
+    },
+    /// Forget a contract whose policyholder is somebody else now.
+    Withdraw {
+        /// The contract.
+        contract_id: ContractId,
+        /// The revision of the contract's stream that says so.
+        version: u64,
+    },
+}
+
+/// What happened to a policyholder's numbers. **Format.**
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum NumbersEvent {
+    /// A contract told its numbers, whole.
+    #[serde(rename = "numbers.heard.v1")]
+    Heard {
+        /// The contract.
+        contract_id: ContractId,
+        /// Revision of the contract's stream.
+        version: u64,
+        /// All numbers in force or scheduled.
+        numbers: Vec<CountedNumber>,
+        /// End of the contract's term.
+        period_end: Timestamp,
+    },
+    /// The contract has another policyholder now.
+    #[serde(rename = "numbers.withdrawn.v1")]
+    Withdrawn {
+        /// The contract.
+        contract_id: ContractId,
+        /// Revision of the contract's stream.
+        version: u64,
+    },
+}
+
+/// What is heard is never refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NumbersRejection {}
+
+impl Explain for NumbersRejection {
+    fn explain(&self) -> Problem {
+        match *self {}
+    }
+}
+
+impl Numbers {
+    /// The numbers that can be called from at this instant, each once (PV-4, PV-7). Erased ones are left out.
+    pub fn usable_at(&self, rulebook: &Rulebook, at: Timestamp) -> BTreeSet<PhoneNumber> {
+        let counting = self.contracts.values().filter(|contract| {
+            // A contract that has not begun counts (PV-16); one that ended counts through the rulebook's tail.
+            contract.period_end.is_some_and(|end| at < rulebook.contract.numbers_count_until(end))
+        });
+        let numbers = counting.flat_map(|contract| &contract.numbers).filter(|number| number.counts_at(at));
+        let known = numbers.filter_map(|number| number.number.known());
+        known.filter(|number| rulebook.numbers.verdict(number, at).is_eligible()).cloned().collect()
+    }
+
+    fn hears(&self, contract_id: ContractId, version: u64) -> bool {
+        self.contracts.get(&contract_id).is_none_or(|last| last.version < version)
+    }
+}
+
+impl Decider for Numbers {
+    const CATEGORY: &'static str = "numbers";
+    type Id = SubjectId;
+    type Command = NumbersCommand;
+    type Event = NumbersEvent;
+    type Rejection = NumbersRejection;
+
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
+        match command {
+            NumbersCommand::Hear { contract_id, version, .. } | NumbersCommand::Withdraw { contract_id, version }
+                if !self.hears(contract_id, version) =>
+            {
+                Ok(vec![])
+            }
+            NumbersCommand::Hear { contract_id, version, numbers, period_end } => {
+                Ok(vec![NumbersEvent::Heard { contract_id, version, numbers, period_end }])
+            }
+            NumbersCommand::Withdraw { contract_id, version } if self.contracts.contains_key(&contract_id) => {
+                Ok(vec![NumbersEvent::Withdrawn { contract_id, version }])
+            }
+            NumbersCommand::Withdraw { .. } => Ok(vec![]),
+        }
+    }
+
+    fn evolve(mut self, event: &Self::Event) -> Self {
+        let (id, contract) = match event.clone() {
+            NumbersEvent::Heard { contract_id, version, numbers, period_end } => {
+                (contract_id, Contract { version, numbers, period_end: Some(period_end) })
+            }
+            NumbersEvent::Withdrawn { contract_id, version } => {
+                (contract_id, Contract { version, numbers: vec![], period_end: None })
+            }
+        };
+        self.contracts.insert(id, contract);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use eventsourcing::specification::given;
+    use kernel::clock::start_of_jst_day;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const CONTRACT: ContractId = ContractId::from_uuid(Uuid::from_u128(1));
+    const SUBJECT: SubjectId = SubjectId::from_uuid(Uuid::from_u128(2));
+
+    fn day(text: &str) -> Timestamp {
+        start_of_jst_day(text.parse().unwrap())
+    }
+
+    fn number(text: &str, from: &str, until: Option<&str>) -> CountedNumber {
+        let number = Personal::new(SUBJECT, PhoneNumber::parse(text).unwrap());
+        CountedNumber { number, counts_from: day(from), counts_until: until.map(day) }
+    }
+
+    fn heard(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersEvent {
+        NumbersEvent::Heard { contract_id: CONTRACT, version, numbers, period_end: day(end) }
+    }
+
+    fn hear(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersCommand {
+        NumbersCommand::Hear { contract_id: CONTRACT, version, numbers, period_end: day(end) }
+    }
+
+    fn usable(numbers: &Numbers, at: Timestamp) -> Vec<String> {
+        numbers.usable_at(&Rulebook::default_rulebook(), at).iter().map(PhoneNumber::national).collect()
+    }
+
+    #[test]
+    fn pv_7_a_future_dated_change_counts_from_its_instant_and_the_old_number_until_then() {
+        let list = vec![
+            number("090-1111-2222", "2026-01-01", Some("2026-05-10")),
+            number("080-3333-4444", "2026-05-10", None),
+        ];
+        let state = given::<Numbers>([heard(0, list, "2027-01-01")]).state();
+        assert_eq!(usable(&state, day("2026-05-10") - jiff::SignedDuration::from_nanos(1)), ["09011112222"]);
+        assert_eq!(usable(&state, day("2026-05-10")), ["08033334444"]);
+    }
+
+    #[test]
+    fn pv_7_numbers_count_through_the_tail_after_the_contract_and_not_after() {
+        let list = vec![number("090-1111-2222", "2025-01-01", None)];
+        let state = given::<Numbers>([heard(0, list, "2026-01-01")]).state();
+        assert_eq!(usable(&state, day("2026-03-31")).len(), 1);
+        assert_eq!(usable(&state, day("2026-04-01")).len(), 0);
+    }
+
+    #[test]
+    fn pv_16_a_contract_that_has_not_begun_counts() {
+        let list = vec![number("03-1234-5678", "2026-01-01", None)];
+        let state = given::<Numbers>([heard(0, list, "2030-01-01")]).state();
+        assert_eq!(usable(&state, day("2026-02-01")), ["0312345678"]);
+    }
+
+    #[test]
+    fn pv_4_numbers_the_rulebook_refuses_do_not_count_and_060_counts_from_its_date() {
+        let list = ["050-1234-5678", "0120-123-456", "0800-123-4567", "060-1234-5678"];
+        let list = list.iter().map(|text| number(text, "2026-01-01", None)).collect();
+        let state = given::<Numbers>([heard(0, list, "2030-01-01")]).state();
+        assert_eq!(usable(&state, day("2026-06-30")), Vec::<String>::new());
+        assert_eq!(usable(&state, day("2026-07-01")), ["06012345678"]);
+    }
+
+    #[test]
+    fn an_older_version_is_ignored_and_the_same_one_too() {
+        let old = vec![number("090-1111-2222", "2026-01-01", None)];
+        let new = vec![number("080-3333-4444", "2026-01-01", None)];
+        for version in [3, 4] {
+            given::<Numbers>([heard(4, new.clone(), "2027-01-01")])
+                .when(hear(version, old.clone(), "2027-01-01"))
+                .then_nothing();
+        }
+        let after = given::<Numbers>([heard(4, old, "2027-01-01")])
+            .when(hear(5, new.clone(), "2027-01-01"))
+            .then([heard(5, new, "2027-01-01")]);
+        assert_eq!(usable(&after, day("2026-02-01")), ["08033334444"]);
+    }
+
+    #[test]
+    fn pv_7_who_is_no_longer_policyholder_has_no_numbers_by_that_contract() {
+        let list = vec![number("090-1111-2222", "2026-01-01", None)];
+        let after = given::<Numbers>([heard(0, list.clone(), "2027-01-01")])
+            .when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 })
+            .then([NumbersEvent::Withdrawn { contract_id: CONTRACT, version: 1 }]);
+        assert!(usable(&after, day("2026-02-01")).is_empty());
+        given::<Numbers>([]).when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 }).then_nothing();
+        given::<Numbers>([heard(2, list, "2027-01-01")])
+            .when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 })
+            .then_nothing();
+    }
+
+    #[test]
+    fn an_erased_number_is_left_out() {
+        let mut erased = number("090-1111-2222", "2026-01-01", None);
+        erased.number = Personal::Erased { subject: SUBJECT };
+        let list = vec![erased, number("03-1234-5678", "2026-01-01", None)];
+        let state = given::<Numbers>([heard(0, list, "2030-01-01")]).state();
+        assert_eq!(usable(&state, day("2026-02-01")), ["0312345678"]);
+    }
+}

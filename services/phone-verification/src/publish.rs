@@ -1,0 +1,55 @@
+//! What the others hear of challenges: opened, matched, ended. Calls and numbers are nobody else's business.
+
+use contracts::phone_verification::v1::{
+    ChallengeEnded, ChallengeMatched, ChallengeOpened, PhoneVerificationEvent, phone_verification_event::Event,
+};
+use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
+use kernel::{AccountId, LoginId};
+use messaging::Outgoing;
+use prost::Message as _;
+
+use crate::domain::{Challenge, ChallengeEvent};
+
+/// Turns a stored event into what others hear, or nothing.
+pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
+    if recorded.stream.category() != Challenge::CATEGORY {
+        return Ok(None);
+    }
+    let Some((event_name, event)) = integration_event(decode_sealed(recorded)?) else { return Ok(None) };
+    let message = PhoneVerificationEvent {
+        event_id: recorded.id.to_string(),
+        entity_id: recorded.stream.id().to_string(),
+        version: recorded.revision,
+        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+        event: Some(event),
+    };
+    Ok(Some(Outgoing {
+        entity_kind: Challenge::CATEGORY,
+        event_name,
+        entity_id: recorded.stream.id(),
+        payload: message.encode_to_vec(),
+    }))
+}
+
+fn integration_event(event: ChallengeEvent) -> Option<(&'static str, Event)> {
+    match event {
+        ChallengeEvent::Opened { account_id, login_id, expires_at, .. } => {
+            let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
+            let opened = ChallengeOpened { account_id, login_id, expires_at_us: expires_at.as_microsecond() };
+            Some(("challenge_opened", Event::ChallengeOpened(opened)))
+        }
+        ChallengeEvent::Matched { account_id, login_id, matched_at, .. } => {
+            let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
+            let matched = ChallengeMatched { account_id, login_id, matched_at_us: matched_at.as_microsecond() };
+            Some(("challenge_matched", Event::ChallengeMatched(matched)))
+        }
+        ChallengeEvent::Expired { account_id, login_id } => Some(ended(account_id, login_id, "EXPIRED")),
+        // One that was superseded before it was opened is nobody's: nobody heard of its opening.
+        ChallengeEvent::Superseded { account_id, login_id, .. } => Some(ended(account_id, login_id?, "SUPERSEDED")),
+    }
+}
+
+fn ended(account_id: AccountId, login_id: LoginId, reason: &str) -> (&'static str, Event) {
+    let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
+    ("challenge_ended", Event::ChallengeEnded(ChallengeEnded { account_id, login_id, reason: reason.to_owned() }))
+}

@@ -1,0 +1,177 @@
+//! What endorsement's events mean here: a policyholder's numbers, or that a party's numbers do not count (PV-7). Pure:
+//! the numbers stay sealed, opening them is the listener's.
+
+use contracts::common::v1::{SealedField as WireField, SealedPhone};
+use contracts::endorsement::v1::{ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event};
+use kernel::{ContractId, EventId, IdError, SealedField, SubjectId, Timestamp};
+
+/// What is heard of one contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The event; its sealed fields are opened with it.
+    pub(crate) event_id: EventId,
+    /// The contract.
+    pub(crate) contract_id: ContractId,
+    /// Revision of the contract's stream.
+    pub(crate) version: u64,
+    /// Whose numbers.
+    pub(crate) subject: SubjectId,
+    /// What is heard.
+    pub(crate) said: Said,
+}
+
+/// What is heard of a party's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The party is the policyholder, and these are all the numbers in force or scheduled.
+    Policyholder {
+        /// Sealed.
+        numbers: Vec<SealedNumber>,
+        /// End of the contract's term.
+        period_end: Timestamp,
+    },
+    /// The party is not the policyholder.
+    NotPolicyholder,
+}
+
+/// A number that was not opened yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SealedNumber {
+    /// The number.
+    pub(crate) field: SealedField,
+    /// The first instant at which it counts.
+    pub(crate) counts_from: Timestamp,
+    /// The first instant at which it no longer counts.
+    pub(crate) counts_until: Option<Timestamp>,
+}
+
+/// An event of endorsement that says something impossible.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// Not the message it should be.
+    #[error("the message cannot be decoded")]
+    Message(#[from] prost::DecodeError),
+    /// An id that is none.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// An instant out of range.
+    #[error("an instant is out of range")]
+    Instant(#[from] jiff::Error),
+    /// Something that must be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+}
+
+/// What an event of endorsement says of numbers, if anything. An event of a kind this release does not know says nothing.
+pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malformed> {
+    let (event_id, contract_id) = (message.event_id.parse()?, message.entity_id.parse()?);
+    let (subject, said) = match message.event {
+        Some(Event::ContractImported(contract)) => imported(contract)?,
+        Some(Event::PhonesChanged(changed)) => phones_changed(changed)?,
+        Some(Event::EndorsementChanged(_)) | None => return Ok(None),
+    };
+    Ok(Some(Heard { event_id, contract_id, version: message.version, subject, said }))
+}
+
+fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> {
+    let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
+    let numbers = policyholder.phones.into_iter().map(number).collect::<Result<_, _>>()?;
+    let period_end = Timestamp::from_microsecond(contract.period_end_us)?;
+    Ok((policyholder.subject_id.parse()?, Said::Policyholder { numbers, period_end }))
+}
+
+fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed> {
+    let subject = changed.subject_id.parse()?;
+    // The insured's numbers count only where both are one person; then the event says policyholder too.
+    if !changed.policyholder {
+        return Ok((subject, Said::NotPolicyholder));
+    }
+    let numbers = changed.phones.into_iter().map(number).collect::<Result<_, _>>()?;
+    Ok((subject, Said::Policyholder { numbers, period_end: Timestamp::from_microsecond(changed.period_end_us)? }))
+}
+
+fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
+    Ok(SealedNumber {
+        field: sealed(phone.number.ok_or(Malformed::Missing("number"))?)?,
+        counts_from: Timestamp::from_microsecond(phone.counts_from_us)?,
+        counts_until: phone.counts_until_us.map(Timestamp::from_microsecond).transpose()?,
+    })
+}
+
+fn sealed(field: WireField) -> Result<SealedField, Malformed> {
+    Ok(SealedField {
+        path: field.path,
+        subject: field.subject_id.parse()?,
+        key_id: field.key_id.parse()?,
+        algorithm: field.algorithm,
+        nonce: field.nonce,
+        ciphertext: field.ciphertext,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use contracts::endorsement::v1::{EndorsementChanged, PublishedParty};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(value: u128) -> String {
+        Uuid::from_u128(value).to_string()
+    }
+
+    fn phone(subject: u128) -> SealedPhone {
+        let number = WireField {
+            path: "/phones/0/number".to_owned(),
+            subject_id: id(subject),
+            key_id: id(9),
+            algorithm: "XC20P".to_owned(),
+            nonce: vec![0; 24],
+            ciphertext: vec![1; 30],
+        };
+        SealedPhone { number: Some(number), counts_from_us: 1, counts_until_us: Some(2) }
+    }
+
+    fn event(event: Option<Event>) -> EndorsementEvent {
+        EndorsementEvent { event_id: id(1), entity_id: id(2), version: 7, occurred_at_us: 0, event }
+    }
+
+    fn changed(policyholder: bool) -> Event {
+        let phones = vec![phone(3)];
+        let changed = PhonesChanged { subject_id: id(3), policyholder, insured: true, phones, period_end_us: 5 };
+        Event::PhonesChanged(changed)
+    }
+
+    #[test]
+    fn pv_7_only_the_policyholders_numbers_are_heard() {
+        let policyholder = PublishedParty { subject_id: id(3), phones: vec![phone(3)], ..PublishedParty::default() };
+        let insured = PublishedParty { subject_id: id(4), phones: vec![phone(4)], ..PublishedParty::default() };
+        let contract = ContractImported {
+            policyholder: Some(policyholder),
+            insured: Some(insured),
+            period_end_us: 5,
+            ..ContractImported::default()
+        };
+        let heard_import = heard(event(Some(Event::ContractImported(contract)))).unwrap().unwrap();
+        assert_eq!(heard_import.subject.to_string(), id(3));
+        let Said::Policyholder { numbers, period_end } = heard_import.said else { unreachable!() };
+        assert_eq!((numbers.len(), period_end.as_microsecond()), (1, 5));
+        assert_eq!(numbers[0].counts_until.unwrap().as_microsecond(), 2);
+
+        assert_eq!(heard(event(Some(changed(false)))).unwrap().unwrap().said, Said::NotPolicyholder);
+        let both = heard(event(Some(changed(true)))).unwrap().unwrap();
+        assert!(matches!(both.said, Said::Policyholder { .. }));
+        assert_eq!(both.version, 7);
+    }
+
+    #[test]
+    fn what_says_nothing_of_numbers_is_ignored_and_what_is_malformed_is_not() {
+        let other = Event::EndorsementChanged(EndorsementChanged::default());
+        assert_eq!(heard(event(Some(other))).unwrap(), None);
+        assert_eq!(heard(event(None)).unwrap(), None);
+        assert!(heard(EndorsementEvent { entity_id: "x".to_owned(), ..event(Some(changed(true))) }).is_err());
+        assert!(heard(event(Some(Event::ContractImported(ContractImported::default())))).is_err());
+    }
+}
