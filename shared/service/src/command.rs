@@ -2,8 +2,11 @@
 //! trace. Parsing happens here once; the domain only sees the result.
 
 use eventsourcing::{Problem, ProblemKind, Request, RequestKey};
+use kernel::clock::Timestamp;
+use privacy::Pepper;
 use prost::Message;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{Context, caller, traceparent};
 
@@ -21,7 +24,14 @@ pub fn command<T: Message>(
     let scope = caller(request)
         .scope()
         .ok_or_else(|| Problem::new(ProblemKind::Unauthenticated, "UNAUTHENTICATED"))?;
-    envelope(context, &scope, rpc, request, request_id)
+    envelope(
+        &context.pepper,
+        context.clock.now(),
+        &scope,
+        rpc,
+        request,
+        request_id,
+    )
 }
 
 /// As [`command`], for calls without a known caller: the scope is what stands for one (a login id, a keyed hash of
@@ -33,11 +43,19 @@ pub fn command_scoped<T: Message>(
     request: &tonic::Request<T>,
     request_id: &str,
 ) -> Result<Request, Problem> {
-    envelope(context, &format!("scope:{scope}"), rpc, request, request_id)
+    envelope(
+        &context.pepper,
+        context.clock.now(),
+        &format!("scope:{scope}"),
+        rpc,
+        request,
+        request_id,
+    )
 }
 
 fn envelope<T: Message>(
-    context: &Context,
+    pepper: &Pepper,
+    at: Timestamp,
     scope: &str,
     rpc: &str,
     request: &tonic::Request<T>,
@@ -49,15 +67,78 @@ fn envelope<T: Message>(
         return Err(invalid("REQUEST_ID_REQUIRED"));
     }
     let id = Uuid::try_parse(request_id).map_err(|_| invalid("REQUEST_ID_INVALID"))?;
-    let payload = request.get_ref().encode_to_vec();
+    let key = RequestKey::derive(scope, rpc, id);
+    let payload = Zeroizing::new(request.get_ref().encode_to_vec());
     Ok(Request {
-        key: RequestKey::derive(scope, rpc, id),
-        payload_hash: hex::encode(context.pepper.hash("request-payload", &payload)),
+        key,
+        payload_hash: hex::encode(pepper.hash("request-payload", &payload)),
         actor: caller(request).actor(),
         // One correlation per request, the same when it is retried, without a random source.
-        correlation_id: RequestKey::derive(scope, rpc, id).derive_id("correlation"),
+        correlation_id: key.derive_id("correlation"),
         causation_id: None,
         traceparent: traceparent(),
-        at: context.clock.now(),
+        at,
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kernel::ids::{AccountId, SessionId};
+
+    use super::*;
+    use crate::{Caller, Customer};
+
+    const ID: &str = "7f1b0d0c-0000-4000-8000-000000000001";
+
+    fn called_by(session: u128, content: &str) -> tonic::Request<String> {
+        let mut request = tonic::Request::new(content.to_owned());
+        request.extensions_mut().insert(Caller::Customer(Customer {
+            account: AccountId::from_uuid(Uuid::from_u128(1)),
+            session: SessionId::from_uuid(Uuid::from_u128(session)),
+            subjects: BTreeSet::new(),
+            call_verified: false,
+        }));
+        request
+    }
+
+    fn of(request: &tonic::Request<String>, id: &str) -> Result<Request, Problem> {
+        let pepper = Pepper::from_hex(&"0f".repeat(32)).unwrap();
+        let at = "2026-11-16T03:00:00Z".parse().unwrap();
+        envelope(
+            &pepper,
+            at,
+            &caller(request).scope().unwrap(),
+            "Submit",
+            request,
+            id,
+        )
+    }
+
+    #[test]
+    fn a_retry_from_another_session_is_the_same_request_and_other_content_shows() {
+        let first = of(&called_by(1, "a"), ID).unwrap();
+        let retried = of(&called_by(2, "a"), ID).unwrap();
+        let other = of(&called_by(1, "b"), ID).unwrap();
+        assert_eq!(
+            (first.key, &first.payload_hash),
+            (retried.key, &retried.payload_hash)
+        );
+        assert_eq!(first.correlation_id, retried.correlation_id);
+        assert_eq!(first.key, other.key);
+        assert_ne!(first.payload_hash, other.payload_hash);
+    }
+
+    #[test]
+    fn a_missing_or_malformed_request_id_names_the_field() {
+        for (id, reason) in [("", "REQUEST_ID_REQUIRED"), ("17", "REQUEST_ID_INVALID")] {
+            let problem = of(&called_by(1, "a"), id).unwrap_err();
+            assert_eq!(
+                (problem.violations[0].field.as_str(), problem.violations[0].reason),
+                ("request_id", reason)
+            );
+        }
+    }
 }

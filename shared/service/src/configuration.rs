@@ -120,6 +120,11 @@ impl Keys {
         }
     }
 
+    /// Whether the key is there, whatever it holds.
+    pub fn has(&self, key: &str) -> bool {
+        self.figment.find_value(key).is_ok()
+    }
+
     /// Records what is wrong with a key, in words that need no other line.
     pub fn wrong(&mut self, key: &str, why: impl fmt::Display) {
         self.errors.push(format!("{key}: {why}"));

@@ -18,11 +18,15 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 /// How long a database may take to come up.
 const START_WITHIN: Duration = Duration::from_mins(1);
 
+/// How long a call waits for a connection; well within its own deadline, so that it can still say why it failed.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
+
 /// A pool to the database under `key`, once it answers.
 pub(crate) async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> Result<PgPool, StartError> {
     let parsed = url.expose().parse::<sqlx::postgres::PgConnectOptions>();
     // sqlx's own text repeats parts of the URL, which holds a password.
     let connect = parsed.map_err(|_| StartError::setting(key, "is not a postgres:// URL"))?;
+    let options = options.acquire_timeout(ACQUIRE_WITHIN);
     let deadline = Instant::now() + START_WITHIN;
     let mut pause = tokio::time::interval(Duration::from_millis(250));
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -28,7 +28,7 @@ pub struct Running {
 
 /// Starts a service from TOML text (the environment is not looked at) and waits until it serves.
 pub async fn start_in_process<S: Service>(toml: &str, overrides: Overrides) -> Result<Running, StartError> {
-    let (settings, config) = settings::read::<S::Config>(Keys::from_toml(toml))?;
+    let (settings, config) = settings::read::<S>(Keys::from_toml(toml))?;
     let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

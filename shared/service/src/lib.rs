@@ -70,6 +70,9 @@ pub trait Service: 'static {
         None
     }
 
+    /// The services it subscribes to, so that a missing `nats.url` or `feeds.<name>` is found with all other errors.
+    const LISTENS_TO: &'static [&'static str] = &[];
+
     /// Wires the service: gRPC services, reactions, subscriptions, deadlines. Nothing runs until it has returned.
     fn start(
         config: Self::Config,

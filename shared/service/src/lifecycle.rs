@@ -34,11 +34,10 @@ pub fn main<S: Service>() -> ExitCode {
         Ok(file) => file,
         Err(code) => return code,
     };
-    let (settings, config) =
-        match settings::read::<S::Config>(Keys::from_file_and_environment(file.as_deref())) {
-            Ok(read) => read,
-            Err(errors) => return usage(S::NAME, &errors),
-        };
+    let (settings, config) = match settings::read::<S>(Keys::from_file_and_environment(file.as_deref())) {
+        Ok(read) => read,
+        Err(errors) => return usage(S::NAME, &errors),
+    };
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(live::<S>(settings, config)),
         Err(error) => fail(S::NAME, &StartError::new("starting the runtime", error)),

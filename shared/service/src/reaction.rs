@@ -9,6 +9,7 @@ use futures::StreamExt;
 use kernel::ids::EventId;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::problem::chain;
@@ -209,7 +210,16 @@ impl OwnReaction {
     async fn handle(&self, event: RecordedEvent) -> Result<Result<(), Source>, Stopped> {
         let position = event.position();
         let event_type = event.event_type.clone();
-        match (self.handler)(event).await {
+        let span = tracing::info_span!(
+            "react",
+            otel.name = %format_args!("react {}", self.name),
+            event.id = %position.event_id,
+            event.r#type = event_type,
+        );
+        if let Some(parent) = &event.metadata.traceparent {
+            crate::trace::join(&span, parent);
+        }
+        match (self.handler)(event).instrument(span).await {
             Ok(()) => Ok(self.advance(position).await.map_err(Into::into)),
             Err(ReactionError::Transient(source)) => Ok(Err(source)),
             Err(ReactionError::Content(source)) => Err(Stopped::Content {

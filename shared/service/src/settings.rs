@@ -13,7 +13,8 @@ use privacy::{MasterKey, Pepper};
 use tonic::transport::Endpoint;
 
 use crate::{
-    ConfigErrors, Configuration, Keys, Secret, TelemetrySettings, peers::AcceptedPeers, tokens::StaffIssuer,
+    ConfigErrors, Configuration, Keys, Secret, Service, TelemetrySettings, peers::AcceptedPeers,
+    tokens::StaffIssuer,
 };
 
 /// Settings common to all services.
@@ -46,11 +47,31 @@ pub(crate) struct Grpc {
 }
 
 /// All settings of a service, or everything that is wrong with them.
-pub(crate) fn read<C: Configuration>(mut keys: Keys) -> Result<(Settings, C), ConfigErrors> {
+pub(crate) fn read<S: Service>(mut keys: Keys) -> Result<(Settings, S::Config), ConfigErrors> {
     // Both are read before either is looked at, so that all errors are found.
     let settings = Settings::read(&mut keys);
-    let own = C::read(&mut keys, "service");
+    let own = S::Config::read(&mut keys, "service");
+    others_needed::<S>(&mut keys);
     keys.finish(settings.zip(own))
+}
+
+/// What a service that speaks with others cannot do without.
+fn others_needed<S: Service>(keys: &mut Keys) {
+    if (S::publish().is_some() || !S::LISTENS_TO.is_empty()) && !keys.has("nats.url") {
+        keys.wrong(
+            "nats.url",
+            "is missing, and this service publishes or listens to events",
+        );
+    }
+    for source in S::LISTENS_TO {
+        if !keys.has(&format!("feeds.{source}")) && !keys.has(&format!("feeds.{}", source.replace('-', "_")))
+        {
+            keys.wrong(
+                &format!("feeds.{source}"),
+                "is missing, and this service listens to it",
+            );
+        }
+    }
 }
 
 impl Settings {

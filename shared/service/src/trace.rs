@@ -43,6 +43,22 @@ fn parent(headers: &HeaderMap) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), &Metadata(headers))
 }
 
+/// Makes a span the child of a trace that came with an event.
+pub(crate) fn join(span: &Span, traceparent: &str) {
+    struct Parent<'a>(&'a str);
+    impl Extractor for Parent<'_> {
+        fn get(&self, key: &str) -> Option<&str> {
+            (key == "traceparent").then_some(self.0)
+        }
+        fn keys(&self) -> Vec<&str> {
+            vec!["traceparent"]
+        }
+    }
+    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Parent(traceparent));
+    // Without an OpenTelemetry layer there is no trace to join.
+    let _ = span.set_parent(parent);
+}
+
 /// The span of one call, named by its RPC, child of the caller's trace.
 pub(crate) fn rpc_span(path: &str, headers: &HeaderMap) -> Span {
     let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));

@@ -100,7 +100,7 @@ impl Service for Probe {
     }
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
-        let shared = registry().lock().unwrap().entry(config.test).or_default().clone();
+        let shared = shared(&config.test);
         context.tokens.use_local_keys(Arc::new(TestKeys::default()));
         wiring
             .grpc(Answers::<PhoneVerification>::new(&shared))
@@ -209,6 +209,7 @@ async fn answer(shared: Arc<Shared>, request: Request<()>) -> Result<Response<()
             shared.arrived.notify_one();
             shared.go_on.notified().await;
         }
+        Some("hang") => std::future::pending().await,
         Some("refuse") => {
             let problem = Problem::new(ProblemKind::FailedPrecondition, "PROBE_FULL").with("max", "8");
             return Err(service::status(problem.field("name", "REQUEST_ID_REQUIRED")));
@@ -330,6 +331,16 @@ pub(crate) fn staff_token(now: Timestamp, issuer: &str, roles: &[&str]) -> Strin
         exp: now.as_second() + 600,
     };
     tokens::issue_staff("key-2", &signing_key(2), &claims).unwrap()
+}
+
+/// The shared state of a test by its name.
+pub(crate) fn shared(test: &str) -> Arc<Shared> {
+    registry()
+        .lock()
+        .unwrap()
+        .entry(test.to_owned())
+        .or_default()
+        .clone()
 }
 
 /// Databases and settings of one probe. Dropped after the probe.

@@ -1,6 +1,6 @@
 //! Every error at once, each by its key; nothing is opened before.
 
-use service::{Overrides, StartError, start_in_process};
+use service::{Context, Overrides, Service, StartError, Wiring, start_in_process};
 
 use crate::probe::{Home, Probe};
 
@@ -62,6 +62,42 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         );
     }
     assert_eq!(found.len(), keys.len(), "{found:#?}");
+}
+
+/// Needs others.
+struct Listener;
+
+impl Service for Listener {
+    const NAME: &'static str = "listener";
+    const MESSAGES: &'static str = "";
+    const LISTENS_TO: &'static [&'static str] = &["claim-images", "identity"];
+    type Config = ();
+
+    fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
+        Vec::new()
+    }
+
+    async fn start((): (), _: Context, _: &mut Wiring) -> Result<(), StartError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_listens_says_at_once_whom_it_cannot_hear() {
+    let home = Home::new().await;
+    let toml = home.toml("").split("[service]").next().unwrap().to_owned();
+    let toml = format!("{toml}[feeds]\nclaim_images = \"http://localhost:1\"\n");
+    let Err(StartError::Configuration(errors)) =
+        start_in_process::<Listener>(&toml, Overrides::default()).await
+    else {
+        panic!("it started");
+    };
+    let keys: Vec<_> = errors
+        .0
+        .iter()
+        .map(|error| error.split(':').next().unwrap())
+        .collect();
+    assert_eq!(keys, ["nats.url", "feeds.identity"]);
 }
 
 #[tokio::test]

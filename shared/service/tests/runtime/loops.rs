@@ -1,78 +1,15 @@
 //! Reactions to the service's own events, and deadlines by a manual clock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use eventsourcing::{Decider, Explain, PostgresStore, Problem, ProblemKind, Repository, Request, RequestKey};
 use jiff::SignedDuration;
 use kernel::clock::{Clock, ManualClock};
-use privacy::{Keyring, MasterKey};
-use serde::{Deserialize, Serialize};
 use service::{Overrides, Running, start_in_process};
 use testkit::wait_for;
 use uuid::Uuid;
 
+use crate::counter::count;
 use crate::probe::{Home, NOON, Probe, SOON, instant};
-
-/// An aggregate that only counts.
-#[derive(Clone, Default)]
-struct Counter;
-
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-enum Counted {
-    #[serde(rename = "counter.counted.v1")]
-    Once { by: u32 },
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("never")]
-struct Never;
-
-impl Explain for Never {
-    fn explain(&self) -> Problem {
-        Problem {
-            metadata: BTreeMap::new(),
-            ..Problem::new(ProblemKind::NotFound, "NOT_FOUND")
-        }
-    }
-}
-
-impl Decider for Counter {
-    const CATEGORY: &'static str = "counter";
-    type Id = Uuid;
-    type Command = u32;
-    type Event = Counted;
-    type Rejection = Never;
-
-    fn decide(&self, by: u32) -> Result<Vec<Counted>, Never> {
-        Ok(vec![Counted::Once { by }])
-    }
-
-    fn evolve(self, _: &Counted) -> Self {
-        self
-    }
-}
-
-async fn count(home: &Home, request: u128) {
-    let store = Arc::new(PostgresStore::new(home.database.pool.clone()));
-    let keyring = Keyring::new(
-        home.keyring.pool.clone(),
-        MasterKey::from_hex(&"0f".repeat(32)).unwrap(),
-    );
-    let envelope = Request {
-        key: RequestKey::derive("test", "Count", Uuid::from_u128(request)),
-        payload_hash: "00".to_owned(),
-        actor: eventsourcing::Actor::System("test".to_owned()),
-        correlation_id: Uuid::from_u128(request),
-        causation_id: None,
-        traceparent: None,
-        at: instant(NOON),
-    };
-    Repository::<Counter>::new("probe", store, keyring)
-        .execute(Uuid::from_u128(1), &envelope, 1)
-        .await
-        .unwrap();
-}
 
 async fn start(home: &Home, clock: &Arc<ManualClock>) -> Running {
     start_in_process::<Probe>(
@@ -99,8 +36,8 @@ async fn a_reaction_sees_every_event_in_order_and_goes_on_where_it_was_after_a_k
     let home = Home::new().await;
     let clock = Arc::new(ManualClock::new(instant(NOON)));
     let running = start(&home, &clock).await;
-    count(&home, 1).await;
-    count(&home, 2).await;
+    count(&home, "probe", 1).await;
+    count(&home, "probe", 2).await;
     wait_for_seen(&home, &["counter.counted.v1@0", "counter.counted.v1@1"]).await;
     // What was handled is handled again only if its checkpoint was not yet written.
     wait_for("the checkpoint", SOON, async || {
@@ -114,7 +51,7 @@ async fn a_reaction_sees_every_event_in_order_and_goes_on_where_it_was_after_a_k
     })
     .await;
     running.abandon();
-    count(&home, 3).await;
+    count(&home, "probe", 3).await;
     home.shared().seen.lock().unwrap().clear();
 
     let running = start(&home, &clock).await;
@@ -128,7 +65,7 @@ async fn an_event_that_cannot_be_handled_stops_the_service_loudly() {
     let clock = Arc::new(ManualClock::new(instant(NOON)));
     *home.shared().poison.lock().unwrap() = Some("counter.counted.v1".to_owned());
     let running = start(&home, &clock).await;
-    count(&home, 1).await;
+    count(&home, "probe", 1).await;
     let error = tokio::time::timeout(SOON, running.ended())
         .await
         .unwrap()
@@ -147,7 +84,7 @@ async fn a_checkpoint_of_another_history_stops_the_service_loudly() {
     let home = Home::new().await;
     let clock = Arc::new(ManualClock::new(instant(NOON)));
     let running = start(&home, &clock).await;
-    count(&home, 1).await;
+    count(&home, "probe", 1).await;
     wait_for_seen(&home, &["counter.counted.v1@0"]).await;
     running.stop().await.unwrap();
     sqlx::query("UPDATE service.reaction_checkpoint SET event_id = $1")

@@ -10,7 +10,9 @@ mod probe;
 
 mod callers;
 mod configuration;
+mod counter;
 mod door;
 mod errors;
 mod lifecycle;
 mod loops;
+mod neighbours;
