@@ -1,0 +1,44 @@
+//! Growing pauses between attempts, and the one place of this crate that sleeps.
+
+use std::time::Duration;
+
+/// The first pause; doubled with every attempt.
+const FIRST: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Pauses of 0.1 s growing to 5 s, each shortened by up to a half at random, so that replicas do not knock together.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self { next: FIRST }
+    }
+
+    /// True until the first pause; what is logged once is logged then.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.next == FIRST
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.next = FIRST;
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        let pause = self.next.mul_f64(rand::random_range(0.5..=1.0));
+        self.next = (self.next * 2).min(LONGEST);
+        sleep(pause).await;
+    }
+}
+
+/// Waits before looking again at something outside that announces nothing (a lease row, a broken peer).
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place of this crate that sleeps; what is waited for cannot wake us"
+)]
+pub(crate) async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -1,0 +1,201 @@
+//! The connection to NATS and the one stream per source service. Servers since 2.9 are served: they silently drop
+//! options they do not know, so what the server says it made is compared with what was asked.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::{Context, CreateStreamError, CreateStreamErrorKind};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
+use async_nats::{Client, ConnectOptions};
+use contracts::names;
+
+/// Where NATS is and how much a service's stream may keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JetStreamConfig {
+    /// `nats://host:port`, several separated by commas.
+    pub url: String,
+    /// Put before every stream name and subject; empty in production, unique in tests.
+    pub prefix: String,
+    /// Messages older than this go; consumers that were away longer read the feed.
+    pub max_age: Duration,
+    /// The oldest messages go when the stream is larger, in bytes.
+    pub max_bytes: i64,
+    /// Copies in a JetStream cluster.
+    pub replicas: usize,
+}
+
+impl Default for JetStreamConfig {
+    /// A single local server, seven days, 1 GiB.
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            prefix: String::new(),
+            max_age: Duration::from_hours(7 * 24),
+            max_bytes: 1 << 30,
+            replicas: 1,
+        }
+    }
+}
+
+/// The address of NATS cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("NATS cannot be used at {url}")]
+pub struct ConnectError {
+    url: String,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The server keeps a stream of this name that is not the one asked for; an operator has to decide.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stream {stream}: {setting} is {actual}, not {wanted}; change or remove the stream, or this setting")]
+pub struct StreamMismatch {
+    /// The stream's name.
+    pub stream: String,
+    /// The setting that differs.
+    pub setting: &'static str,
+    /// What was asked for.
+    pub wanted: String,
+    /// What the server has.
+    pub actual: String,
+}
+
+/// Why a stream is not there to be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StreamError {
+    #[error(transparent)]
+    Mismatch(#[from] StreamMismatch),
+    #[error(transparent)]
+    Unavailable(#[from] CreateStreamError),
+}
+
+/// A client that keeps connecting in the background for as long as it lives: NATS may be down when a service starts.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub async fn connect(config: &JetStreamConfig, name: &str) -> Result<Client, ConnectError> {
+    ConnectOptions::new()
+        .name(name)
+        .retry_on_initial_connect()
+        .ping_interval(Duration::from_secs(10))
+        .event_callback(|event| async move { tracing::info!(nats.event = %event, "connection to NATS") })
+        .connect(
+            config
+                .url
+                .split(',')
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
+        .await
+        .map_err(|error| ConnectError {
+            url: config.url.clone(),
+            source: error.into(),
+        })
+}
+
+/// The source's stream as configured: made where missing, adjusted where only limits differ.
+pub(crate) async fn ensure_stream(
+    context: &Context,
+    config: &JetStreamConfig,
+    service: &str,
+) -> Result<Stream<Info>, StreamError> {
+    let wanted = wanted_config(config, service);
+    let stream = context.get_or_create_stream(wanted.clone()).await?;
+    let Err(mismatch) = compare(&wanted, &stream.cached_info().config) else {
+        return Ok(stream);
+    };
+    let updated = context
+        .update_stream(&wanted)
+        .await
+        .map_err(|error| refusal(error, mismatch))?;
+    compare(&wanted, &updated.config)?;
+    Ok(context.get_or_create_stream(wanted).await?)
+}
+
+/// A server that answers the change with anything but "not now" will never make it.
+fn refusal(error: CreateStreamError, mismatch: StreamMismatch) -> StreamError {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(answer) if answer.code() != 503 => mismatch.into(),
+        _ => error.into(),
+    }
+}
+
+fn wanted_config(config: &JetStreamConfig, service: &str) -> Config {
+    Config {
+        name: names::stream(&config.prefix, service),
+        subjects: vec![names::stream_subjects(&config.prefix, service)],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        discard: DiscardPolicy::Old,
+        max_age: config.max_age,
+        max_bytes: config.max_bytes,
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_message_size: -1,
+        max_consumers: -1,
+        num_replicas: config.replicas,
+        ..Config::default()
+    }
+}
+
+fn compare(wanted: &Config, actual: &Config) -> Result<(), StreamMismatch> {
+    let check = |setting: &'static str, wanted_value: String, actual_value: String| {
+        if wanted_value == actual_value {
+            return Ok(());
+        }
+        let stream = wanted.name.clone();
+        Err(StreamMismatch {
+            stream,
+            setting,
+            wanted: wanted_value,
+            actual: actual_value,
+        })
+    };
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    check("subjects", text(&wanted.subjects), text(&actual.subjects))?;
+    check("retention", text(&wanted.retention), text(&actual.retention))?;
+    check("storage", text(&wanted.storage), text(&actual.storage))?;
+    check("discard", text(&wanted.discard), text(&actual.discard))?;
+    check("max_age", text(&wanted.max_age), text(&actual.max_age))?;
+    check("max_bytes", text(&wanted.max_bytes), text(&actual.max_bytes))?;
+    check("max_msgs", text(&wanted.max_messages), text(&actual.max_messages))?;
+    check(
+        "max_msgs_per_subject",
+        text(&wanted.max_messages_per_subject),
+        text(&actual.max_messages_per_subject),
+    )?;
+    check(
+        "max_msg_size",
+        text(&wanted.max_message_size),
+        text(&actual.max_message_size),
+    )?;
+    check(
+        "num_replicas",
+        text(&wanted.num_replicas),
+        text(&actual.num_replicas),
+    )?;
+    check("no_ack", text(&wanted.no_ack), text(&actual.no_ack))?;
+    check("sealed", text(&wanted.sealed), text(&actual.sealed))?;
+    check(
+        "mirror",
+        text(&wanted.mirror.is_some()),
+        text(&actual.mirror.is_some()),
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_with_other_limits_is_named_with_the_setting_that_differs() {
+        let wanted = wanted_config(&JetStreamConfig::default(), "endorsement");
+        let actual = Config {
+            max_messages: 10,
+            ..wanted.clone()
+        };
+        assert_eq!(compare(&wanted, &wanted), Ok(()));
+        assert_eq!(compare(&wanted, &actual).unwrap_err().setting, "max_msgs");
+    }
+}

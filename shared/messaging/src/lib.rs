@@ -1,0 +1,36 @@
+//! From a service's store to the others: the relay sends published events to JetStream, subscriptions apply them in
+//! the consumer's own transactions, and the feed serves what JetStream lost. JetStream is transport, never truth:
+//! wiping it at any moment loses nothing and doubles nothing.
+
+mod backoff;
+mod checkpoint;
+mod delivery;
+mod feed;
+mod headers;
+mod heartbeat;
+mod jetstream;
+mod lease;
+mod outgoing;
+mod relay;
+mod sealed;
+mod subscription;
+mod trace;
+mod transaction;
+
+pub use delivery::{Delivery, Handler, HandlerError, Via};
+pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
+pub use feed::server::Feed;
+pub use jetstream::{ConnectError, JetStreamConfig, StreamMismatch, connect};
+pub use outgoing::{Outgoing, Publish};
+pub use relay::{Relay, RelayError, RelaySettings};
+pub use sealed::{Unsealed, sealed_from_wire, sealed_to_wire};
+pub use subscription::position::position_of;
+pub use subscription::status::SubscriptionStatus;
+pub use subscription::{Subscription, SubscriptionError, SubscriptionSettings};
+
+/// Creates schema `messaging`; versions 2000 to 2999. Tolerates the other migrators of the same database.
+pub static MIGRATOR: sqlx::migrate::Migrator = {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.ignore_missing = true;
+    migrator
+};

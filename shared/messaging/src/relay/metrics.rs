@@ -1,0 +1,56 @@
+//! What operators see of a relay: how far it is behind its store.
+
+use eventsourcing::RecordedEvent;
+use kernel::clock::{Clock, SystemClock, Timestamp};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge};
+
+/// The instruments of one relay, in the process's meter.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    lag: Gauge<f64>,
+    published: Counter<u64>,
+    labels: [KeyValue; 1],
+}
+
+impl Metrics {
+    pub(super) fn new(service: &'static str) -> Self {
+        let meter = opentelemetry::global::meter("messaging");
+        Self {
+            lag: meter
+                .f64_gauge("madoguchi.relay.lag")
+                .with_unit("s")
+                .with_description(
+                    "Age of the oldest event that JetStream has not acknowledged; 0 when none waits",
+                )
+                .build(),
+            published: meter
+                .u64_counter("madoguchi.relay.published")
+                .with_description("Events acknowledged by JetStream")
+                .build(),
+            labels: [KeyValue::new("service", service)],
+        }
+    }
+
+    /// `event` is the oldest that waits for its acknowledgement.
+    pub(super) fn pending(&self, event: &RecordedEvent) {
+        self.lag.record(age_s(event.recorded_at), &self.labels);
+    }
+
+    pub(super) fn published(&self) {
+        self.published.add(1, &self.labels);
+    }
+
+    pub(super) fn caught_up(&self) {
+        self.lag.record(0.0, &self.labels);
+    }
+}
+
+/// Seconds since `recorded_at`; a clock that is behind the database's counts as none.
+fn age_s(recorded_at: Timestamp) -> f64 {
+    SystemClock
+        .now()
+        .duration_since(recorded_at)
+        .as_secs_f64()
+        .max(0.0)
+}

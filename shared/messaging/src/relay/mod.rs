@@ -1,0 +1,361 @@
+//! From the store to JetStream, one active relay per service. Content and order come from the store alone, and every
+//! message is fenced by the stream's last sequence: whoever sends, the stream gets the next event or nothing. No
+//! message id is sent: within its window the server would drop a republished message after a purge, and let a
+//! duplicate pass the fence.
+
+mod metrics;
+mod resume;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, Context, message::PublishMessage};
+use contracts::names;
+use eventsourcing::{CodecError, EventStore, Followed, Position, RecordedEvent, StoreError};
+use futures::StreamExt;
+use kernel::ids::EventId;
+use sqlx::PgPool;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::checkpoint::{self, Checkpoint};
+use crate::headers::Labels;
+use crate::heartbeat;
+use crate::jetstream::{JetStreamConfig, StreamError, StreamMismatch};
+use crate::lease::{Held, Lease};
+use crate::outgoing::{Outgoing, Publish};
+use metrics::Metrics;
+
+/// How a relay behaves in time.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// The stream it writes to.
+    pub jetstream: JetStreamConfig,
+    /// How long a relay that died keeps its successor waiting.
+    pub lease_ttl: Duration,
+    /// How often the last published position is told.
+    pub heartbeat: Duration,
+    /// The most events between two writings of the checkpoint.
+    pub batch: usize,
+}
+
+impl Default for RelaySettings {
+    /// A lease of ten seconds, a heartbeat every second, batches of 256.
+    fn default() -> Self {
+        Self {
+            jetstream: JetStreamConfig::default(),
+            lease_ttl: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(1),
+            batch: 256,
+        }
+    }
+}
+
+/// Why a relay cannot go on without an operator. Everything else it waits for.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The stream is not as configured.
+    #[error(transparent)]
+    Stream(#[from] StreamMismatch),
+    /// An event of our own log cannot be turned into what others hear.
+    #[error("event {event_id} of type {event_type} cannot be published")]
+    Codec {
+        /// The event.
+        event_id: EventId,
+        /// Its type.
+        event_type: String,
+        /// Why.
+        #[source]
+        source: Box<CodecError>,
+    },
+    /// An event is larger than the NATS server takes.
+    #[error("event {event_id} is larger than the NATS server's max_payload")]
+    TooLarge {
+        /// The event.
+        event_id: EventId,
+    },
+    /// The log itself cannot be read.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// Why the active relay stopped.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Fatal(#[from] RelayError),
+    #[error("the stream's last message is not the one expected")]
+    Fenced,
+    #[error("a later relay has written the checkpoint")]
+    Superseded,
+    #[error("{0}: {1}")]
+    Passing(&'static str, Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends a service's published events to its stream.
+pub struct Relay {
+    service: &'static str,
+    store: Arc<dyn EventStore>,
+    pool: PgPool,
+    nats: Client,
+    publish: Publish,
+    settings: RelaySettings,
+    metrics: Metrics,
+}
+
+/// Where the active relay stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    scanned: Option<Position>,
+    published: Option<Position>,
+    /// The stream's last sequence, the fence of the next message.
+    sequence: u64,
+    /// The checkpoint is older than `scanned`.
+    dirty: bool,
+}
+
+impl Relay {
+    /// The relay of `service`. `pool` is its database with the tables of [`crate::MIGRATOR`].
+    pub fn new(
+        service: &'static str,
+        store: Arc<dyn EventStore>,
+        pool: PgPool,
+        nats: Client,
+        publish: Publish,
+        settings: RelaySettings,
+    ) -> Self {
+        Self {
+            service,
+            store,
+            pool,
+            nats,
+            publish,
+            settings,
+            metrics: Metrics::new(service),
+        }
+    }
+
+    /// Stands by, becomes active, sends until `shutdown`.
+    ///
+    /// # Errors
+    /// When an operator is needed; JetStream, NATS or the database being away is waited for.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), RelayError> {
+        let lease = Lease::new(
+            self.pool.clone(),
+            format!("relay:{}", self.service),
+            self.settings.lease_ttl,
+        );
+        let mut backoff = Backoff::new();
+        loop {
+            let held = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                held = lease.acquire() => held,
+            };
+            let outcome = held
+                .keep(Box::pin(self.active(&held, &shutdown, &mut backoff)))
+                .await;
+            match outcome {
+                Ok(Ok(())) => {
+                    held.release().await;
+                    return Ok(());
+                }
+                Ok(Err(Trouble::Fatal(error))) => {
+                    held.release().await;
+                    return Err(error);
+                }
+                Ok(Err(trouble)) => {
+                    tracing::warn!(relay.service = self.service, error = %trouble, "the relay starts over");
+                }
+                Err(lost) => {
+                    tracing::warn!(relay.service = self.service, error = %lost, "the relay stands by again");
+                }
+            }
+        }
+    }
+
+    /// Returns on shutdown, or when the lease is not ours any more.
+    async fn active(
+        &self,
+        held: &Held<'_>,
+        shutdown: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<(), Trouble> {
+        let context = jetstream::new(self.nats.clone());
+        loop {
+            let trouble = match self.relay(&context, held, shutdown, backoff).await {
+                Ok(()) => return Ok(()),
+                Err(trouble @ (Trouble::Fatal(_) | Trouble::Superseded)) => return Err(trouble),
+                Err(trouble) => trouble,
+            };
+            if backoff.is_fresh() {
+                tracing::warn!(
+                    relay.service = self.service, error = %trouble,
+                    "the relay waits and tries again; nothing is lost, the store has everything"
+                );
+            }
+            if matches!(trouble, Trouble::Fenced)
+                && !held.renew().await.map_err(passing("renewing the lease"))?
+            {
+                return Err(Trouble::Superseded);
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = backoff.pause() => {}
+            }
+        }
+    }
+
+    /// Finds its place and sends from there.
+    async fn relay(
+        &self,
+        context: &Context,
+        held: &Held<'_>,
+        shutdown: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<(), Trouble> {
+        let mut place = self.resume(context).await?;
+        let subject = names::heartbeat(&self.settings.jetstream.prefix, self.service);
+        let after = place.scanned.map(|scanned| scanned.cursor);
+        let mut events = self.store.follow(after).ready_chunks(self.settings.batch);
+        let mut beat = tokio::time::interval(self.settings.heartbeat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return self.save(held, &mut place).await,
+                _ = beat.tick() => {
+                    self.save(held, &mut place).await?;
+                    heartbeat::send(&self.nats, &subject, place.published.as_ref()).await;
+                }
+                chunk = events.next() => {
+                    let chunk = chunk.ok_or(Trouble::Passing("following the store", "it ended".into()))?;
+                    self.forward(context, held, &mut place, chunk).await?;
+                    backoff.reset();
+                }
+            }
+        }
+    }
+
+    /// Sends a batch, then writes the checkpoint. One message is in flight at a time: of several, a later one could
+    /// pass the fence by accident where an earlier one was refused.
+    async fn forward(
+        &self,
+        context: &Context,
+        held: &Held<'_>,
+        place: &mut Place,
+        chunk: Vec<Result<Followed, StoreError>>,
+    ) -> Result<(), Trouble> {
+        let sequence_before = place.sequence;
+        let mut caught_up = false;
+        for followed in chunk {
+            match followed.map_err(store_trouble)? {
+                Followed::CaughtUp => caught_up = true,
+                Followed::Event(event) => {
+                    caught_up = false;
+                    if let Some(outgoing) = self.outgoing(&event)? {
+                        self.metrics.pending(&event);
+                        self.send(context, place, &event, outgoing).await?;
+                        self.metrics.published();
+                    }
+                    place.scanned = Some(event.position());
+                    place.dirty = true;
+                }
+            }
+        }
+        if place.sequence != sequence_before {
+            self.save(held, place).await?;
+        }
+        if caught_up {
+            self.metrics.caught_up();
+        }
+        Ok(())
+    }
+
+    /// Sends one message and awaits its acknowledgement.
+    async fn send(
+        &self,
+        context: &Context,
+        place: &mut Place,
+        event: &RecordedEvent,
+        outgoing: Outgoing,
+    ) -> Result<(), Trouble> {
+        let prefix = &self.settings.jetstream.prefix;
+        let subject = names::subject(prefix, self.service, outgoing.entity_kind, outgoing.event_name);
+        let labels = Labels {
+            position: event.position(),
+            previous: place.published.map(|published| published.cursor),
+            traceparent: event.metadata.traceparent.clone(),
+        };
+        let message = PublishMessage::build()
+            .payload(outgoing.payload.into())
+            .headers(labels.write())
+            .expected_stream(names::stream(prefix, self.service))
+            .expected_last_sequence(place.sequence);
+        let refused = |error| publish_trouble(event.id, &error);
+        let ack = context
+            .send_publish(subject, message)
+            .await
+            .map_err(refused)?
+            .await
+            .map_err(refused)?;
+        place.sequence = ack.sequence;
+        place.published = Some(event.position());
+        Ok(())
+    }
+
+    fn outgoing(&self, event: &RecordedEvent) -> Result<Option<Outgoing>, RelayError> {
+        (self.publish)(event).map_err(|source| RelayError::Codec {
+            event_id: event.id,
+            event_type: event.event_type.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    async fn save(&self, held: &Held<'_>, place: &mut Place) -> Result<(), Trouble> {
+        let (true, Some(scanned)) = (place.dirty, place.scanned) else {
+            return Ok(());
+        };
+        let checkpoint = Checkpoint {
+            scanned,
+            published: place.published,
+        };
+        let saved = checkpoint::save(&self.pool, self.service, held.fence(), &checkpoint)
+            .await
+            .map_err(passing("writing the checkpoint"))?;
+        if !saved {
+            return Err(Trouble::Superseded);
+        }
+        place.dirty = false;
+        Ok(())
+    }
+}
+
+fn passing<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    doing: &'static str,
+) -> impl FnOnce(E) -> Trouble {
+    move |error| Trouble::Passing(doing, error.into())
+}
+
+fn store_trouble(error: StoreError) -> Trouble {
+    match error {
+        StoreError::Unavailable(source) => Trouble::Passing("reading the store", source),
+        error @ (StoreError::Corrupt { .. } | StoreError::Refused(_)) => RelayError::Store(error).into(),
+    }
+}
+
+fn stream_trouble(error: StreamError) -> Trouble {
+    match error {
+        StreamError::Mismatch(mismatch) => RelayError::Stream(mismatch).into(),
+        StreamError::Unavailable(error) => Trouble::Passing("looking for the stream", error.into()),
+    }
+}
+
+fn publish_trouble(event_id: EventId, error: &PublishError) -> Trouble {
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence => Trouble::Fenced,
+        PublishErrorKind::MaxPayloadExceeded => RelayError::TooLarge { event_id }.into(),
+        _ => Trouble::Passing("sending to JetStream", error.to_string().into()),
+    }
+}

@@ -1,0 +1,49 @@
+//! Sealed fields on their way through integration events: copied unopened, in both directions (docs/adr/0004).
+
+use contracts::common::v1::SealedField as WireField;
+use kernel::{IdError, Personal, SealedField};
+
+/// The field of a domain event was not sealed: it was opened before publishing, or never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a personal field is published in clear")]
+pub struct Unsealed;
+
+/// A personal value as an integration event carries it, under the id of the event it was sealed in. Erased values are
+/// published without ciphertext.
+///
+/// # Errors
+/// When the value is in clear, which must never leave the service.
+pub fn sealed_to_wire<T>(value: &Personal<T>) -> Result<WireField, Unsealed> {
+    match value {
+        Personal::Sealed(field) => Ok(WireField {
+            path: field.path.clone(),
+            subject_id: field.subject.to_string(),
+            key_id: field.key_id.to_string(),
+            algorithm: field.algorithm.clone(),
+            nonce: field.nonce.clone(),
+            ciphertext: field.ciphertext.clone(),
+        }),
+        Personal::Erased { subject } => Ok(WireField {
+            subject_id: subject.to_string(),
+            key_id: uuid::Uuid::nil().to_string(),
+            algorithm: "ERASED".to_owned(),
+            ..WireField::default()
+        }),
+        Personal::Known { .. } => Err(Unsealed),
+    }
+}
+
+/// A sealed field as it came; the keyring opens it with the id of the integration event.
+///
+/// # Errors
+/// When subject or key are no ids.
+pub fn sealed_from_wire(field: &WireField) -> Result<SealedField, IdError> {
+    Ok(SealedField {
+        path: field.path.clone(),
+        subject: field.subject_id.parse()?,
+        key_id: field.key_id.parse()?,
+        algorithm: field.algorithm.clone(),
+        nonce: field.nonce.clone(),
+        ciphertext: field.ciphertext.clone(),
+    })
+}

@@ -1,0 +1,435 @@
+//! From a source's stream to a handler, one active instance per consumer. The consumer's cursor, in its own database
+//! and moved in the handler's transaction, is all that decides; JetStream and heartbeats only bring things to be
+//! compared with it, and the source's feed settles every doubt.
+
+mod apply;
+mod catch_up;
+mod order;
+pub(crate) mod position;
+mod reader;
+pub(crate) mod status;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::pull::OrderedError;
+use eventsourcing::Position;
+use futures::StreamExt;
+use kernel::EventId;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::delivery::{Delivery, Handler};
+use crate::feed::client::{FeedClient, FeedError};
+use crate::heartbeat;
+use crate::lease::Lease;
+use order::Place;
+use position::Progress;
+use reader::{Incoming, Reader};
+use status::{Reporter, SubscriptionStatus};
+
+/// How a subscription behaves in time.
+#[derive(Debug, Clone)]
+pub struct SubscriptionSettings {
+    /// The deployment's prefix of stream names and subjects.
+    pub prefix: String,
+    /// How long an instance that died keeps its successor waiting.
+    pub lease_ttl: Duration,
+    /// The most messages applied in one transaction.
+    pub batch: usize,
+    /// How long the stream may bring nothing although the source published more, before the feed is read instead.
+    pub grace: Duration,
+    /// How long heartbeats may fail to come before the feed is read instead.
+    pub silence: Duration,
+}
+
+impl Default for SubscriptionSettings {
+    /// A lease of ten seconds, batches of 200, three seconds of grace, fifteen of silence.
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            lease_ttl: Duration::from_secs(10),
+            batch: 200,
+            grace: Duration::from_secs(3),
+            silence: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Why a subscription cannot go on without an operator. Everything else it waits for.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscriptionError {
+    /// A message cannot be applied; the cursor stands before it.
+    #[error("consumer {consumer} cannot apply event {event_id} of {feed}")]
+    Content {
+        /// The consumer.
+        consumer: &'static str,
+        /// The source of the message.
+        feed: &'static str,
+        /// The message.
+        event_id: EventId,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The consumer has applied what the source no longer holds: one of the two was restored from an older copy.
+    #[error("consumer {consumer} has diverged from its source; rebuild it, or restore both to one point")]
+    Diverged {
+        /// The consumer.
+        consumer: &'static str,
+        /// What the feed said.
+        #[source]
+        source: FeedError,
+    },
+}
+
+/// Why the active instance stopped.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Fatal(#[from] SubscriptionError),
+    #[error("the cursor was moved by another instance, or by a commit whose answer was lost")]
+    Fenced,
+    #[error("{0}")]
+    Passing(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// One consumer's reading of one source.
+pub struct Subscription {
+    consumer: &'static str,
+    source: &'static str,
+    pool: PgPool,
+    nats: Client,
+    feed: FeedClient,
+    handler: Arc<dyn Handler>,
+    settings: SubscriptionSettings,
+    reporter: Reporter,
+}
+
+/// What the source is known to have published, and when something last happened.
+#[derive(Debug)]
+struct Watch {
+    head: Option<Position>,
+    last_progress: Instant,
+    last_heartbeat: Instant,
+    last_asked: Instant,
+}
+
+impl Subscription {
+    /// `consumer` (unique in its database) applies what `feed`'s source publishes. `pool` is the consumer's database
+    /// with the tables of [`crate::MIGRATOR`].
+    pub fn new(
+        consumer: &'static str,
+        pool: PgPool,
+        nats: Client,
+        feed: FeedClient,
+        handler: Arc<dyn Handler>,
+        settings: SubscriptionSettings,
+    ) -> Self {
+        let source = feed.source();
+        let reporter = Reporter::new(consumer, source);
+        Self {
+            consumer,
+            source,
+            pool,
+            nats,
+            feed,
+            handler,
+            settings,
+            reporter,
+        }
+    }
+
+    /// What this instance knows of its subscription, from now on.
+    pub fn status(&self) -> watch::Receiver<SubscriptionStatus> {
+        self.reporter.subscribe()
+    }
+
+    /// Stands by, becomes active, applies until `shutdown`.
+    ///
+    /// # Errors
+    /// When an operator is needed; the source, NATS or the database being away is waited for.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), SubscriptionError> {
+        let name = format!("subscription:{}:{}", self.consumer, self.source);
+        let lease = Lease::new(self.pool.clone(), name, self.settings.lease_ttl);
+        let mut backoff = Backoff::new();
+        loop {
+            let held = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                held = lease.acquire() => held,
+            };
+            self.reporter.active(true);
+            let outcome = tokio::select! {
+                () = shutdown.cancelled() => {
+                    held.release().await;
+                    return Ok(());
+                }
+                outcome = held.keep(Box::pin(self.active(&mut backoff))) => outcome,
+            };
+            self.reporter.active(false);
+            let trouble = match outcome {
+                Ok(Trouble::Fatal(error)) => {
+                    self.stopped(&error).await;
+                    held.release().await;
+                    return Err(error);
+                }
+                Ok(trouble) => trouble,
+                Err(lost) => Trouble::Passing(lost.into()),
+            };
+            tracing::warn!(
+                subscription.consumer = self.consumer, subscription.source = self.source, error = %trouble,
+                "the subscription starts over from its cursor"
+            );
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = backoff.pause() => {}
+            }
+        }
+    }
+
+    async fn stopped(&self, error: &SubscriptionError) {
+        tracing::error!(
+            subscription.consumer = self.consumer,
+            subscription.source = self.source,
+            error = error as &(dyn std::error::Error + 'static),
+            "the subscription has stopped and needs an operator"
+        );
+        let noted = position::note_stopped(&self.pool, self.consumer, self.source, &error.to_string()).await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "why the subscription stopped could not be noted in its row");
+        }
+    }
+
+    /// Applies until something is in the way.
+    async fn active(&self, backoff: &mut Backoff) -> Trouble {
+        match self.start(backoff).await {
+            Ok(never) => match never {},
+            Err(trouble) => trouble,
+        }
+    }
+
+    async fn start(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Trouble> {
+        let mut progress = position::open(&self.pool, self.consumer, self.source)
+            .await
+            .map_err(|error| Trouble::Passing(error.into()))?;
+        self.reporter.position(progress.position);
+        let mut watch = Watch::new(self.ask(&progress).await?);
+        loop {
+            let reader = Reader::open(&self.nats, &self.settings.prefix, self.source, &progress).await;
+            match reader {
+                Ok(reader) => {
+                    let reason = self.follow(reader, &mut progress, &mut watch, backoff).await?;
+                    tracing::info!(
+                        subscription.consumer = self.consumer,
+                        subscription.source = self.source,
+                        reason,
+                        "the stream is opened again"
+                    );
+                }
+                Err(error) => {
+                    if backoff.is_fresh() {
+                        tracing::warn!(
+                            subscription.consumer = self.consumer,
+                            subscription.source = self.source,
+                            error,
+                            "the source's stream cannot be read: check NATS and the source's relay; until then its feed is read"
+                        );
+                    }
+                    // Without the stream the feed alone still brings everything, only later.
+                    self.catch_up(&mut progress, None).await?;
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Follows stream and heartbeats until the stream has to be opened again; says why.
+    async fn follow(
+        &self,
+        mut reader: Reader,
+        progress: &mut Progress,
+        watch: &mut Watch,
+        backoff: &mut Backoff,
+    ) -> Result<&'static str, Trouble> {
+        let mut messages = (&mut reader.messages).ready_chunks(self.settings.batch.max(1));
+        let mut look = tokio::time::interval(self.settings.grace / 4);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                chunk = messages.next() => {
+                    let Some(chunk) = chunk else { return Ok("the stream ended") };
+                    let intact = self.take(progress, chunk).await?;
+                    watch.last_progress = Instant::now();
+                    if !intact {
+                        backoff.pause().await;
+                        return Ok("the stream broke off");
+                    }
+                    backoff.reset();
+                }
+                beat = reader.heartbeats.next() => {
+                    let Some(beat) = beat else { return Ok("heartbeats ended") };
+                    self.hear(progress, watch, &beat).await?;
+                }
+                _ = look.tick() => {
+                    if let Some(reason) = self.look(progress, watch).await? {
+                        return Ok(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies what came from the stream; false when it broke off.
+    async fn take(
+        &self,
+        progress: &mut Progress,
+        chunk: Vec<Result<jetstream::Message, OrderedError>>,
+    ) -> Result<bool, Trouble> {
+        let mut intact = true;
+        let mut arrived = Vec::with_capacity(chunk.len());
+        for message in chunk {
+            match message {
+                Ok(message) => match reader::incoming(self.source, &self.settings.prefix, &message) {
+                    Ok(incoming) => arrived.push(incoming),
+                    Err(error) => tracing::error!(
+                        subscription.source = self.source, subject = %message.subject, error,
+                        "a message in the stream that no relay wrote is ignored"
+                    ),
+                },
+                Err(error) => {
+                    tracing::debug!(subscription.source = self.source, %error, "reading the stream failed");
+                    intact = false;
+                }
+            }
+        }
+        self.sort(progress, arrived).await?;
+        Ok(intact)
+    }
+
+    /// Applies runs of messages that follow each other, and closes the gaps between them from the feed.
+    async fn sort(&self, progress: &mut Progress, arrived: Vec<Incoming>) -> Result<(), Trouble> {
+        let mut run: Vec<Delivery> = Vec::new();
+        let mut run_end = None;
+        for Incoming { sequence, delivery } in arrived {
+            let mine = run
+                .last()
+                .map(Delivery::position)
+                .or(progress.position)
+                .map(|position| position.cursor);
+            match order::place(mine.as_ref(), &delivery.cursor, delivery.previous.as_ref()) {
+                Place::Duplicate if run.is_empty() => progress.sequence = Some(sequence),
+                Place::Duplicate => run_end = Some(sequence),
+                Place::Next => {
+                    run.push(delivery);
+                    run_end = Some(sequence);
+                }
+                place @ (Place::Gap | Place::Behind) => {
+                    self.apply(progress, &std::mem::take(&mut run), run_end.take())
+                        .await?;
+                    self.bridge(progress, &delivery, place).await?;
+                    progress.sequence = Some(sequence);
+                }
+            }
+        }
+        self.apply(progress, &run, run_end).await
+    }
+
+    /// Reads the feed up to `delivery`, which cannot be applied as it comes.
+    async fn bridge(
+        &self,
+        progress: &mut Progress,
+        delivery: &Delivery,
+        place: Place,
+    ) -> Result<(), Trouble> {
+        tracing::info!(
+            subscription.consumer = self.consumer, subscription.source = self.source,
+            event.id = %delivery.event_id, ?place,
+            "the stream does not go on where this consumer stands; reading the feed"
+        );
+        self.catch_up(progress, Some(&delivery.cursor)).await?;
+        if progress.position.map(|position| position.cursor) < Some(delivery.cursor) {
+            tracing::warn!(
+                subscription.source = self.source, event.id = %delivery.event_id,
+                "the stream holds a message that its source's store does not; it is ignored"
+            );
+        }
+        Ok(())
+    }
+
+    /// Compares a heartbeat with the cursor.
+    async fn hear(
+        &self,
+        progress: &Progress,
+        watch: &mut Watch,
+        beat: &async_nats::Message,
+    ) -> Result<(), Trouble> {
+        let Ok(head) = heartbeat::read(beat) else {
+            tracing::error!(
+                subscription.source = self.source,
+                "a heartbeat that no relay sent is ignored"
+            );
+            return Ok(());
+        };
+        watch.last_heartbeat = Instant::now();
+        if head > progress.position {
+            watch.expect(head, progress.position);
+            if let Some(head) = head {
+                self.reporter.head(head);
+            }
+        } else if head < progress.position && watch.last_asked.elapsed() >= self.settings.grace {
+            // Restored, or merely overtaken by the feed or by a message behind this heartbeat.
+            watch.last_asked = Instant::now();
+            let head = self.ask(progress).await?;
+            watch.expect(head, progress.position);
+        }
+        Ok(())
+    }
+
+    /// Notices what did not come; says why the stream is to be opened again, if it is.
+    async fn look(
+        &self,
+        progress: &mut Progress,
+        watch: &mut Watch,
+    ) -> Result<Option<&'static str>, Trouble> {
+        if watch.head > progress.position && watch.last_progress.elapsed() >= self.settings.grace {
+            self.catch_up(progress, None).await?;
+            watch.head = None;
+            return Ok(Some("it did not bring what the source has published"));
+        }
+        if watch.last_heartbeat.elapsed() >= self.settings.silence {
+            tracing::warn!(
+                subscription.consumer = self.consumer,
+                subscription.source = self.source,
+                "no heartbeat of the source's relay; reading its feed"
+            );
+            watch.last_heartbeat = Instant::now();
+            self.catch_up(progress, None).await?;
+        }
+        Ok(None)
+    }
+}
+
+impl Watch {
+    fn new(head: Option<Position>) -> Self {
+        let now = Instant::now();
+        Self {
+            head,
+            last_progress: now,
+            last_heartbeat: now,
+            last_asked: now,
+        }
+    }
+
+    /// The grace runs from the first word of something that is missing.
+    fn expect(&mut self, head: Option<Position>, mine: Option<Position>) {
+        if self.head <= mine {
+            self.last_progress = Instant::now();
+        }
+        self.head = self.head.max(head);
+    }
+}

@@ -1,0 +1,74 @@
+//! W3C trace context carried by messages: `00-<trace id>-<span id>-<flags>`. Read here rather than by a global
+//! propagator, so that a trace holds together whatever the process configured.
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::delivery::Delivery;
+
+/// The span of one message, child of the command that caused it.
+pub(crate) fn message_span(consumer: &'static str, delivery: &Delivery) -> Span {
+    let span = tracing::info_span!(
+        "apply message",
+        otel.kind = "consumer",
+        messaging.consumer = consumer,
+        messaging.source = delivery.source,
+        messaging.subject = %delivery.subject,
+        messaging.event_id = %delivery.event_id,
+    );
+    if let Some(parent) = delivery.traceparent.as_deref().and_then(parse) {
+        // Without an OpenTelemetry layer there is no trace to join.
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+    }
+    span
+}
+
+fn parse(traceparent: &str) -> Option<SpanContext> {
+    let mut parts = traceparent.split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    // A later version may append parts; "ff" is no version.
+    if version.len() != 2 || version == "ff" || (version == "00" && parts.next().is_some()) {
+        return None;
+    }
+    if trace.len() != 32 || span.len() != 16 || flags.len() != 2 {
+        return None;
+    }
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()? & TraceFlags::SAMPLED.to_u8());
+    let context = SpanContext::new(
+        TraceId::from_hex(trace).ok()?,
+        SpanId::from_hex(span).ok()?,
+        flags,
+        true,
+        TraceState::default(),
+    );
+    context.is_valid().then_some(context)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_parent_is_read_as_w3c_defines_it() {
+        let context = parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        assert_eq!(context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert!(context.is_sampled() && context.is_remote());
+    }
+
+    #[test]
+    fn what_is_no_trace_parent_is_ignored() {
+        for text in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        ] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The feed by itself.
+
+use contracts::feed::v1::feed_service_client::FeedServiceClient;
+use contracts::feed::v1::{ReadRequest, ReadResponse};
+use futures::TryStreamExt;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+use crate::world::World;
+
+async fn read(world: &World, request: ReadRequest) -> Result<ReadResponse, Status> {
+    let mut request = Request::new(request);
+    request
+        .metadata_mut()
+        .insert("authorization", "Bearer secret".parse().unwrap());
+    FeedServiceClient::new(world.channel())
+        .read(request)
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_follow_each_other_and_the_end_and_the_head_are_told() {
+    let world = World::new().await;
+    let empty = read(&world, ReadRequest::default()).await.unwrap();
+    assert!(empty.items.is_empty() && empty.end && empty.head_cursor.is_empty());
+    world.append(20).await;
+    let replay = world.replay().await;
+    let (mut seen, mut request, mut previous) = (
+        Vec::new(),
+        ReadRequest {
+            page_size: 4,
+            ..Default::default()
+        },
+        Vec::new(),
+    );
+    loop {
+        let page = read(&world, request.clone()).await.unwrap();
+        assert_eq!(page.head_event_id, replay.last().unwrap().to_string());
+        for item in &page.items {
+            assert_eq!(item.previous_cursor, previous);
+            previous.clone_from(&item.cursor);
+            seen.push(item.event_id.parse::<Uuid>().unwrap());
+        }
+        if page.end {
+            break;
+        }
+        let last = page.items.last().unwrap();
+        request.after_cursor.clone_from(&last.cursor);
+        request.after_event_id.clone_from(&last.event_id);
+        assert_eq!(page.items.len(), 4);
+    }
+    assert_eq!(seen, replay);
+    world.append(3).await;
+    world.replay().await;
+    let head = read(&world, request).await.unwrap().head_event_id;
+    assert_eq!(
+        head,
+        world.replay().await.last().unwrap().to_string(),
+        "the head moves with the store"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_reads_the_whole_feed_page_by_page() {
+    let world = World::new().await;
+    world.append(30).await;
+    world.replay().await;
+    let pages: Vec<_> = messaging::feed_pages(world.feed_client(), None)
+        .try_collect()
+        .await
+        .unwrap();
+    let ids: Vec<Uuid> = pages
+        .iter()
+        .flatten()
+        .map(|delivery| delivery.event_id.as_uuid())
+        .collect();
+    assert_eq!(ids, world.replay().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_not_at_its_cursor_is_answered_with_diverged() {
+    let world = World::new().await;
+    world.append(2).await;
+    world.replay().await;
+    let page = read(&world, ReadRequest::default()).await.unwrap();
+    let request = ReadRequest {
+        after_cursor: page.items[0].cursor.clone(),
+        after_event_id: page.items[1].event_id.clone(),
+        page_size: 0,
+    };
+    let status = read(&world, request).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(
+        (info.reason.as_str(), info.domain.as_str()),
+        ("DIVERGED", "madoguchi.tally")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_questions_are_refused_with_the_field() {
+    let world = World::new().await;
+    world.append(1).await;
+    world.replay().await;
+    let cursor = read(&world, ReadRequest::default()).await.unwrap().items[0]
+        .cursor
+        .clone();
+    for (request, field) in [
+        (
+            ReadRequest {
+                after_cursor: vec![1],
+                ..Default::default()
+            },
+            "after_cursor",
+        ),
+        (
+            ReadRequest {
+                after_cursor: cursor,
+                ..Default::default()
+            },
+            "after_event_id",
+        ),
+        (
+            ReadRequest {
+                page_size: -1,
+                ..Default::default()
+            },
+            "page_size",
+        ),
+    ] {
+        let status = read(&world, request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(
+            status.get_details_bad_request().unwrap().field_violations[0].field,
+            field
+        );
+    }
+}

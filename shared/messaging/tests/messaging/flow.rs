@@ -1,0 +1,179 @@
+//! The ordinary way, restarts included.
+
+use std::sync::atomic::Ordering;
+
+use async_nats::jetstream::stream::{Config, RetentionPolicy};
+use messaging::{RelayError, SubscriptionError, position_of};
+use testkit::wait_for;
+
+use crate::world::{CONSUMER, DEADLINE, Ledger, SOURCE, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn published_events_are_applied_once_and_in_the_order_of_the_store() {
+    let world = World::new().await;
+    world.append(50).await;
+    let relay = world.relay();
+    let ledger = Ledger::default();
+    let subscription = world.subscription(&ledger);
+    world.settled().await;
+    world.append(50).await;
+    world.settled().await;
+    let position = position_of(&world.consumer.pool, CONSUMER, SOURCE)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(Some(&position.event_id.as_uuid()), world.replay().await.last());
+    assert_eq!(world.streamed().await, world.replay().await);
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_applied_once_across_kills_and_restarts_of_relay_and_consumer() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    for round in 0..4 {
+        let relay = world.relay();
+        let subscription = world.subscription(&ledger);
+        world.append(20).await;
+        if round % 2 == 0 {
+            relay.kill().await;
+            subscription.kill().await;
+        } else {
+            relay.stop().await;
+            subscription.stop().await;
+        }
+        world.append(5).await;
+    }
+    let relay = world.relay();
+    let subscription = world.subscription(&ledger);
+    world.settled().await;
+    world.relayed().await;
+    assert_eq!(
+        world.streamed().await,
+        world.replay().await,
+        "a restarted relay sends nothing twice"
+    );
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_died_between_publishing_and_its_checkpoint_sends_nothing_twice() {
+    let world = World::new().await;
+    world.append(12).await;
+    let relay = world.relay();
+    world.relayed().await;
+    relay.stop().await;
+    sqlx::query("CREATE TABLE kept AS SELECT * FROM messaging.relay_checkpoint")
+        .execute(&world.source.pool)
+        .await
+        .unwrap();
+    world.append(12).await;
+    let relay = world.relay();
+    world.relayed().await;
+    relay.stop().await;
+    for older in [
+        "INSERT INTO messaging.relay_checkpoint SELECT * FROM kept",
+        "SELECT 'no checkpoint at all'",
+    ] {
+        sqlx::query("DELETE FROM messaging.relay_checkpoint")
+            .execute(&world.source.pool)
+            .await
+            .unwrap();
+        sqlx::query(older).execute(&world.source.pool).await.unwrap();
+        world.append(6).await;
+        let relay = world.relay();
+        world.relayed().await;
+        relay.stop().await;
+        assert_eq!(world.streamed().await, world.replay().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_database_is_waited_for_and_nothing_is_doubled() {
+    let world = World::new().await;
+    world.append(10).await;
+    let relay = world.relay();
+    let ledger = Ledger::default();
+    ledger.transient_failures.store(3, Ordering::SeqCst);
+    let subscription = world.subscription(&ledger);
+    world.settled().await;
+    assert_eq!(ledger.transient_failures.load(Ordering::SeqCst), 0);
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_be_applied_stops_the_subscription_before_it() {
+    let world = World::new().await;
+    world.append(30).await;
+    let relay = world.relay();
+    world.relayed().await;
+    let ledger = Ledger::default();
+    *ledger.unreadable.lock().unwrap() = Some(16);
+    let error = world.subscription(&ledger).failure().await;
+    let SubscriptionError::Content { event_id, .. } = error else {
+        panic!("{error:?}")
+    };
+    let history = world.replay().await;
+    let applied = world.applied().await;
+    assert_eq!(
+        applied,
+        history[..applied.len()],
+        "everything before it is applied"
+    );
+    assert_eq!(
+        history[applied.len()],
+        event_id.as_uuid(),
+        "the cursor stands right before it"
+    );
+    let stopped: Option<String> = sqlx::query_scalar("SELECT stopped FROM messaging.subscription")
+        .fetch_one(&world.consumer.pool)
+        .await
+        .unwrap();
+    assert!(stopped.unwrap().contains(&event_id.to_string()));
+
+    *ledger.unreadable.lock().unwrap() = None;
+    let subscription = world.subscription(&ledger);
+    world.settled().await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_away_at_the_start_is_waited_for() {
+    let world = World::new().await;
+    world.append(10).await;
+    world.feed.close(true);
+    let relay = world.relay();
+    let subscription = world.subscription(&Ledger::default());
+    wait_for("two refused questions", DEADLINE, async || {
+        (world.feed.refused.load(Ordering::SeqCst) >= 2).then_some(())
+    })
+    .await;
+    assert!(
+        world.applied().await.is_empty(),
+        "nothing is applied before the feed has been asked"
+    );
+    world.feed.close(false);
+    world.settled().await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_not_as_configured_is_refused() {
+    let world = World::new().await;
+    let config = Config {
+        name: world.stream_name(),
+        subjects: vec![contracts::names::stream_subjects(&world.nats.prefix, SOURCE)],
+        retention: RetentionPolicy::WorkQueue,
+        ..Config::default()
+    };
+    world.context().create_stream(config).await.unwrap();
+    world.append(1).await;
+    let relay = world.relay();
+    let outcome = relay.failure().await;
+    assert!(matches!(outcome, RelayError::Stream(_)), "{outcome:?}");
+}

@@ -1,0 +1,15 @@
+//! Relay, subscription and feed against real PostgreSQL and NATS: whatever happens to the transport, a consumer ends
+//! equal to a replay of the source's store, each event applied once and in order.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod divergence;
+mod feed;
+mod flow;
+mod handover;
+mod transport_loss;
+mod world;

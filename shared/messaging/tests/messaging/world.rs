@@ -1,0 +1,487 @@
+//! A small service that counts, its relay and feed, and consumers that write down what they apply.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_trait::async_trait;
+use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
+use contracts::feed::v1::{ReadRequest, ReadResponse};
+use contracts::names;
+use eventsourcing::{
+    Actor, CodecError, EventStore, Expected, Metadata, NewEvent, PostgresStore, RecordedEvent, StreamName,
+    decode_sealed,
+};
+use kernel::EventId;
+use messaging::{
+    Delivery, Feed, FeedClient, Handler, HandlerError, JetStreamConfig, Outgoing, Relay, RelayError,
+    RelaySettings, Subscription, SubscriptionError, SubscriptionSettings,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{PgPool, PgTransaction};
+use testkit::{TestDatabase, TestNats, wait_for};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+pub(crate) const SOURCE: &str = "tally";
+pub(crate) const CONSUMER: &str = "ledger";
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum Event {
+    #[serde(rename = "tally.counted.v1")]
+    Counted { number: u64 },
+    #[serde(rename = "tally.noted.v1")]
+    Noted {},
+}
+
+/// Counting is public, noting is not.
+pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
+    Ok(match decode_sealed::<Event>(recorded)? {
+        Event::Counted { number } => Some(Outgoing {
+            entity_kind: "tally",
+            event_name: "counted",
+            entity_id: recorded.stream.id(),
+            payload: number.to_be_bytes().to_vec(),
+        }),
+        Event::Noted {} => None,
+    })
+}
+
+/// A running relay or subscription.
+pub(crate) struct Running<E> {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), E>>,
+}
+
+impl<E: std::fmt::Debug> Running<E> {
+    fn start<F: Future<Output = Result<(), E>> + Send + 'static>(
+        run: impl FnOnce(CancellationToken) -> F,
+    ) -> Self
+    where
+        E: Send + 'static,
+    {
+        let shutdown = CancellationToken::new();
+        let task = TaskTracker::new().spawn(run(shutdown.clone()));
+        Self { shutdown, task }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(DEADLINE, self.task)
+            .await
+            .expect("ends in time")
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Nothing is released or written any more.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    /// Waits for it to give up.
+    pub(crate) async fn failure(self) -> E {
+        tokio::time::timeout(DEADLINE, self.task)
+            .await
+            .expect("gives up in time")
+            .unwrap()
+            .unwrap_err()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) source: TestDatabase,
+    pub(crate) consumer: TestDatabase,
+    pub(crate) nats: TestNats,
+    pub(crate) client: async_nats::Client,
+    pub(crate) store: PostgresStore,
+    pub(crate) feed: Gate,
+    address: SocketAddr,
+    counted: AtomicU64,
+    stored: AtomicU64,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        // Shown for a failed test only.
+        let log = tracing_subscriber::fmt()
+            .with_env_filter("info,messaging=debug")
+            .with_test_writer();
+        let _ = log.try_init();
+        let source = testkit::database().await.unwrap();
+        let consumer = testkit::database().await.unwrap();
+        eventsourcing::MIGRATOR.run(&source.pool).await.unwrap();
+        messaging::MIGRATOR.run(&source.pool).await.unwrap();
+        messaging::MIGRATOR.run(&consumer.pool).await.unwrap();
+        sqlx::query("CREATE TABLE applied (place bigserial, event_id uuid NOT NULL, via text NOT NULL)")
+            .execute(&consumer.pool)
+            .await
+            .unwrap();
+        let pool = PostgresStore::pool_options()
+            .max_connections(10)
+            .connect(&source.url)
+            .await
+            .unwrap();
+        let store = PostgresStore::new(pool);
+        let nats = testkit::nats().await.unwrap();
+        let client = messaging::connect(&jetstream_config(&nats), "test")
+            .await
+            .unwrap();
+        let feed = Gate::new(Feed::new(
+            SOURCE,
+            Arc::new(store.clone()),
+            source.pool.clone(),
+            publish,
+        ));
+        let address = serve(feed.clone()).await;
+        Self {
+            source,
+            consumer,
+            nats,
+            client,
+            store,
+            feed,
+            address,
+            counted: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
+        }
+    }
+
+    /// Appends `events` events, every third of them not public.
+    pub(crate) async fn append(&self, events: u64) {
+        for _ in 0..events {
+            let number = self.counted.fetch_add(1, Ordering::SeqCst);
+            let event = if number % 3 == 2 {
+                Event::Noted {}
+            } else {
+                Event::Counted { number }
+            };
+            self.append_one(number, event).await;
+        }
+    }
+
+    async fn append_one(&self, number: u64, event: Event) {
+        let mut tree = serde_json::to_value(&event).unwrap();
+        let event_type = tree["type"].as_str().unwrap().to_owned();
+        let id = random();
+        let metadata = Metadata {
+            request_key: random(),
+            request_index: 0,
+            payload_hash: String::new(),
+            actor: Actor::System("test".to_owned()),
+            correlation_id: random(),
+            causation_id: None,
+            traceparent: Some(format!("00-{:032x}-{:016x}-01", number + 1, number + 1)),
+            occurred_at: "2026-04-01T00:00:00Z".parse().unwrap(),
+        };
+        let data = tree["data"].take();
+        let event = NewEvent {
+            id: EventId::from_uuid(id),
+            event_type,
+            data,
+            metadata,
+        };
+        let stream = StreamName::new(SOURCE, "tally", random());
+        self.store
+            .append(&stream, Expected::NoStream, vec![event])
+            .await
+            .unwrap();
+        self.stored.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What the store's replay gives: the published events in order. Waits until all that was appended can be seen:
+    /// a transaction that is open anywhere on the server, as in another test, holds events back.
+    pub(crate) async fn replay(&self) -> Vec<Uuid> {
+        let events = wait_for("every event to be visible", DEADLINE, async || {
+            let events = self.store.read_all(None, 100_000).await.unwrap();
+            let stored = self.stored.load(Ordering::SeqCst);
+            if events.len() as u64 == stored {
+                Ok(events)
+            } else {
+                Err(format!("{} of {stored}", events.len()))
+            }
+        })
+        .await;
+        let public = events.iter().filter(|event| publish(event).unwrap().is_some());
+        public.map(|event| event.id.as_uuid()).collect()
+    }
+
+    /// What the consumer wrote down, in its order.
+    pub(crate) async fn applied(&self) -> Vec<Uuid> {
+        sqlx::query_scalar("SELECT event_id FROM applied ORDER BY place")
+            .fetch_all(&self.consumer.pool)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn applied_via(&self, via: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM applied WHERE via = $1")
+            .bind(via)
+            .fetch_one(&self.consumer.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Waits until the consumer has as many as the replay, then compares the two.
+    pub(crate) async fn settled(&self) {
+        let replay = self.replay().await;
+        wait_for("the consumer to apply everything", DEADLINE, async || {
+            let applied = self.applied().await;
+            if applied.last() == replay.last() {
+                Ok(())
+            } else {
+                Err(format!("{} of {}", applied.len(), replay.len()))
+            }
+        })
+        .await;
+        let applied = self.applied().await;
+        let distinct: HashSet<&Uuid> = applied.iter().collect();
+        assert_eq!(distinct.len(), applied.len(), "an event was applied twice");
+        assert!(
+            applied == replay,
+            "the consumer differs from the replay: {} and {}",
+            applied.len(),
+            replay.len()
+        );
+    }
+
+    /// Waits until the relay has published and noted everything.
+    pub(crate) async fn relayed(&self) {
+        let last = self.replay().await.last().copied();
+        wait_for("the relay to catch up", DEADLINE, async || {
+            let noted: Option<Uuid> = sqlx::query_scalar(
+                "SELECT published_event_id FROM messaging.relay_checkpoint WHERE service = $1",
+            )
+            .bind(SOURCE)
+            .fetch_optional(&self.source.pool)
+            .await
+            .unwrap()
+            .flatten();
+            (noted == last).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn context(&self) -> jetstream::Context {
+        jetstream::new(self.client.clone())
+    }
+
+    pub(crate) fn stream_name(&self) -> String {
+        names::stream(&self.nats.prefix, SOURCE)
+    }
+
+    pub(crate) async fn stream(&self) -> jetstream::stream::Stream {
+        self.context().get_stream(self.stream_name()).await.unwrap()
+    }
+
+    /// The event ids in JetStream, in its order.
+    pub(crate) async fn streamed(&self) -> Vec<Uuid> {
+        let stream = self.stream().await;
+        let state = &stream.cached_info().state;
+        let mut ids = Vec::new();
+        for sequence in state.first_sequence..=state.last_sequence {
+            let message = stream.get_raw_message(sequence).await.unwrap();
+            ids.push(
+                message
+                    .headers
+                    .get(names::EVENT_ID_HEADER)
+                    .unwrap()
+                    .as_str()
+                    .parse()
+                    .unwrap(),
+            );
+        }
+        ids
+    }
+
+    pub(crate) fn relay(&self) -> Running<RelayError> {
+        self.relay_with(LEASE)
+    }
+
+    pub(crate) fn relay_with(&self, lease_ttl: Duration) -> Running<RelayError> {
+        let settings = RelaySettings {
+            jetstream: jetstream_config(&self.nats),
+            lease_ttl,
+            heartbeat: Duration::from_millis(100),
+            batch: 16,
+        };
+        let store = Arc::new(self.store.clone());
+        let relay = Relay::new(
+            SOURCE,
+            store,
+            self.source.pool.clone(),
+            self.client.clone(),
+            publish,
+            settings,
+        );
+        Running::start(|shutdown| relay.run(shutdown))
+    }
+
+    pub(crate) fn subscription(&self, ledger: &Ledger) -> Running<SubscriptionError> {
+        self.subscription_with(ledger, LEASE)
+    }
+
+    pub(crate) fn subscription_with(
+        &self,
+        ledger: &Ledger,
+        lease_ttl: Duration,
+    ) -> Running<SubscriptionError> {
+        let settings = SubscriptionSettings {
+            prefix: self.nats.prefix.clone(),
+            lease_ttl,
+            batch: 16,
+            grace: Duration::from_millis(500),
+            silence: Duration::from_secs(3),
+        };
+        let (pool, nats) = (self.consumer.pool.clone(), self.client.clone());
+        let handler = Arc::new(ledger.clone());
+        let subscription = Subscription::new(CONSUMER, pool, nats, self.feed_client(), handler, settings);
+        Running::start(|shutdown| subscription.run(shutdown))
+    }
+
+    pub(crate) fn feed_client(&self) -> FeedClient {
+        FeedClient::new(SOURCE, self.channel(), Some("secret")).unwrap()
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address))
+            .unwrap()
+            .connect_lazy()
+    }
+
+    /// What a restore of an older copy of the source does: the last `events` events never were.
+    pub(crate) async fn restore_without_last(&self, events: i64) {
+        let deleted = sqlx::query(
+            "DELETE FROM store.event WHERE position IN (SELECT position FROM store.event ORDER BY position DESC LIMIT $1)",
+        )
+        .bind(events)
+        .execute(&self.source.pool)
+        .await
+        .unwrap();
+        assert_eq!(deleted.rows_affected(), events.cast_unsigned());
+        self.stored.fetch_sub(events.cast_unsigned(), Ordering::SeqCst);
+    }
+
+    /// Makes the present holder's lease look expired, as if it had been paused for too long.
+    pub(crate) async fn expire_lease(pool: &PgPool) {
+        let expired = sqlx::query("UPDATE messaging.lease SET expires_at = '-infinity'")
+            .execute(pool)
+            .await
+            .unwrap();
+        assert_eq!(expired.rows_affected(), 1);
+    }
+
+    pub(crate) async fn fence(pool: &PgPool) -> i64 {
+        let fence: Option<i64> = sqlx::query_scalar("SELECT fence FROM messaging.lease")
+            .fetch_optional(pool)
+            .await
+            .unwrap();
+        fence.unwrap_or(0)
+    }
+}
+
+pub(crate) fn jetstream_config(nats: &TestNats) -> JetStreamConfig {
+    JetStreamConfig {
+        url: nats.url.clone(),
+        prefix: nats.prefix.clone(),
+        max_bytes: 1 << 24,
+        ..Default::default()
+    }
+}
+
+fn random() -> Uuid {
+    // Only to be different from each other.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    Uuid::from_u64_pair(u64::from(std::process::id()), NEXT.fetch_add(1, Ordering::SeqCst))
+}
+
+async fn serve(feed: Gate) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::builder().add_service(FeedServiceServer::new(feed));
+    TaskTracker::new().spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    address
+}
+
+/// A feed that can be away.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    feed: Arc<Feed>,
+    closed: Arc<AtomicBool>,
+    pub(crate) refused: Arc<AtomicU64>,
+}
+
+impl Gate {
+    fn new(feed: Feed) -> Self {
+        Self {
+            feed: Arc::new(feed),
+            closed: Arc::default(),
+            refused: Arc::default(),
+        }
+    }
+
+    pub(crate) fn close(&self, closed: bool) {
+        self.closed.store(closed, Ordering::SeqCst);
+    }
+}
+
+#[tonic::async_trait]
+impl FeedService for Gate {
+    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {
+        assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
+        if self.closed.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(Status::unavailable("away"));
+        }
+        self.feed.read(request).await
+    }
+}
+
+/// Writes down what it applies, and fails where told to.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger {
+    pub(crate) transient_failures: Arc<AtomicU64>,
+    pub(crate) unreadable: Arc<Mutex<Option<u64>>>,
+    pub(crate) batches: Arc<Mutex<Vec<usize>>>,
+}
+
+#[async_trait]
+impl Handler for Ledger {
+    async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
+        self.batches.lock().unwrap().push(batch.len());
+        for delivery in batch {
+            assert_eq!(delivery.subject, "madoguchi.tally.tally.counted");
+            assert!(delivery.traceparent.is_some());
+            let number = u64::from_be_bytes(delivery.payload.as_ref().try_into().unwrap());
+            if *self.unreadable.lock().unwrap() == Some(number) {
+                return Err(HandlerError::content(delivery.event_id, "not for me"));
+            }
+            sqlx::query("INSERT INTO applied (event_id, via) VALUES ($1, $2)")
+                .bind(delivery.event_id.as_uuid())
+                .bind(format!("{:?}", delivery.via))
+                .execute(&mut **tx)
+                .await?;
+        }
+        let left = &self.transient_failures;
+        if left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+        {
+            return Err(HandlerError::transient("not now"));
+        }
+        Ok(())
+    }
+}
