@@ -20,13 +20,16 @@ const ENTITY: &str = "contract";
 /// The integration event of a stored event.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     let contract = ContractId::from_uuid(recorded.stream.id());
-    let (event_name, event) = told(contract, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
+    let told = told(contract, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
         stream: recorded.stream.to_string(),
         revision: recorded.revision,
         event_type: recorded.event_type.clone(),
         path: "data".to_owned(),
         problem: "a personal field is not sealed".to_owned(),
     })?;
+    let Some((event_name, event)) = told else {
+        return Ok(None);
+    };
     let message = proto::EndorsementEvent {
         event_id: recorded.id.to_string(),
         entity_id: contract.to_string(),
@@ -34,18 +37,35 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
         occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
         event: Some(event),
     };
-    Ok(Some(Outgoing { entity_kind: ENTITY, event_name, entity_id: contract.as_uuid(), payload: message.encode_to_vec() }))
+    Ok(Some(Outgoing {
+        entity_kind: ENTITY,
+        event_name,
+        entity_id: contract.as_uuid(),
+        payload: message.encode_to_vec(),
+    }))
 }
 
 /// A personal value in plaintext where only sealed ones may be.
 struct Unsealed;
 
-fn told(contract: ContractId, event: Event) -> Result<(&'static str, endorsement_event::Event), Unsealed> {
+/// An event's name and content for the others.
+type Told = (&'static str, endorsement_event::Event);
+
+fn told(contract: ContractId, event: Event) -> Result<Option<Told>, Unsealed> {
     let request = |request: &RequestSummary, state| {
-        ("endorsement_changed", endorsement_event::Event::EndorsementChanged(endorsement_changed(contract, request, state)))
+        (
+            "endorsement_changed",
+            endorsement_event::Event::EndorsementChanged(endorsement_changed(contract, request, state)),
+        )
     };
-    Ok(match event {
-        Event::Imported { terms, policyholder, insured, object_address, .. } => (
+    Ok(Some(match event {
+        Event::Imported {
+            terms,
+            policyholder,
+            insured,
+            object_address,
+            ..
+        } => (
             "imported",
             endorsement_event::Event::ContractImported(contract_imported(
                 terms,
@@ -54,7 +74,13 @@ fn told(contract: ContractId, event: Event) -> Result<(&'static str, endorsement
                 &object_address,
             )?),
         ),
-        Event::PhonesChanged { role, subject, phones, period_end, .. } => (
+        Event::PhonesChanged {
+            role,
+            subject,
+            phones,
+            period_end,
+            ..
+        } => (
             "phones_changed",
             endorsement_event::Event::PhonesChanged(proto::PhonesChanged {
                 subject_id: subject.to_string(),
@@ -64,12 +90,17 @@ fn told(contract: ContractId, event: Event) -> Result<(&'static str, endorsement
                 period_end_us: period_end.as_microsecond(),
             }),
         ),
-        // One that counts at once is followed by its taking effect in the same append.
+        // One that counts at once is told by its taking effect, which the same append records.
+        Event::EndorsementSubmitted { request: summary, .. }
+            if summary.effective_at <= summary.submitted_at =>
+        {
+            return Ok(None);
+        }
         Event::EndorsementSubmitted { request: summary, .. } => request(&summary, RequestState::Scheduled),
         Event::EndorsementEffective { request: summary } => request(&summary, RequestState::Effective),
         Event::EndorsementWithdrawn { request: summary, .. } => request(&summary, RequestState::Withdrawn),
         Event::EndorsementSuperseded { request: summary } => request(&summary, RequestState::Superseded),
-    })
+    }))
 }
 
 fn contract_imported(
@@ -124,7 +155,14 @@ fn sealed_phones(phones: &[Phone]) -> Result<Vec<common::SealedPhone>, Unsealed>
 /// A sealed field as it stands, under the id of the event it was sealed in.
 fn sealed<T>(value: &Personal<T>) -> Result<common::SealedField, Unsealed> {
     match value {
-        Personal::Sealed(SealedField { path, subject, key_id, algorithm, nonce, ciphertext }) => Ok(common::SealedField {
+        Personal::Sealed(SealedField {
+            path,
+            subject,
+            key_id,
+            algorithm,
+            nonce,
+            ciphertext,
+        }) => Ok(common::SealedField {
             path: path.clone(),
             subject_id: subject.to_string(),
             key_id: key_id.to_string(),
@@ -189,52 +227,99 @@ mod tests {
     }
 
     fn fixture(event_type: &str) -> RecordedEvent {
-        let path = format!("{}/tests/fixtures/events/{event_type}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/fixtures/events/{event_type}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         recorded(event_type, fixture["data"].clone())
     }
 
     fn told(event_type: &str) -> (&'static str, proto::EndorsementEvent) {
         let outgoing = publish(&fixture(event_type)).unwrap().unwrap();
-        assert_eq!((outgoing.entity_kind, outgoing.entity_id), ("contract", Uuid::from_u128(5)));
-        (outgoing.event_name, proto::EndorsementEvent::decode(&*outgoing.payload).unwrap())
+        assert_eq!(
+            (outgoing.entity_kind, outgoing.entity_id),
+            ("contract", Uuid::from_u128(5))
+        );
+        (
+            outgoing.event_name,
+            proto::EndorsementEvent::decode(&*outgoing.payload).unwrap(),
+        )
     }
 
     #[test]
     fn an_imported_contract_is_told_whole_with_its_fields_sealed() {
         let (name, event) = told("contract.imported.v1");
         assert_eq!((name, event.version), ("imported", 3));
-        let Some(endorsement_event::Event::ContractImported(contract)) = event.event else { panic!("{name}") };
+        let Some(endorsement_event::Event::ContractImported(contract)) = event.event else {
+            panic!("{name}")
+        };
         let insured = contract.insured.unwrap();
         assert!(!contract.policyholder_is_insured);
-        assert_eq!(insured.phones[0].number.as_ref().unwrap().path, "/insured/phones/0/number");
+        assert_eq!(
+            insured.phones[0].number.as_ref().unwrap().path,
+            "/insured/phones/0/number"
+        );
         assert_eq!(insured.email, None);
-        assert_eq!(contract.policyholder.unwrap().birth_date.unwrap().algorithm, "XC20P");
+        assert_eq!(
+            contract.policyholder.unwrap().birth_date.unwrap().algorithm,
+            "XC20P"
+        );
     }
 
     #[test]
     fn pv_7_changed_phones_are_told_whole_with_their_instants() {
         let (name, event) = told("contract.phones_changed.v1");
-        let Some(endorsement_event::Event::PhonesChanged(changed)) = event.event else { panic!("{name}") };
+        let Some(endorsement_event::Event::PhonesChanged(changed)) = event.event else {
+            panic!("{name}")
+        };
         assert!(changed.policyholder && changed.insured);
         assert_eq!(changed.phones.len(), 2);
-        assert_eq!(changed.phones[0].counts_until_us, Some(changed.phones[1].counts_from_us));
+        assert_eq!(
+            changed.phones[0].counts_until_us,
+            Some(changed.phones[1].counts_from_us)
+        );
         assert_eq!(changed.phones[1].number.as_ref().unwrap().algorithm, "ERASED");
     }
 
     #[test]
     fn en_10_every_step_of_a_request_is_told_with_its_state() {
         for (event_type, state, last_endorsement_date) in [
-            ("contract.endorsement_submitted.v1", proto::EndorsementState::Scheduled, ""),
-            ("contract.endorsement_effective.v1", proto::EndorsementState::Effective, "2026-12-01"),
-            ("contract.endorsement_withdrawn.v1", proto::EndorsementState::Withdrawn, ""),
-            ("contract.endorsement_superseded.v1", proto::EndorsementState::Superseded, ""),
+            (
+                "contract.endorsement_submitted.v1",
+                proto::EndorsementState::Scheduled,
+                "",
+            ),
+            (
+                "contract.endorsement_effective.v1",
+                proto::EndorsementState::Effective,
+                "2026-12-01",
+            ),
+            (
+                "contract.endorsement_withdrawn.v1",
+                proto::EndorsementState::Withdrawn,
+                "",
+            ),
+            (
+                "contract.endorsement_superseded.v1",
+                proto::EndorsementState::Superseded,
+                "",
+            ),
         ] {
             let (name, event) = told(event_type);
-            let Some(endorsement_event::Event::EndorsementChanged(changed)) = event.event else { panic!("{name}") };
+            let Some(endorsement_event::Event::EndorsementChanged(changed)) = event.event else {
+                panic!("{name}")
+            };
             assert_eq!(changed.endorsement.unwrap().state(), state);
             assert_eq!(changed.last_endorsement_date, last_endorsement_date);
         }
+    }
+
+    #[test]
+    fn a_change_that_counts_at_once_is_told_once() {
+        let mut event = fixture("contract.endorsement_submitted.v1");
+        event.data["request"]["effective_at"] = event.data["request"]["submitted_at"].clone();
+        assert_eq!(publish(&event).unwrap(), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{Cause, ExecuteError, RecordedEvent, Repository, Request, decode_sealed};
+use eventsourcing::{Cause, RecordedEvent, Repository, Request, decode_sealed};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use kernel::clock::Timestamp;
 use kernel::ids::{ContractId, EndorsementId, EventId};
@@ -35,14 +35,18 @@ struct Due {
 
 impl Schedule {
     pub(crate) fn new(pool: PgPool, contracts: Repository<Contract>) -> Self {
-        Self { pool, contracts: Arc::new(contracts) }
+        Self {
+            pool,
+            contracts: Arc::new(contracts),
+        }
     }
 
     /// Keeps the rows as an event of ours says.
     pub(crate) async fn heard(&self, recorded: RecordedEvent) -> Result<(), ReactionError> {
         match decode_sealed::<Event>(&recorded)? {
             Event::EndorsementSubmitted { request, .. } if request.effective_at > request.submitted_at => {
-                self.add(&recorded, request.endorsement_id, request.effective_at).await?;
+                self.add(&recorded, request.endorsement_id, request.effective_at)
+                    .await?;
             }
             Event::EndorsementEffective { request }
             | Event::EndorsementWithdrawn { request, .. }
@@ -76,19 +80,22 @@ impl Schedule {
             traceparent: row.traceparent.clone(),
         };
         let request = Request::reaction(&submitted, 0, now);
-        let command = Command::TakeEffect { endorsement_id, at: now };
-        match self.contracts.execute(ContractId::from_uuid(row.contract_id), &request, command).await {
-            Ok(_) => {}
-            // The event holds ids and dates alone; what it rests on can be gone only after an erasure, which settles it.
-            Err(ExecuteError::Subject(subject)) => {
-                tracing::warn!(%endorsement_id, %subject, "a scheduled request of an erased person is dropped");
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let command = Command::TakeEffect {
+            endorsement_id,
+            at: now,
+        };
+        self.contracts
+            .execute(ContractId::from_uuid(row.contract_id), &request, command)
+            .await?;
         Ok(self.remove(endorsement_id).await?)
     }
 
-    async fn add(&self, submitted: &RecordedEvent, id: EndorsementId, due_at: Timestamp) -> Result<(), sqlx::Error> {
+    async fn add(
+        &self,
+        submitted: &RecordedEvent,
+        id: EndorsementId,
+        due_at: Timestamp,
+    ) -> Result<(), sqlx::Error> {
         let due_at: SqlTimestamp = due_at.to_sqlx();
         sqlx::query(
             "INSERT INTO endorsement.scheduled

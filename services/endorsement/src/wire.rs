@@ -37,7 +37,11 @@ pub(crate) fn date(date: Option<Date>) -> String {
     date.map(|date| date.to_string()).unwrap_or_default()
 }
 
-pub(crate) fn endorsement(contract: ContractId, request: &RequestSummary, state: RequestState) -> proto::Endorsement {
+pub(crate) fn endorsement(
+    contract: ContractId,
+    request: &RequestSummary,
+    state: RequestState,
+) -> proto::Endorsement {
     let state = match state {
         RequestState::Scheduled => proto::EndorsementState::Scheduled,
         RequestState::Effective => proto::EndorsementState::Effective,

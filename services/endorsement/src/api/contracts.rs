@@ -18,5 +18,7 @@ pub(super) async fn get_contract(
         standing.owned_by(&requester).map_err(rejected)?;
     }
     let contract = render::contract(standing, &api.context.rulebook, api.now());
-    Ok(Response::new(GetContractResponse { contract: Some(contract) }))
+    Ok(Response::new(GetContractResponse {
+        contract: Some(contract),
+    }))
 }

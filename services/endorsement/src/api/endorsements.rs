@@ -25,7 +25,9 @@ pub(super) async fn prepare(
     let asked = parse::asked(&request.items, &request.effective_date);
     let loaded = api.contracts.load(id).await.map_err(refuse)?;
     let standing = loaded.state.standing().map_err(rejected)?;
-    let review = standing.review(&asked, &requester, &api.context.rulebook, api.now()).map_err(rejected)?;
+    let review = standing
+        .review(&asked, &requester, &api.context.rulebook, api.now())
+        .map_err(rejected)?;
     let token = api.confirm_key.token(&review).map_err(rejected)?;
     Ok(Response::new(render::review(&review, token)))
 }
@@ -49,9 +51,16 @@ pub(super) async fn submit(
         rulebook: Arc::clone(&api.context.rulebook),
         at: envelope.at,
     };
-    let executed = api.contracts.execute(id, &envelope, Command::Submit(Box::new(submit))).await.map_err(refuse)?;
+    let executed = api
+        .contracts
+        .execute(id, &envelope, Command::Submit(Box::new(submit)))
+        .await
+        .map_err(refuse)?;
     let (endorsement, consistency_token) = changed(&executed, endorsement_id)?;
-    Ok(Response::new(proto::SubmitEndorsementResponse { endorsement: Some(endorsement), consistency_token }))
+    Ok(Response::new(proto::SubmitEndorsementResponse {
+        endorsement: Some(endorsement),
+        consistency_token,
+    }))
 }
 
 pub(super) async fn withdraw(
@@ -59,14 +68,26 @@ pub(super) async fn withdraw(
     request: Request<proto::WithdrawEndorsementRequest>,
 ) -> Result<Response<proto::WithdrawEndorsementResponse>, Status> {
     let requester = requester(&request)?;
-    let envelope = command(&api.context, WITHDRAW, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope =
+        command(&api.context, WITHDRAW, &request, &request.get_ref().request_id).map_err(refuse)?;
     let request = request.into_inner();
     let id = parse::contract_id(&request.contract_id).map_err(refuse)?;
     let endorsement_id = parse::endorsement_id(&request.endorsement_id).map_err(refuse)?;
-    let withdraw = Command::Withdraw { endorsement_id, requester, at: envelope.at };
-    let executed = api.contracts.execute(id, &envelope, withdraw).await.map_err(refuse)?;
+    let withdraw = Command::Withdraw {
+        endorsement_id,
+        requester,
+        at: envelope.at,
+    };
+    let executed = api
+        .contracts
+        .execute(id, &envelope, withdraw)
+        .await
+        .map_err(refuse)?;
     let (endorsement, consistency_token) = changed(&executed, endorsement_id)?;
-    Ok(Response::new(proto::WithdrawEndorsementResponse { endorsement: Some(endorsement), consistency_token }))
+    Ok(Response::new(proto::WithdrawEndorsementResponse {
+        endorsement: Some(endorsement),
+        consistency_token,
+    }))
 }
 
 pub(super) async fn get(
@@ -83,7 +104,9 @@ pub(super) async fn get(
         standing.owned_by(&requester).map_err(rejected)?;
     }
     let endorsement = standing.endorsement(endorsement_id).map_err(rejected)?;
-    Ok(Response::new(proto::GetEndorsementResponse { endorsement: Some(render::endorsement(standing, endorsement)) }))
+    Ok(Response::new(proto::GetEndorsementResponse {
+        endorsement: Some(render::endorsement(standing, endorsement)),
+    }))
 }
 
 /// The request as it stood after the command, and the token of what was told of it.

@@ -71,7 +71,10 @@ fn check(api: &Api, envelope: &Envelope, rows: Vec<ContractRow>) -> Vec<(u32, Ch
 
 /// Keyed, because a plain hash of a row could be searched for a phone number. The line is no content.
 fn digest(api: &Api, row: &ContractRow) -> String {
-    let content = ContractRow { line: 0, ..row.clone() };
+    let content = ContractRow {
+        line: 0,
+        ..row.clone()
+    };
     hex::encode(api.context.pepper.hash("contract-row", &content.encode_to_vec()))
 }
 
@@ -82,16 +85,26 @@ async fn record(api: &Api, envelope: &Envelope, line: u32, row: Checked) -> Resu
     };
     let id = ContractId::of_policy(&row.terms.policy_number, &row.terms.branch_number);
     // A retry of the batch is recognised row by row, and by the row's content.
-    let envelope = Envelope { payload_hash: row.row_digest.clone(), ..envelope.clone() };
+    let envelope = Envelope {
+        payload_hash: row.row_digest.clone(),
+        ..envelope.clone()
+    };
     let outcome = match api.contracts.execute(id, &envelope, Command::Import(row)).await {
         Ok(executed) if executed.events.is_empty() => ImportOutcome::Unchanged,
         Ok(_) => ImportOutcome::Recorded,
         Err(ExecuteError::Subject(_)) => {
-            return Ok(refused(line, &[RowProblem::new("policyholder.customer_number", "SUBJECT_ERASED")]));
+            return Ok(refused(
+                line,
+                &[RowProblem::new("policyholder.customer_number", "SUBJECT_ERASED")],
+            ));
         }
         Err(error) => return Err(refuse(error)),
     };
-    Ok(ImportRowResult { line, outcome: outcome.into(), problems: Vec::new() })
+    Ok(ImportRowResult {
+        line,
+        outcome: outcome.into(),
+        problems: Vec::new(),
+    })
 }
 
 fn refused(line: u32, problems: &[RowProblem]) -> ImportRowResult {
@@ -100,5 +113,9 @@ fn refused(line: u32, problems: &[RowProblem]) -> ImportRowResult {
         reason: problem.reason.to_owned(),
         message: text(problem.reason),
     });
-    ImportRowResult { line, outcome: ImportOutcome::Refused.into(), problems: problems.collect() }
+    ImportRowResult {
+        line,
+        outcome: ImportOutcome::Refused.into(),
+        problems: problems.collect(),
+    }
 }

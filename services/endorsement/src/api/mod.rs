@@ -33,7 +33,11 @@ impl Api {
     pub(crate) fn new(context: Context) -> Self {
         let confirm_key = ConfirmKey::new(context.pepper.hash("confirm-token-key", &[]));
         let contracts = context.repository();
-        Self { context, contracts, confirm_key }
+        Self {
+            context,
+            contracts,
+            confirm_key,
+        }
     }
 
     fn now(&self) -> Timestamp {

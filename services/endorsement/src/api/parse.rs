@@ -13,11 +13,13 @@ use crate::domain::{Asked, AskedChange, AskedItem, Section, Violation};
 const MAX_PHONES: usize = 3;
 
 pub(super) fn contract_id(text: &str) -> Result<ContractId, Problem> {
-    text.parse().map_err(|_| invalid("contract_id", "CONTRACT_ID_INVALID"))
+    text.parse()
+        .map_err(|_| invalid("contract_id", "CONTRACT_ID_INVALID"))
 }
 
 pub(super) fn endorsement_id(text: &str) -> Result<EndorsementId, Problem> {
-    text.parse().map_err(|_| invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"))
+    text.parse()
+        .map_err(|_| invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"))
 }
 
 pub(super) fn invalid(field: &str, reason: &'static str) -> Problem {
@@ -32,23 +34,39 @@ pub(super) fn asked(items: &[proto::EndorsementItem], effective_date: &str) -> A
     }
     let mut read: Vec<AskedItem> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let Some(item) = asked_item(index, item, &mut malformed) else { continue };
+        let Some(item) = asked_item(index, item, &mut malformed) else {
+            continue;
+        };
         if read.iter().any(|earlier| earlier.section == item.section) {
-            malformed.push(Violation::new(format!("items[{index}].section"), "SECTION_REPEATED"));
+            malformed.push(Violation::new(
+                format!("items[{index}].section"),
+                "SECTION_REPEATED",
+            ));
         } else {
             read.push(item);
         }
     }
-    Asked { items: read, effective_date: date(effective_date, &mut malformed), malformed }
+    Asked {
+        items: read,
+        effective_date: date(effective_date, &mut malformed),
+        malformed,
+    }
 }
 
-fn asked_item(index: usize, item: &proto::EndorsementItem, malformed: &mut Vec<Violation>) -> Option<AskedItem> {
+fn asked_item(
+    index: usize,
+    item: &proto::EndorsementItem,
+    malformed: &mut Vec<Violation>,
+) -> Option<AskedItem> {
     use proto::endorsement_item::Change;
     let section = match item.section() {
         proto::Section::Policyholder => Some(Section::Policyholder),
         proto::Section::Insured => Some(Section::Insured),
         proto::Section::Unspecified => {
-            malformed.push(Violation::new(format!("items[{index}].section"), "SECTION_REQUIRED"));
+            malformed.push(Violation::new(
+                format!("items[{index}].section"),
+                "SECTION_REQUIRED",
+            ));
             None
         }
     };
@@ -61,8 +79,16 @@ fn asked_item(index: usize, item: &proto::EndorsementItem, malformed: &mut Vec<V
         }
     };
     // A name is refused whatever the section (EN-4).
-    let section = if change == Some(AskedChange::Name) { section.or(Some(Section::Insured)) } else { section };
-    Some(AskedItem { index, section: section?, change: change? })
+    let section = if change == Some(AskedChange::Name) {
+        section.or(Some(Section::Insured))
+    } else {
+        section
+    };
+    Some(AskedItem {
+        index,
+        section: section?,
+        change: change?,
+    })
 }
 
 fn numbers(index: usize, texts: &[String], malformed: &mut Vec<Violation>) -> Vec<PhoneNumber> {
@@ -100,10 +126,11 @@ fn date(text: &str, malformed: &mut Vec<Violation>) -> Option<Date> {
 
 /// YYYY-MM-DD and nothing else.
 pub(super) fn strict_date(text: &str) -> Option<Date> {
-    let shaped = text.len() == 10 && text.bytes().enumerate().all(|(place, byte)| match place {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     if shaped { text.parse().ok() } else { None }
 }
 
@@ -115,17 +142,26 @@ mod tests {
         let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
         proto::EndorsementItem {
             section: section.into(),
-            change: Some(proto::endorsement_item::Change::Phones(proto::PhonesChange { numbers })),
+            change: Some(proto::endorsement_item::Change::Phones(proto::PhonesChange {
+                numbers,
+            })),
         }
     }
 
     fn reasons(asked: &Asked) -> Vec<(&str, &str)> {
-        asked.malformed.iter().map(|violation| (&*violation.field, violation.reason)).collect()
+        asked
+            .malformed
+            .iter()
+            .map(|violation| (&*violation.field, violation.reason))
+            .collect()
     }
 
     #[test]
     fn pv_5_every_unreadable_number_is_named_by_its_place() {
-        let item = phones(proto::Section::Insured, &["090-1111-2222", "+1 212 555 0100", "abc"]);
+        let item = phones(
+            proto::Section::Insured,
+            &["090-1111-2222", "+1 212 555 0100", "abc"],
+        );
         let asked = asked(&[item], "2026-12-01");
         assert_eq!(
             reasons(&asked),
@@ -138,14 +174,26 @@ mod tests {
 
     #[test]
     fn one_number_twice_is_refused_however_it_is_written() {
-        let asked = asked(&[phones(proto::Section::Insured, &["09011112222", "０９０－１１１１－２２２２"])], "2026-12-01");
-        assert_eq!(reasons(&asked), [("items[0].phones.numbers[1]", "PHONE_REPEATED")]);
+        let asked = asked(
+            &[phones(
+                proto::Section::Insured,
+                &["09011112222", "０９０－１１１１－２２２２"],
+            )],
+            "2026-12-01",
+        );
+        assert_eq!(
+            reasons(&asked),
+            [("items[0].phones.numbers[1]", "PHONE_REPEATED")]
+        );
     }
 
     #[test]
     fn nothing_too_much_and_the_same_section_twice_are_told_together() {
         let none = phones(proto::Section::Insured, &[]);
-        let many = phones(proto::Section::Insured, &["0311111111", "0311111112", "0311111113", "0311111114"]);
+        let many = phones(
+            proto::Section::Insured,
+            &["0311111111", "0311111112", "0311111113", "0311111114"],
+        );
         let asked = asked(&[none, many, proto::EndorsementItem::default()], "2026-1-1");
         assert_eq!(
             reasons(&asked),
@@ -163,7 +211,15 @@ mod tests {
     #[test]
     fn en_7_a_date_is_a_date_and_nothing_else() {
         assert!(strict_date("2026-02-28").is_some());
-        for text in ["2026-02-29", "2026-2-8", "20260228", "2026-W07-1", "2026-02-28T00:00", "２０２６-02-28", ""] {
+        for text in [
+            "2026-02-29",
+            "2026-2-8",
+            "20260228",
+            "2026-W07-1",
+            "2026-02-28T00:00",
+            "２０２６-02-28",
+            "",
+        ] {
             assert_eq!(strict_date(text), None, "{text}");
         }
     }

@@ -30,7 +30,10 @@ pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: T
         name: Personal::new(subject, name?),
         name_kana: Personal::new(subject, name_kana?),
         birth_date: birth_date.map(|date| Personal::new(subject, date)),
-        phones: phones.into_iter().map(|number| Phone::from(subject, number, at)).collect(),
+        phones: phones
+            .into_iter()
+            .map(|number| Phone::from(subject, number, at))
+            .collect(),
         phones_kept: false,
         email: email.map(|email| Personal::new(subject, email)),
         postcode: Personal::new(subject, postcode?),
@@ -65,10 +68,12 @@ fn birth_date(
     problems: &mut Problems,
     at: Timestamp,
 ) -> Option<Date> {
-    match kind {
-        Some(PartyKind::Individual) if row.birth_date.is_empty() => problems.add(field, "BIRTH_DATE_REQUIRED"),
-        Some(PartyKind::Corporate) if !row.birth_date.is_empty() => problems.add(field, "BIRTH_DATE_OF_COMPANY"),
-        _ => {}
+    let given = !row.birth_date.is_empty();
+    if kind == Some(PartyKind::Individual) && !given {
+        problems.add(field, "BIRTH_DATE_REQUIRED");
+    }
+    if kind == Some(PartyKind::Corporate) && given {
+        problems.add(field, "BIRTH_DATE_OF_COMPANY");
     }
     let date = problems.optional_date(field, &row.birth_date);
     if date.is_some_and(|date| date > jst_date(at)) {

@@ -25,7 +25,10 @@ pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp)
         period_start_us: terms.period_start.as_microsecond(),
         period_end_us: terms.period_end.as_microsecond(),
         policyholder: (!same).then(|| shown(standing.parties.policyholder(), PartyRole::Policyholder)),
-        insured: Some(shown(standing.parties.insured(), if same { PartyRole::Both } else { PartyRole::Insured })),
+        insured: Some(shown(
+            standing.parties.insured(),
+            if same { PartyRole::Both } else { PartyRole::Insured },
+        )),
         policyholder_is_insured: same,
         object_address: plain(&standing.object_address),
         insurers: wire::insurers(&terms.insurers),
@@ -37,7 +40,13 @@ pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp)
     }
 }
 
-fn party(party: &Party, role: PartyRole, standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Party {
+fn party(
+    party: &Party,
+    role: PartyRole,
+    standing: &Standing,
+    rulebook: &Rulebook,
+    now: Timestamp,
+) -> proto::Party {
     let phone = |phone: &Phone| {
         let verdict = login_use(phone, role, standing.terms.period_end, rulebook, now);
         let number = phone.number.known().map(PhoneNumber::display).unwrap_or_default();
@@ -47,8 +56,16 @@ fn party(party: &Party, role: PartyRole, standing: &Standing, rulebook: &Ruleboo
         kind: wire::party_kind(party.kind).to_owned(),
         name: plain(&party.name),
         name_kana: plain(&party.name_kana),
-        birth_date: party.birth_date.as_ref().and_then(Personal::known).map(ToString::to_string).unwrap_or_default(),
-        phones: scheduled_or_in_force(&party.phones, now).iter().map(phone).collect(),
+        birth_date: party
+            .birth_date
+            .as_ref()
+            .and_then(Personal::known)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        phones: scheduled_or_in_force(&party.phones, now)
+            .iter()
+            .map(phone)
+            .collect(),
         email: party.email.as_ref().map(plain).unwrap_or_default(),
         postcode: plain(&party.postcode),
         address: plain(&party.address),
@@ -65,7 +82,11 @@ fn phone(number: String, verdict: LoginUse, counts_from: Timestamp) -> proto::Ph
         number,
         usable_for_login: verdict.is_usable(),
         reason: verdict.reason().to_owned(),
-        message: if verdict.is_usable() { String::new() } else { text(verdict.reason()) },
+        message: if verdict.is_usable() {
+            String::new()
+        } else {
+            text(verdict.reason())
+        },
         counts_from_us: counts_from.as_microsecond(),
     }
 }
@@ -74,7 +95,11 @@ fn phone(number: String, verdict: LoginUse, counts_from: Timestamp) -> proto::Ph
 fn contact(contact: &Contact) -> common::ContactRoute {
     let route = &contact.route;
     let chosen = |reason, ja: &str, en: &str| {
-        render(&Problem::new(ProblemKind::InvalidArgument, reason).with("ja", ja).with("en", en))
+        render(
+            &Problem::new(ProblemKind::InvalidArgument, reason)
+                .with("ja", ja)
+                .with("en", en),
+        )
     };
     common::ContactRoute {
         topic: route.topic.as_str().to_owned(),

@@ -22,14 +22,17 @@ pub(super) fn read(
 ) -> Result<ImportedContract, Vec<RowProblem>> {
     let mut problems = Problems::default();
     let terms = terms(row, rulebook, &mut problems);
-    let policyholder = match &row.policyholder {
-        Some(policyholder) => party("policyholder", policyholder, &mut problems, at),
-        None => {
-            problems.add("policyholder", "POLICYHOLDER_REQUIRED");
-            None
-        }
-    };
-    let insured = row.insured.as_ref().map(|insured| party("insured", insured, &mut problems, at));
+    if row.policyholder.is_none() {
+        problems.add("policyholder", "POLICYHOLDER_REQUIRED");
+    }
+    let policyholder = row
+        .policyholder
+        .as_ref()
+        .and_then(|row| party("policyholder", row, &mut problems, at));
+    let insured = row
+        .insured
+        .as_ref()
+        .map(|insured| party("insured", insured, &mut problems, at));
     let insured = match insured {
         Some(Some(insured)) => separate(policyholder.as_ref(), insured, &mut problems),
         _ => None,
@@ -61,11 +64,19 @@ fn separate(policyholder: Option<&Party>, insured: Party, problems: &mut Problem
 }
 
 fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Problems) -> Option<Terms> {
-    let policy_number = problems.keep("policy_number", PolicyNumber::parse(&row.policy_number), "POLICY_NUMBER_INVALID");
+    let policy_number = problems.keep(
+        "policy_number",
+        PolicyNumber::parse(&row.policy_number),
+        "POLICY_NUMBER_INVALID",
+    );
     let branch_number = if row.branch_number.is_empty() {
         Some(BranchNumber::default())
     } else {
-        problems.keep("branch_number", BranchNumber::parse(&row.branch_number), "BRANCH_NUMBER_INVALID")
+        problems.keep(
+            "branch_number",
+            BranchNumber::parse(&row.branch_number),
+            "BRANCH_NUMBER_INVALID",
+        )
     };
     let product = rulebook.product(&row.product);
     if product.is_none() {
@@ -113,15 +124,28 @@ fn insurers(rows: &[InsurerRow], problems: &mut Problems) -> Vec<InsurerShare> {
         problems.add("insurers", "INSURERS_REQUIRED");
         return Vec::new();
     }
-    let mut insurers: Vec<InsurerShare> =
-        rows.iter().enumerate().filter_map(|(index, row)| insurer(index, row, problems)).collect();
+    let mut insurers: Vec<InsurerShare> = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(index, row)| insurer(index, row, problems))
+        .collect();
     if insurers.len() < rows.len() {
         return insurers;
     }
-    if insurers.iter().filter(|insurer| insurer.role == InsurerRole::Lead).count() != 1 {
+    if insurers
+        .iter()
+        .filter(|insurer| insurer.role == InsurerRole::Lead)
+        .count()
+        != 1
+    {
         problems.add("insurers", "LEAD_INSURER_NOT_ONE");
     }
-    if insurers.iter().map(|insurer| u64::from(insurer.share_basis_points)).sum::<u64>() != WHOLE {
+    if insurers
+        .iter()
+        .map(|insurer| u64::from(insurer.share_basis_points))
+        .sum::<u64>()
+        != WHOLE
+    {
         problems.add("insurers", "SHARES_NOT_WHOLE");
     }
     insurers.sort_by_key(|insurer| insurer.role != InsurerRole::Lead);
@@ -129,7 +153,11 @@ fn insurers(rows: &[InsurerRow], problems: &mut Problems) -> Vec<InsurerShare> {
 }
 
 fn insurer(index: usize, row: &InsurerRow, problems: &mut Problems) -> Option<InsurerShare> {
-    let name = problems.required(&format!("insurers[{index}].name"), &row.name, "INSURER_NAME_REQUIRED");
+    let name = problems.required(
+        &format!("insurers[{index}].name"),
+        &row.name,
+        "INSURER_NAME_REQUIRED",
+    );
     let role = match row.role.as_str() {
         "LEAD" => Some(InsurerRole::Lead),
         "FOLLOWER" => Some(InsurerRole::Follower),
@@ -142,7 +170,11 @@ fn insurer(index: usize, row: &InsurerRow, problems: &mut Problems) -> Option<In
         problems.add(format!("insurers[{index}].share_basis_points"), "SHARE_ZERO");
         return None;
     }
-    Some(InsurerShare { name: name?, role: role?, share_basis_points: row.share_basis_points })
+    Some(InsurerShare {
+        name: name?,
+        role: role?,
+        share_basis_points: row.share_basis_points,
+    })
 }
 
 /// EN-5: a code, because it is shown and published in the clear.
@@ -172,7 +204,11 @@ mod tests {
             name: "見本　花子".to_owned(),
             name_kana: "ミホン　ハナコ".to_owned(),
             birth_date: "1980-04-01".to_owned(),
-            phones: vec!["090-1111-2222".to_owned(), "０９０ 1111 2222".to_owned(), "050-1234-5678".to_owned()],
+            phones: vec![
+                "090-1111-2222".to_owned(),
+                "０９０ 1111 2222".to_owned(),
+                "050-1234-5678".to_owned(),
+            ],
             email: "hanako@example.com".to_owned(),
             postcode: "100-0001".to_owned(),
             address: "東京都千代田区千代田1-1".to_owned(),
@@ -180,7 +216,11 @@ mod tests {
     }
 
     fn share(role: &str, share_basis_points: u32) -> InsurerRow {
-        InsurerRow { name: "見本損害保険".to_owned(), role: role.to_owned(), share_basis_points }
+        InsurerRow {
+            name: "見本損害保険".to_owned(),
+            role: role.to_owned(),
+            share_basis_points,
+        }
     }
 
     fn good() -> ContractRow {
@@ -199,21 +239,37 @@ mod tests {
 
     fn read_row(row: &ContractRow) -> Result<ImportedContract, Vec<(String, &'static str)>> {
         let at = "2026-03-01T00:00:00Z".parse().unwrap();
-        read(row, "digest".to_owned(), &Rulebook::default_rulebook(), at)
-            .map_err(|problems| problems.into_iter().map(|problem| (problem.field, problem.reason)).collect())
+        read(row, "digest".to_owned(), &Rulebook::default_rulebook(), at).map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| (problem.field, problem.reason))
+                .collect()
+        })
     }
 
     fn reasons(row: &ContractRow) -> Vec<&'static str> {
-        read_row(row).unwrap_err().into_iter().map(|(_, reason)| reason).collect()
+        read_row(row)
+            .unwrap_err()
+            .into_iter()
+            .map(|(_, reason)| reason)
+            .collect()
     }
 
     #[test]
     fn en_16_a_good_row_reads_whole_and_keeps_what_was_entered() {
         let contract = read_row(&good()).unwrap();
         assert_eq!(contract.terms.policy_number.as_str(), "AB12345678");
-        assert_eq!(contract.terms.insurers[0].role, InsurerRole::Lead, "EN-9: the lead first");
+        assert_eq!(
+            contract.terms.insurers[0].role,
+            InsurerRole::Lead,
+            "EN-9: the lead first"
+        );
         assert_eq!(contract.policyholder.name.known().unwrap(), "見本　花子");
-        assert_eq!(contract.policyholder.phones.len(), 2, "one number twice stands once; 050 is taken (PV-15)");
+        assert_eq!(
+            contract.policyholder.phones.len(),
+            2,
+            "one number twice stands once; 050 is taken (PV-15)"
+        );
         assert_eq!(contract.insured, None);
     }
 
@@ -227,7 +283,11 @@ mod tests {
         holder.customer_number = String::new();
         holder.name_kana = String::new();
         holder.birth_date = String::new();
-        holder.phones = vec!["090-1111-2222".to_owned(), "電話".to_owned(), "+1 212 555 0100".to_owned()];
+        holder.phones = vec![
+            "090-1111-2222".to_owned(),
+            "電話".to_owned(),
+            "+1 212 555 0100".to_owned(),
+        ];
         holder.postcode = "1".to_owned();
         row.insurers[0].share_basis_points = 1;
         assert_eq!(
@@ -237,7 +297,10 @@ mod tests {
                 ("product".to_owned(), "PRODUCT_UNKNOWN"),
                 ("kind".to_owned(), "CONTRACT_KIND_INVALID"),
                 ("insurers".to_owned(), "SHARES_NOT_WHOLE"),
-                ("policyholder.customer_number".to_owned(), "CUSTOMER_NUMBER_REQUIRED"),
+                (
+                    "policyholder.customer_number".to_owned(),
+                    "CUSTOMER_NUMBER_REQUIRED"
+                ),
                 ("policyholder.name_kana".to_owned(), "NAME_KANA_REQUIRED"),
                 ("policyholder.birth_date".to_owned(), "BIRTH_DATE_REQUIRED"),
                 ("policyholder.phones[1]".to_owned(), "PHONE_NUMBER_UNREADABLE"),
@@ -251,37 +314,96 @@ mod tests {
     fn en_9_shares_are_one_lead_and_sum_to_the_whole() {
         let with = |insurers: Vec<InsurerRow>| ContractRow { insurers, ..good() };
         assert!(read_row(&with(vec![share("LEAD", 10_000)])).is_ok());
-        let thirds = vec![share("LEAD", 3_330), share("FOLLOWER", 3_330), share("FOLLOWER", 3_340)];
+        let thirds = vec![
+            share("LEAD", 3_330),
+            share("FOLLOWER", 3_330),
+            share("FOLLOWER", 3_340),
+        ];
         assert!(read_row(&with(thirds)).is_ok());
-        let lost = vec![share("LEAD", 3_333), share("FOLLOWER", 3_333), share("FOLLOWER", 3_333)];
+        let lost = vec![
+            share("LEAD", 3_333),
+            share("FOLLOWER", 3_333),
+            share("FOLLOWER", 3_333),
+        ];
         assert_eq!(reasons(&with(lost)), ["SHARES_NOT_WHOLE"]);
-        assert_eq!(reasons(&with(vec![share("LEAD", 5_000), share("LEAD", 5_000)])), ["LEAD_INSURER_NOT_ONE"]);
-        assert_eq!(reasons(&with(vec![share("FOLLOWER", 10_000)])), ["LEAD_INSURER_NOT_ONE"]);
-        assert_eq!(reasons(&with(vec![share("LEAD", 10_000), share("FOLLOWER", 0)])), ["SHARE_ZERO"]);
+        assert_eq!(
+            reasons(&with(vec![share("LEAD", 5_000), share("LEAD", 5_000)])),
+            ["LEAD_INSURER_NOT_ONE"]
+        );
+        assert_eq!(
+            reasons(&with(vec![share("FOLLOWER", 10_000)])),
+            ["LEAD_INSURER_NOT_ONE"]
+        );
+        assert_eq!(
+            reasons(&with(vec![share("LEAD", 10_000), share("FOLLOWER", 0)])),
+            ["SHARE_ZERO"]
+        );
         assert_eq!(reasons(&with(vec![])), ["INSURERS_REQUIRED"]);
     }
 
     #[test]
     fn en_3_an_insured_with_the_policyholders_number_is_the_policyholder() {
-        let same = ContractRow { insured: Some(person("C0001")), ..good() };
+        let same = ContractRow {
+            insured: Some(person("C0001")),
+            ..good()
+        };
         assert_eq!(read_row(&same).unwrap().insured, None);
-        let differing = PartyRow { name: "見本　太郎".to_owned(), ..person("C0001") };
-        let differing = ContractRow { insured: Some(differing), ..good() };
+        let differing = PartyRow {
+            name: "見本　太郎".to_owned(),
+            ..person("C0001")
+        };
+        let differing = ContractRow {
+            insured: Some(differing),
+            ..good()
+        };
         assert_eq!(reasons(&differing), ["INSURED_DIFFERS_FROM_POLICYHOLDER"]);
-        let other = ContractRow { insured: Some(person("C0002")), ..good() };
+        let other = ContractRow {
+            insured: Some(person("C0002")),
+            ..good()
+        };
         assert!(read_row(&other).unwrap().insured.is_some());
     }
 
     #[test]
     fn dates_and_kinds_that_contradict_are_refused() {
-        let reversed = ContractRow { period_end: "2026-04-01".to_owned(), ..good() };
+        let reversed = ContractRow {
+            period_end: "2026-04-01".to_owned(),
+            ..good()
+        };
         assert_eq!(reasons(&reversed), ["PERIOD_REVERSED"]);
-        let company = PartyRow { kind: "CORPORATE".to_owned(), ..person("C0001") };
-        assert_eq!(reasons(&ContractRow { policyholder: Some(company), ..good() }), ["BIRTH_DATE_OF_COMPANY"]);
-        let unborn = PartyRow { birth_date: "2026-03-02".to_owned(), ..person("C0001") };
-        assert_eq!(reasons(&ContractRow { policyholder: Some(unborn), ..good() }), ["BIRTH_DATE_IN_FUTURE"]);
-        let offline = ContractRow { offline_reason: "because".to_owned(), ..good() };
+        let company = PartyRow {
+            kind: "CORPORATE".to_owned(),
+            ..person("C0001")
+        };
+        assert_eq!(
+            reasons(&ContractRow {
+                policyholder: Some(company),
+                ..good()
+            }),
+            ["BIRTH_DATE_OF_COMPANY"]
+        );
+        let unborn = PartyRow {
+            birth_date: "2026-03-02".to_owned(),
+            ..person("C0001")
+        };
+        assert_eq!(
+            reasons(&ContractRow {
+                policyholder: Some(unborn),
+                ..good()
+            }),
+            ["BIRTH_DATE_IN_FUTURE"]
+        );
+        let offline = ContractRow {
+            offline_reason: "because".to_owned(),
+            ..good()
+        };
         assert_eq!(reasons(&offline), ["OFFLINE_REASON_INVALID"]);
-        assert_eq!(reasons(&ContractRow { policyholder: None, ..good() }), ["POLICYHOLDER_REQUIRED"]);
+        assert_eq!(
+            reasons(&ContractRow {
+                policyholder: None,
+                ..good()
+            }),
+            ["POLICYHOLDER_REQUIRED"]
+        );
     }
 }

@@ -18,7 +18,10 @@ pub(super) struct RowProblem {
 
 impl RowProblem {
     pub(super) fn new(field: impl Into<String>, reason: &'static str) -> Self {
-        Self { field: field.into(), reason }
+        Self {
+            field: field.into(),
+            reason,
+        }
     }
 }
 
@@ -58,7 +61,12 @@ impl Problems {
     }
 
     /// RFC 3339, or a date and time in Japan, or a date at which the product's terms run by their clock (EN-7).
-    pub(super) fn instant(&mut self, field: &str, text: &str, product: Option<&ProductRules>) -> Option<Timestamp> {
+    pub(super) fn instant(
+        &mut self,
+        field: &str,
+        text: &str,
+        product: Option<&ProductRules>,
+    ) -> Option<Timestamp> {
         if text.is_empty() {
             self.add(field, "INSTANT_REQUIRED");
             return None;
@@ -66,7 +74,11 @@ impl Problems {
         if let Some(date) = strict_date(text) {
             return product.map(|product| product.term_instant(date));
         }
-        let in_japan = |text: &str| text.parse::<DateTime>().ok().map(|time| at_jst(time.date(), time.time()));
+        let in_japan = |text: &str| {
+            text.parse::<DateTime>()
+                .ok()
+                .map(|time| at_jst(time.date(), time.time()))
+        };
         let instant = text.parse::<Timestamp>().ok().or_else(|| in_japan(text));
         if instant.is_none() {
             self.add(field, "INSTANT_INVALID");
@@ -87,7 +99,10 @@ impl Problems {
 }
 
 fn is_hyphen(c: char) -> bool {
-    matches!(c, '-' | '－' | '‐' | '‑' | '–' | '—' | '―' | '−' | 'ー' | '〒' | ' ' | '　')
+    matches!(
+        c,
+        '-' | '－' | '‐' | '‑' | '–' | '—' | '―' | '−' | 'ー' | '〒' | ' ' | '　'
+    )
 }
 
 fn half_width(c: char) -> char {
@@ -110,8 +125,17 @@ mod tests {
         let rulebook = Rulebook::default_rulebook();
         let product = rulebook.product("AUTO");
         let expected: Timestamp = "2026-04-01T16:00:00+09:00".parse().unwrap();
-        for text in ["2026-04-01T07:00:00Z", "2026-04-01T16:00:00+09:00", "2026-04-01T16:00", "2026-04-01"] {
-            assert_eq!(Problems::default().instant("period_start", text, product), Some(expected), "{text}");
+        for text in [
+            "2026-04-01T07:00:00Z",
+            "2026-04-01T16:00:00+09:00",
+            "2026-04-01T16:00",
+            "2026-04-01",
+        ] {
+            assert_eq!(
+                Problems::default().instant("period_start", text, product),
+                Some(expected),
+                "{text}"
+            );
         }
         let mut problems = Problems::default();
         assert_eq!(problems.instant("period_start", "April", product), None);
@@ -123,7 +147,11 @@ mod tests {
     #[test]
     fn a_postcode_is_seven_digits_however_they_are_written() {
         for text in ["1000001", "100-0001", "１００－０００１", "〒100-0001"] {
-            assert_eq!(Problems::default().postcode("postcode", text).unwrap(), "1000001", "{text}");
+            assert_eq!(
+                Problems::default().postcode("postcode", text).unwrap(),
+                "1000001",
+                "{text}"
+            );
         }
         for text in ["", "100001", "10000011", "abcdefg"] {
             assert_eq!(Problems::default().postcode("postcode", text), None, "{text}");

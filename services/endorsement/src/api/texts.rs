@@ -12,5 +12,9 @@ pub(super) fn text(reason: &'static str) -> String {
 
 /// The text of a problem with its metadata filled in.
 pub(super) fn render(problem: &Problem) -> String {
-    Scope::current().status(problem).get_details_localized_message().map(|text| text.message).unwrap_or_default()
+    Scope::current()
+        .status(problem)
+        .get_details_localized_message()
+        .map(|text| text.message)
+        .unwrap_or_default()
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
 use kernel::{Rulebook, Timestamp};
 
+use super::confirm::ConfirmKey;
 use super::import::ImportedContract;
-use super::review::{Asked, ConfirmKey};
+use super::review::Asked;
 
 /// A command to a contract.
 #[derive(Debug, Clone)]

@@ -79,7 +79,9 @@ impl Endorsement {
 pub fn receipt_number(id: EndorsementId, submitted_at: Timestamp) -> String {
     let bits = id.as_uuid().as_u128();
     // The low bits: a UUID's fixed version and variant bits stand above them.
-    let letters = (0..8).rev().map(|place| char::from(CROCKFORD[(bits >> (5 * place)) as usize & 31]));
+    let letters = (0..8)
+        .rev()
+        .map(|place| char::from(CROCKFORD[(bits >> (5 * place)) as usize & 31]));
     let day = jst_date(submitted_at).strftime("%Y%m%d");
     format!("E{day}-{}", letters.collect::<String>())
 }
@@ -97,6 +99,9 @@ mod tests {
         let id = EndorsementId::from_uuid(Uuid::from_u128(0x20));
         let before_midnight_in_utc: Timestamp = "2026-11-15T15:00:00Z".parse().unwrap();
         assert_eq!(receipt_number(id, before_midnight_in_utc), "E20261116-00000010");
-        assert_eq!(receipt_number(EndorsementId::from_uuid(Uuid::max()), before_midnight_in_utc), "E20261116-ZZZZZZZZ");
+        assert_eq!(
+            receipt_number(EndorsementId::from_uuid(Uuid::max()), before_midnight_in_utc),
+            "E20261116-ZZZZZZZZ"
+        );
     }
 }

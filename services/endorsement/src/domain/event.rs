@@ -13,6 +13,10 @@ use super::phones::Phone;
 /// An event of a contract's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a stream holds few events, and imports are the most of them"
+)]
 pub enum Event {
     /// The core system's content was recorded, new or changed (EN-16).
     #[serde(rename = "contract.imported.v1")]

@@ -30,50 +30,90 @@ pub struct ImportedContract {
 /// The events of recording `row`; none if it is the row that was recorded last.
 pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<Event> {
     let Some(standing) = standing else {
-        return vec![recorded(row.terms, Parties::new(row.policyholder, row.insured), row.object_address, row.row_digest)];
+        return vec![recorded(
+            row.terms,
+            Parties::new(row.policyholder, row.insured),
+            row.object_address,
+            row.row_digest,
+        )];
     };
     if standing.row_digest == row.row_digest {
         return Vec::new();
     }
     let mut parties = Parties::new(row.policyholder, row.insured);
-    let superseded: Vec<&Endorsement> =
-        standing.open_requests(row.at).filter(|request| !speaks_of(request, &parties)).collect();
+    let superseded: Vec<&Endorsement> = standing
+        .open_requests(row.at)
+        .filter(|request| !speaks_of(request, &parties))
+        .collect();
     for role in [PartyRole::Policyholder, PartyRole::Insured, PartyRole::Both] {
         if let Some(party) = parties.in_role_mut(role) {
             take_phones(standing, &superseded, party, role, row.at);
         }
     }
     let mut terms = row.terms;
-    terms.last_endorsement_date = terms.last_endorsement_date.max(standing.terms.last_endorsement_date);
+    terms.last_endorsement_date = terms
+        .last_endorsement_date
+        .max(standing.terms.last_endorsement_date);
     let policyholder = parties.policyholder().subject;
     let mut events = vec![recorded(terms, parties, row.object_address, row.row_digest)];
-    events.extend(superseded.into_iter().map(|request| Event::EndorsementSuperseded {
-        request: super::endorsement::RequestSummary { policyholder, ..request.summary.clone() },
-    }));
+    events.extend(
+        superseded
+            .into_iter()
+            .map(|request| Event::EndorsementSuperseded {
+                request: super::endorsement::RequestSummary {
+                    policyholder,
+                    ..request.summary.clone()
+                },
+            }),
+    );
     events
 }
 
 fn recorded(terms: Terms, parties: Parties, object_address: Personal<String>, row_digest: String) -> Event {
     let (policyholder, insured) = match parties {
         Parties::Same(party) => (party, None),
-        Parties::Separate { policyholder, insured } => (policyholder, Some(insured)),
+        Parties::Separate {
+            policyholder,
+            insured,
+        } => (policyholder, Some(insured)),
     };
-    Event::Imported { terms, policyholder, insured, object_address, row_digest }
+    Event::Imported {
+        terms,
+        policyholder,
+        insured,
+        object_address,
+        row_digest,
+    }
 }
 
 /// Whether every party an open request changes is still there, and is to the contract what it was.
 fn speaks_of(request: &Endorsement, parties: &Parties) -> bool {
-    request
-        .changes
-        .iter()
-        .all(|change| parties.in_role(change.role).is_some_and(|party| party.subject == change.subject))
+    request.changes.iter().all(|change| {
+        parties
+            .in_role(change.role)
+            .is_some_and(|party| party.subject == change.subject)
+    })
 }
 
 /// Gives `party`, whose phones are those of the row, the phones that shall stand.
-fn take_phones(standing: &Standing, superseded: &[&Endorsement], party: &mut Party, role: PartyRole, at: Timestamp) {
-    let Some((phones, kept)) = standing_phones(standing, superseded, party, role) else { return };
-    let row: Vec<PhoneNumber> = party.phones.iter().filter_map(|phone| phone.number.known().cloned()).collect();
-    let open = standing.open_request_on(role, at).is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary));
+fn take_phones(
+    standing: &Standing,
+    superseded: &[&Endorsement],
+    party: &mut Party,
+    role: PartyRole,
+    at: Timestamp,
+) {
+    let Some((phones, kept)) = standing_phones(standing, superseded, party, role) else {
+        return;
+    };
+    let row: Vec<PhoneNumber> = party
+        .phones
+        .iter()
+        .filter_map(|phone| phone.number.known().cloned())
+        .collect();
+    let open = standing
+        .open_request_on(role, at)
+        .is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary));
     let acknowledged = final_numbers(&phones) == row && !open;
     if acknowledged || open || kept {
         party.phones = scheduled_or_in_force(&phones, at);
@@ -91,13 +131,23 @@ fn standing_phones(
     party: &Party,
     role: PartyRole,
 ) -> Option<(Vec<Phone>, bool)> {
-    let old = if role.is_policyholder() { standing.parties.policyholder() } else { standing.parties.insured() };
+    let old = if role.is_policyholder() {
+        standing.parties.policyholder()
+    } else {
+        standing.parties.insured()
+    };
     if old.subject != party.subject {
         return None;
     }
     let undone = superseded.iter().find_map(|request| {
-        let place = request.changes.iter().position(|change| change.subject == old.subject)?;
-        Some((request.changes[place].before.clone(), request.kept_before.get(place).copied().unwrap_or(false)))
+        let place = request
+            .changes
+            .iter()
+            .position(|change| change.subject == old.subject)?;
+        Some((
+            request.changes[place].before.clone(),
+            request.kept_before.get(place).copied().unwrap_or(false),
+        ))
     });
     Some(undone.unwrap_or_else(|| (old.phones.clone(), old.phones_kept)))
 }

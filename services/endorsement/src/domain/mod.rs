@@ -2,6 +2,7 @@
 //! inside the command, and nothing here waits for anything.
 
 mod command;
+mod confirm;
 mod contact;
 mod contract;
 mod endorsement;
@@ -13,6 +14,7 @@ mod rejection;
 mod review;
 
 pub use command::{Command, Requester, Submit};
+pub use confirm::ConfirmKey;
 pub use contact::Contact;
 pub use contract::{Contract, Standing};
 pub use endorsement::{Endorsement, RequestState, RequestSummary, receipt_number};
@@ -23,7 +25,7 @@ pub use party::{
 };
 pub use phones::{LoginUse, Phone, login_use, numbers_at, scheduled_or_in_force};
 pub use rejection::{Rejection, Violation};
-pub use review::{Asked, AskedChange, AskedItem, ConfirmKey, PhonesReview, Review, ReviewWarning, ReviewedPhone};
+pub use review::{Asked, AskedChange, AskedItem, PhonesReview, Review, ReviewWarning, ReviewedPhone};
 
 #[cfg(test)]
 mod specifications;

@@ -163,6 +163,7 @@ pub struct Terms {
 
 /// The parties of a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one per contract in hand, never many")]
 pub enum Parties {
     /// Policyholder and insured are one party (EN-3).
     Same(Party),
@@ -180,14 +181,20 @@ impl Parties {
     pub fn new(policyholder: Party, insured: Option<Party>) -> Self {
         match insured {
             None => Self::Same(policyholder),
-            Some(insured) => Self::Separate { policyholder, insured },
+            Some(insured) => Self::Separate {
+                policyholder,
+                insured,
+            },
         }
     }
 
     /// The policyholder.
     pub const fn policyholder(&self) -> &Party {
         match self {
-            Self::Same(party) | Self::Separate { policyholder: party, .. } => party,
+            Self::Same(party)
+            | Self::Separate {
+                policyholder: party, ..
+            } => party,
         }
     }
 
@@ -207,7 +214,12 @@ impl Parties {
     pub const fn in_role(&self, role: PartyRole) -> Option<&Party> {
         match (self, role) {
             (Self::Same(party), PartyRole::Both)
-            | (Self::Separate { policyholder: party, .. }, PartyRole::Policyholder)
+            | (
+                Self::Separate {
+                    policyholder: party, ..
+                },
+                PartyRole::Policyholder,
+            )
             | (Self::Separate { insured: party, .. }, PartyRole::Insured) => Some(party),
             _ => None,
         }
@@ -217,7 +229,12 @@ impl Parties {
     pub(super) const fn in_role_mut(&mut self, role: PartyRole) -> Option<&mut Party> {
         match (self, role) {
             (Self::Same(party), PartyRole::Both)
-            | (Self::Separate { policyholder: party, .. }, PartyRole::Policyholder)
+            | (
+                Self::Separate {
+                    policyholder: party, ..
+                },
+                PartyRole::Policyholder,
+            )
             | (Self::Separate { insured: party, .. }, PartyRole::Insured) => Some(party),
             _ => None,
         }

@@ -23,7 +23,11 @@ pub struct Phone {
 impl Phone {
     /// A number that counts from an instant on.
     pub const fn from(subject: SubjectId, number: PhoneNumber, counts_from: Timestamp) -> Self {
-        Self { number: Personal::new(subject, number), counts_from, counts_until: None }
+        Self {
+            number: Personal::new(subject, number),
+            counts_from,
+            counts_until: None,
+        }
     }
 
     fn counts_at(&self, at: Timestamp) -> bool {
@@ -37,17 +41,29 @@ impl Phone {
 
 /// The readable numbers in force at an instant, in order. Erased ones are left out: nobody can ask to keep them.
 pub fn numbers_at(phones: &[Phone], at: Timestamp) -> Vec<PhoneNumber> {
-    phones.iter().filter(|phone| phone.counts_at(at)).filter_map(|phone| phone.number.known().cloned()).collect()
+    phones
+        .iter()
+        .filter(|phone| phone.counts_at(at))
+        .filter_map(|phone| phone.number.known().cloned())
+        .collect()
 }
 
 /// Those of the numbers that count now or will.
 pub fn scheduled_or_in_force(phones: &[Phone], at: Timestamp) -> Vec<Phone> {
-    phones.iter().filter(|phone| !phone.is_over_at(at)).cloned().collect()
+    phones
+        .iter()
+        .filter(|phone| !phone.is_over_at(at))
+        .cloned()
+        .collect()
 }
 
 /// The readable numbers that stand once everything scheduled has come, in order.
 pub(super) fn final_numbers(phones: &[Phone]) -> Vec<PhoneNumber> {
-    phones.iter().filter(|phone| phone.counts_until.is_none()).filter_map(|phone| phone.number.known().cloned()).collect()
+    phones
+        .iter()
+        .filter(|phone| phone.counts_until.is_none())
+        .filter_map(|phone| phone.number.known().cloned())
+        .collect()
 }
 
 /// The list in which `numbers` replace what stood, from `from` on, seen at `now`. What is over is dropped; a number that
@@ -59,16 +75,25 @@ pub(super) fn replaced(
     from: Timestamp,
     now: Timestamp,
 ) -> Vec<Phone> {
-    let ending = phones.iter().filter(|phone| phone.counts_from < from).map(|phone| Phone {
-        counts_until: Some(phone.counts_until.map_or(from, |until| until.min(from))),
-        ..phone.clone()
-    });
+    let ending = phones
+        .iter()
+        .filter(|phone| phone.counts_from < from)
+        .map(|phone| Phone {
+            counts_until: Some(phone.counts_until.map_or(from, |until| until.min(from))),
+            ..phone.clone()
+        });
     let ending: Vec<Phone> = ending.filter(|phone| !phone.is_over_at(now)).collect();
     let since = |number: &PhoneNumber| {
-        let standing = phones.iter().find(|phone| phone.counts_at(now) && phone.number.known() == Some(number));
-        standing.filter(|_| from <= now).map_or(from, |phone| phone.counts_from)
+        let standing = phones
+            .iter()
+            .find(|phone| phone.counts_at(now) && phone.number.known() == Some(number));
+        standing
+            .filter(|_| from <= now)
+            .map_or(from, |phone| phone.counts_from)
     };
-    let coming = numbers.iter().map(|number| Phone::from(subject, number.clone(), since(number)));
+    let coming = numbers
+        .iter()
+        .map(|number| Phone::from(subject, number.clone(), since(number)));
     ending.into_iter().chain(coming).collect()
 }
 
@@ -109,8 +134,16 @@ impl LoginUse {
 }
 
 /// PV-15: the verdict on a number of a party in `role`, of a contract that ends at `period_end`, at an instant.
-pub fn login_use(phone: &Phone, role: PartyRole, period_end: Timestamp, rulebook: &Rulebook, at: Timestamp) -> LoginUse {
-    let Some(number) = phone.number.known() else { return LoginUse::Erased };
+pub fn login_use(
+    phone: &Phone,
+    role: PartyRole,
+    period_end: Timestamp,
+    rulebook: &Rulebook,
+    at: Timestamp,
+) -> LoginUse {
+    let Some(number) = phone.number.known() else {
+        return LoginUse::Erased;
+    };
     if !role.is_policyholder() {
         return LoginUse::NotPolicyholders;
     }
@@ -152,7 +185,13 @@ mod tests {
 
     #[test]
     fn pv_7_a_scheduled_replacement_counts_from_its_instant_and_the_old_until_then() {
-        let list = replaced(&[phone("09011112222", 0)], subject(), &[number("09033334444")], at(100), at(10));
+        let list = replaced(
+            &[phone("09011112222", 0)],
+            subject(),
+            &[number("09033334444")],
+            at(100),
+            at(10),
+        );
         assert_eq!(numbers_at(&list, at(99)), [number("09011112222")]);
         assert_eq!(numbers_at(&list, at(100)), [number("09033334444")]);
         assert_eq!(final_numbers(&list), [number("09033334444")]);
@@ -161,16 +200,34 @@ mod tests {
     #[test]
     fn an_immediate_replacement_drops_the_old_and_keeps_the_age_of_what_stays() {
         let old = [phone("09011112222", 0), phone("0312345678", 5)];
-        let list = replaced(&old, subject(), &[number("0312345678"), number("09033334444")], at(10), at(10));
+        let list = replaced(
+            &old,
+            subject(),
+            &[number("0312345678"), number("09033334444")],
+            at(10),
+            at(10),
+        );
         assert_eq!(list, [phone("0312345678", 5), phone("09033334444", 10)]);
     }
 
     #[test]
     fn a_reordering_that_is_scheduled_leaves_today_as_it_is() {
         let old = [phone("09011112222", 0), phone("0312345678", 0)];
-        let list = replaced(&old, subject(), &[number("0312345678"), number("09011112222")], at(100), at(10));
-        assert_eq!(numbers_at(&list, at(50)), [number("09011112222"), number("0312345678")]);
-        assert_eq!(numbers_at(&list, at(150)), [number("0312345678"), number("09011112222")]);
+        let list = replaced(
+            &old,
+            subject(),
+            &[number("0312345678"), number("09011112222")],
+            at(100),
+            at(10),
+        );
+        assert_eq!(
+            numbers_at(&list, at(50)),
+            [number("09011112222"), number("0312345678")]
+        );
+        assert_eq!(
+            numbers_at(&list, at(150)),
+            [number("0312345678"), number("09011112222")]
+        );
     }
 
     #[test]
@@ -182,12 +239,24 @@ mod tests {
         let mobile = phone("09011112222", 0);
         assert_eq!(check(&mobile, PartyRole::Both, end), "");
         assert_eq!(check(&mobile, PartyRole::Policyholder, end), "");
-        assert_eq!(check(&mobile, PartyRole::Insured, end), "NOT_POLICYHOLDERS_NUMBER");
-        assert_eq!(check(&phone("05011112222", 0), PartyRole::Both, end), "IP_PHONE_050");
+        assert_eq!(
+            check(&mobile, PartyRole::Insured, end),
+            "NOT_POLICYHOLDERS_NUMBER"
+        );
+        assert_eq!(
+            check(&phone("05011112222", 0), PartyRole::Both, end),
+            "IP_PHONE_050"
+        );
         assert_eq!(check(&mobile, PartyRole::Both, at(0)), "CONTRACT_ENDED");
-        let later = Phone { counts_from: end, ..mobile.clone() };
+        let later = Phone {
+            counts_from: end,
+            ..mobile.clone()
+        };
         assert_eq!(check(&later, PartyRole::Both, end), "NOT_YET_IN_FORCE");
-        let erased = Phone { number: Personal::Erased { subject: subject() }, ..mobile };
+        let erased = Phone {
+            number: Personal::Erased { subject: subject() },
+            ..mobile
+        };
         assert_eq!(check(&erased, PartyRole::Both, end), "NUMBER_ERASED");
     }
 }

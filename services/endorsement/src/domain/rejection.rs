@@ -18,7 +18,10 @@ pub struct Violation {
 impl Violation {
     /// A field and what is wrong with it.
     pub fn new(field: impl Into<String>, reason: &'static str) -> Self {
-        Self { field: field.into(), reason }
+        Self {
+            field: field.into(),
+            reason,
+        }
     }
 }
 
@@ -111,11 +114,11 @@ impl Explain for Rejection {
         match self {
             Self::ContractNotFound => Problem::new(NotFound, "CONTRACT_NOT_FOUND"),
             Self::EndorsementNotFound => Problem::new(NotFound, "ENDORSEMENT_NOT_FOUND"),
-            Self::NotEligible { reasons, contact } => contact
-                .tell(Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE").with("reasons", reasons.join(","))),
-            Self::NotOnline { reason, contact } => {
-                contact.tell(Problem::new(FailedPrecondition, "CONTRACT_NOT_ONLINE").with("offline_reason", reason))
-            }
+            Self::NotEligible { reasons, contact } => contact.tell(
+                Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE").with("reasons", reasons.join(",")),
+            ),
+            Self::NotOnline { reason, contact } => contact
+                .tell(Problem::new(FailedPrecondition, "CONTRACT_NOT_ONLINE").with("offline_reason", reason)),
             Self::UseInsuredSection { field } => {
                 Problem::new(FailedPrecondition, "USE_INSURED_SECTION").field(field, "USE_INSURED_SECTION")
             }
@@ -130,16 +133,19 @@ impl Explain for Rejection {
                 .with("latest", latest.to_string())
                 .field("effective_date", "EFFECTIVE_DATE_TOO_FAR"),
             Self::NothingToChange => Problem::new(FailedPrecondition, "NOTHING_TO_CHANGE"),
-            Self::OpenRequestExists { receipt_number, effective_date } => {
-                Problem::new(FailedPrecondition, "OPEN_REQUEST_EXISTS")
-                    .with("receipt_number", receipt_number)
-                    .with("effective_date", effective_date.to_string())
-            }
+            Self::OpenRequestExists {
+                receipt_number,
+                effective_date,
+            } => Problem::new(FailedPrecondition, "OPEN_REQUEST_EXISTS")
+                .with("receipt_number", receipt_number)
+                .with("effective_date", effective_date.to_string()),
             Self::CallVerificationRequired => Problem::new(PermissionDenied, "CALL_VERIFICATION_REQUIRED"),
             Self::ContentChanged => Problem::new(FailedPrecondition, "CONTENT_CHANGED"),
-            Self::WarningNotAcknowledged { warning } => Problem::new(FailedPrecondition, "WARNING_NOT_ACKNOWLEDGED")
-                .with("warning", *warning)
-                .field("acknowledged_warnings", "WARNING_NOT_ACKNOWLEDGED"),
+            Self::WarningNotAcknowledged { warning } => {
+                Problem::new(FailedPrecondition, "WARNING_NOT_ACKNOWLEDGED")
+                    .with("warning", *warning)
+                    .field("acknowledged_warnings", "WARNING_NOT_ACKNOWLEDGED")
+            }
             Self::EndorsementNotOpen { state } => {
                 Problem::new(FailedPrecondition, "ENDORSEMENT_NOT_OPEN").with("state", state.as_str())
             }
@@ -154,5 +160,7 @@ fn malformed(violations: &[Violation]) -> Problem {
         _ => "INVALID_ARGUMENT",
     };
     let problem = Problem::new(ProblemKind::InvalidArgument, reason);
-    violations.iter().fold(problem, |problem, violation| problem.field(&violation.field, violation.reason))
+    violations.iter().fold(problem, |problem, violation| {
+        problem.field(&violation.field, violation.reason)
+    })
 }

@@ -1,18 +1,14 @@
-//! Prepare → review → submit (EN-8): what a change would do, and the token over exactly what is shown. Reviewing decides
-//! nothing; submitting computes the same review again and compares.
+//! Prepare → review → submit (EN-8): what a change would do, or why it cannot be done. Reviewing records nothing;
+//! submitting computes the same review again and compares it by the confirm token.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::civil::Date;
+use kernel::clock::jst_date;
+use kernel::ids::{AccountId, ContractId};
 use kernel::phone::PhoneNumber;
 use kernel::rulebook::EffectiveDateError;
-use kernel::clock::jst_date;
-use kernel::ids::AccountId;
 use kernel::{ContactTopic, Rulebook, Timestamp};
-use serde::Serialize;
-use sha2::Sha256;
 
 use super::command::Requester;
 use super::contact::Contact;
@@ -70,9 +66,9 @@ pub struct Review {
     pub insurers: Vec<InsurerShare>,
     /// What to confirm.
     pub warnings: Vec<ReviewWarning>,
-    revision: u64,
-    contract: String,
-    account: AccountId,
+    pub(super) revision: u64,
+    pub(super) contract: ContractId,
+    pub(super) account: AccountId,
 }
 
 /// One section's numbers before and after.
@@ -106,90 +102,16 @@ pub struct ReviewWarning {
     pub needs_acknowledgement: bool,
 }
 
-/// The key of confirm tokens, derived from the service's pepper.
-#[derive(Clone)]
-pub struct ConfirmKey([u8; 32]);
-
-impl ConfirmKey {
-    /// From derived key bytes.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    fn mac(&self, review: &Review) -> Result<Hmac<Sha256>, Rejection> {
-        // Neither can fail: a MAC takes any key length, and the form is plain data.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).map_err(|_| Rejection::ContentChanged)?;
-        mac.update(&serde_json::to_vec(&review.canonical()).map_err(|_| Rejection::ContentChanged)?);
-        Ok(mac)
-    }
-
-    /// The token of a review, lower-case hexadecimal.
-    pub fn token(&self, review: &Review) -> Result<String, Rejection> {
-        Ok(hex::encode(self.mac(review)?.finalize().into_bytes()))
-    }
-
-    /// Whether `token` is that of this review, compared in constant time.
-    pub(super) fn confirms(&self, token: &str, review: &Review) -> Result<(), Rejection> {
-        let token = hex::decode(token).map_err(|_| Rejection::ContentChanged)?;
-        self.mac(review)?.verify_slice(&token).map_err(|_| Rejection::ContentChanged)
-    }
-}
-
-impl fmt::Debug for ConfirmKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConfirmKey(…)")
-    }
-}
-
-/// All that is shown and what it rests on, in one fixed form. Tokens live as long as a customer reads, so the form may
-/// change between releases: an older token is then drift.
-#[derive(Serialize)]
-struct Canonical<'a> {
-    contract: &'a str,
-    revision: u64,
-    account: AccountId,
-    effective_date: Date,
-    changes: Vec<CanonicalChange<'a>>,
-    insurers: &'a [InsurerShare],
-    warnings: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-struct CanonicalChange<'a> {
-    section: Section,
-    before: &'a [PhoneNumber],
-    after: Vec<(&'a PhoneNumber, &'static str)>,
-}
-
 impl Review {
-    fn canonical(&self) -> Canonical<'_> {
-        Canonical {
-            contract: &self.contract,
-            revision: self.revision,
-            account: self.account,
-            effective_date: self.effective_date,
-            changes: self.changes.iter().map(CanonicalChange::of).collect(),
-            insurers: &self.insurers,
-            warnings: self.warnings.iter().map(|warning| warning.reason).collect(),
-        }
-    }
-
     /// Refuses if a warning that needs it was not confirmed.
     pub(super) fn acknowledged(&self, reasons: &BTreeSet<String>) -> Result<(), Rejection> {
-        let missing = |warning: &&ReviewWarning| warning.needs_acknowledgement && !reasons.contains(warning.reason);
+        let missing =
+            |warning: &&ReviewWarning| warning.needs_acknowledgement && !reasons.contains(warning.reason);
         match self.warnings.iter().find(missing) {
-            Some(warning) => Err(Rejection::WarningNotAcknowledged { warning: warning.reason }),
+            Some(warning) => Err(Rejection::WarningNotAcknowledged {
+                warning: warning.reason,
+            }),
             None => Ok(()),
-        }
-    }
-}
-
-impl<'a> CanonicalChange<'a> {
-    fn of(change: &'a PhonesReview) -> Self {
-        Self {
-            section: change.section,
-            before: &change.before,
-            after: change.after.iter().map(|phone| (&phone.number, phone.login_use.reason())).collect(),
         }
     }
 }
@@ -221,7 +143,7 @@ impl Standing {
             effective_at,
             insurers: self.terms.insurers.clone(),
             revision: self.revision,
-            contract: self.id().to_string(),
+            contract: self.id(),
             account: requester.account,
         })
     }
@@ -246,10 +168,16 @@ impl Standing {
             .filter_map(|(applies, reason)| applies.then_some(reason))
             .collect();
         if !reasons.is_empty() {
-            return Err(Rejection::NotEligible { reasons, contact: contact() });
+            return Err(Rejection::NotEligible {
+                reasons,
+                contact: contact(),
+            });
         }
         match &self.terms.offline_reason {
-            Some(reason) => Err(Rejection::NotOnline { reason: reason.clone(), contact: contact() }),
+            Some(reason) => Err(Rejection::NotOnline {
+                reason: reason.clone(),
+                contact: contact(),
+            }),
             None => Ok(()),
         }
     }
@@ -260,8 +188,14 @@ impl Standing {
             let contact = Box::new(Contact::at(rulebook, ContactTopic::Names, now));
             return Err(Rejection::NameChangeByCallCentre { contact });
         }
-        match asked.items.iter().find(|item| self.parties.role_of(item.section).is_none()) {
-            Some(item) => Err(Rejection::UseInsuredSection { field: format!("items[{}].section", item.index) }),
+        match asked
+            .items
+            .iter()
+            .find(|item| self.parties.role_of(item.section).is_none())
+        {
+            Some(item) => Err(Rejection::UseInsuredSection {
+                field: format!("items[{}].section", item.index),
+            }),
             None => Ok(()),
         }
     }
@@ -274,9 +208,15 @@ impl Standing {
         now: Timestamp,
         effective_at: Timestamp,
     ) -> Result<Option<PhonesReview>, Rejection> {
-        let AskedChange::Phones(numbers) = &item.change else { return Ok(None) };
-        let Some(role) = self.parties.role_of(item.section) else { return Ok(None) };
-        let Some(party) = self.parties.in_role(role) else { return Ok(None) };
+        let AskedChange::Phones(numbers) = &item.change else {
+            return Ok(None);
+        };
+        let Some(role) = self.parties.role_of(item.section) else {
+            return Ok(None);
+        };
+        let Some(party) = self.parties.in_role(role) else {
+            return Ok(None);
+        };
         if let Some(open) = self.open_request_on(role, now) {
             return Err(Rejection::OpenRequestExists {
                 receipt_number: open.summary.receipt_number.clone(),
@@ -290,16 +230,27 @@ impl Standing {
         let verdict = |number: &PhoneNumber| {
             let phone = Phone::from(party.subject, number.clone(), effective_at);
             let login_use = login_use(&phone, role, self.terms.period_end, rulebook, effective_at);
-            ReviewedPhone { number: number.clone(), login_use }
+            ReviewedPhone {
+                number: number.clone(),
+                login_use,
+            }
         };
         let after = numbers.iter().map(verdict).collect();
-        Ok(Some(PhonesReview { section: item.section, role, before, after }))
+        Ok(Some(PhonesReview {
+            section: item.section,
+            role,
+            before,
+            after,
+        }))
     }
 
     /// What a reviewed section's event says.
     pub(super) fn changed_phones(&self, change: &PhonesReview, now: Timestamp) -> Option<ChangedPhones> {
         let party = self.parties.in_role(change.role)?;
-        let after = change.after.iter().map(|phone| kernel::Personal::new(party.subject, phone.number.clone()));
+        let after = change
+            .after
+            .iter()
+            .map(|phone| kernel::Personal::new(party.subject, phone.number.clone()));
         Some(ChangedPhones {
             section: change.section,
             role: change.role,
@@ -312,7 +263,10 @@ impl Standing {
 
 /// EN-7, and everything that could not be read: all of it in one answer.
 fn effective(asked: &Asked, rulebook: &Rulebook, now: Timestamp) -> Result<(Date, Timestamp), Rejection> {
-    let unread_date = asked.malformed.iter().any(|violation| violation.field == "effective_date");
+    let unread_date = asked
+        .malformed
+        .iter()
+        .any(|violation| violation.field == "effective_date");
     let mut violations = asked.malformed.clone();
     let Some(date) = asked.effective_date else {
         if !unread_date {
@@ -343,7 +297,10 @@ fn warnings(changes: &[PhonesReview]) -> Vec<ReviewWarning> {
         change.role.is_policyholder() && !change.after.iter().any(|phone| phone.login_use.is_usable())
     };
     if changes.iter().any(locks_out) {
-        vec![ReviewWarning { reason: NO_USABLE_PHONE_LEFT, needs_acknowledgement: true }]
+        vec![ReviewWarning {
+            reason: NO_USABLE_PHONE_LEFT,
+            needs_acknowledgement: true,
+        }]
     } else {
         Vec::new()
     }

@@ -7,20 +7,37 @@ fn midnight() -> Timestamp {
 }
 
 fn take_effect(at: Timestamp) -> Command {
-    Command::TakeEffect { endorsement_id: request_id(1), at }
+    Command::TakeEffect {
+        endorsement_id: request_id(1),
+        at,
+    }
 }
 
 fn withdraw(at: Timestamp) -> Command {
-    Command::Withdraw { endorsement_id: request_id(1), requester: requester(), at }
+    Command::Withdraw {
+        endorsement_id: request_id(1),
+        requester: requester(),
+        at,
+    }
 }
 
 #[test]
 fn en_10_effective_is_recorded_once_at_its_instant() {
     let mut history = changed(a_contract(), "2026-12-01", monday());
-    contract(history.clone()).when(take_effect(instant("2026-11-30T23:59:59"))).then_nothing();
-    let (events, state) = contract(history.clone()).when(take_effect(midnight())).then_accepted();
-    assert!(matches!(&events[..], [Event::EndorsementEffective { .. }]), "{events:?}");
-    assert_eq!(state.standing().unwrap().terms.last_endorsement_date, Some(day("2026-12-01")));
+    contract(history.clone())
+        .when(take_effect(instant("2026-11-30T23:59:59")))
+        .then_nothing();
+    let (events, state) = contract(history.clone())
+        .when(take_effect(midnight()))
+        .then_accepted();
+    assert!(
+        matches!(&events[..], [Event::EndorsementEffective { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(
+        state.standing().unwrap().terms.last_endorsement_date,
+        Some(day("2026-12-01"))
+    );
     history.extend(events);
     contract(history).when(take_effect(midnight())).then_nothing();
 }
@@ -30,30 +47,56 @@ fn en_10_a_request_taken_back_restores_what_stood() {
     let mut history = changed(a_contract(), "2026-12-01", monday());
     let (events, state) = contract(history.clone()).when(withdraw(monday())).then_accepted();
     assert!(
-        matches!(&events[..], [Event::EndorsementWithdrawn { .. }, Event::PhonesChanged { .. }]),
+        matches!(
+            &events[..],
+            [Event::EndorsementWithdrawn { .. }, Event::PhonesChanged { .. }]
+        ),
         "the restored numbers are told whole: {events:?}"
     );
     let standing = state.standing().unwrap();
-    assert_eq!(standing.endorsement(request_id(1)).unwrap().state, RequestState::Withdrawn);
-    assert!(!standing.parties.policyholder().phones_kept, "nothing of ours is ahead of the core system any more");
+    assert_eq!(
+        standing.endorsement(request_id(1)).unwrap().state,
+        RequestState::Withdrawn
+    );
+    assert!(
+        !standing.parties.policyholder().phones_kept,
+        "nothing of ours is ahead of the core system any more"
+    );
     history.extend(events);
     assert_eq!(numbers(&history, midnight()), [number(OLD)]);
-    contract(history.clone()).when(take_effect(midnight())).then_nothing();
-    contract(history).when(withdraw(monday())).then_rejected("ENDORSEMENT_NOT_OPEN");
+    contract(history.clone())
+        .when(take_effect(midnight()))
+        .then_nothing();
+    contract(history)
+        .when(withdraw(monday()))
+        .then_rejected("ENDORSEMENT_NOT_OPEN");
 }
 
 #[test]
 fn en_10_a_request_cannot_be_taken_back_once_its_instant_has_come() {
     let mut history = changed(a_contract(), "2026-12-01", monday());
-    let problem = contract(history.clone()).when(withdraw(midnight())).then_rejected("ENDORSEMENT_NOT_OPEN");
-    assert_eq!(problem.metadata["state"], "EFFECTIVE", "by the clock, though nobody has recorded it yet");
-    let (events, _) = contract(history.clone()).when(take_effect(midnight())).then_accepted();
+    let problem = contract(history.clone())
+        .when(withdraw(midnight()))
+        .then_rejected("ENDORSEMENT_NOT_OPEN");
+    assert_eq!(
+        problem.metadata["state"], "EFFECTIVE",
+        "by the clock, though nobody has recorded it yet"
+    );
+    let (events, _) = contract(history.clone())
+        .when(take_effect(midnight()))
+        .then_accepted();
     history.extend(events);
-    contract(history).when(withdraw(midnight())).then_rejected("ENDORSEMENT_NOT_OPEN");
+    contract(history)
+        .when(withdraw(midnight()))
+        .then_rejected("ENDORSEMENT_NOT_OPEN");
 }
 
 #[test]
 fn an_unknown_request_is_not_found() {
-    contract(a_contract()).when(withdraw(monday())).then_rejected("ENDORSEMENT_NOT_FOUND");
-    contract(vec![]).when(withdraw(monday())).then_rejected("CONTRACT_NOT_FOUND");
+    contract(a_contract())
+        .when(withdraw(monday()))
+        .then_rejected("ENDORSEMENT_NOT_FOUND");
+    contract(vec![])
+        .when(withdraw(monday()))
+        .then_rejected("CONTRACT_NOT_FOUND");
 }

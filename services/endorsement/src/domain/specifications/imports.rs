@@ -12,22 +12,37 @@ fn en_16_a_new_row_is_recorded_whole() {
 fn en_16_the_same_row_again_changes_nothing_even_after_a_change_of_ours() {
     let row = row("row 1", &[OLD], monday());
     contract(a_contract()).when(import(row.clone())).then_nothing();
-    contract(changed(a_contract(), "2026-11-16", monday())).when(import(row)).then_nothing();
+    contract(changed(a_contract(), "2026-11-16", monday()))
+        .when(import(row))
+        .then_nothing();
 }
 
 #[test]
 fn en_16_a_changed_row_is_recorded_and_numbers_that_stay_keep_their_age() {
     let since = instant("2026-04-01T09:00:00");
-    let (events, _) = contract(a_contract()).when(import(row("row 2", &[OLD, NEW], monday()))).then_accepted();
-    let Event::Imported { policyholder, .. } = &events[0] else { panic!("{events:?}") };
+    let (events, _) = contract(a_contract())
+        .when(import(row("row 2", &[OLD, NEW], monday())))
+        .then_accepted();
+    let Event::Imported { policyholder, .. } = &events[0] else {
+        panic!("{events:?}")
+    };
     assert_eq!(events.len(), 1);
-    assert_eq!(policyholder.phones.iter().map(|phone| phone.counts_from).collect::<Vec<_>>(), [since, monday()]);
+    assert_eq!(
+        policyholder
+            .phones
+            .iter()
+            .map(|phone| phone.counts_from)
+            .collect::<Vec<_>>(),
+        [since, monday()]
+    );
 }
 
 #[test]
 fn pv_16_numbers_count_from_import_before_inception() {
     let before_inception = instant("2026-03-01T09:00:00");
-    let (_, state) = contract(vec![]).when(import(row("row 1", &[OLD], before_inception))).then_accepted();
+    let (_, state) = contract(vec![])
+        .when(import(row("row 1", &[OLD], before_inception)))
+        .then_accepted();
     let party = state.standing().unwrap().parties.policyholder().clone();
     assert_eq!(numbers_at(&party.phones, before_inception), [number(OLD)]);
 }
@@ -44,11 +59,15 @@ fn en_17_an_import_keeps_a_change_of_ours_until_the_core_system_sends_it_back() 
         assert_eq!(numbers(&history, later), [number(NEW)], "{digest}");
         assert!(state.standing().unwrap().parties.policyholder().phones_kept);
     }
-    let (events, _) = contract(history.clone()).when(import(row("row 4", &[NEW], later))).then_accepted();
+    let (events, _) = contract(history.clone())
+        .when(import(row("row 4", &[NEW], later)))
+        .then_accepted();
     history.extend(events);
     assert!(!standing(history.clone()).parties.policyholder().phones_kept);
     // The core system knows it now, so its own later change is taken.
-    let (events, _) = contract(history.clone()).when(import(row("row 5", &[OLD], later))).then_accepted();
+    let (events, _) = contract(history.clone())
+        .when(import(row("row 5", &[OLD], later)))
+        .then_accepted();
     history.extend(events);
     assert_eq!(numbers(&history, later), [number(OLD)]);
 }
@@ -58,7 +77,9 @@ fn en_17_an_import_leaves_a_scheduled_change_scheduled() {
     let later = instant("2026-11-17T09:00:00");
     for row_phones in [[OLD], [NEW]] {
         let mut history = changed(a_contract(), "2026-12-01", monday());
-        let (events, _) = contract(history.clone()).when(import(row("row 2", &row_phones, later))).then_accepted();
+        let (events, _) = contract(history.clone())
+            .when(import(row("row 2", &row_phones, later)))
+            .then_accepted();
         history.extend(events);
         assert_eq!(numbers(&history, later), [number(OLD)]);
         assert_eq!(numbers(&history, instant("2026-12-01T00:00:00")), [number(NEW)]);
@@ -71,12 +92,32 @@ fn an_import_that_replaces_the_party_supersedes_its_open_request() {
     let mut replaced = row("row 2", &["03-1234-5678"], monday());
     replaced.policyholder = party("C0009", &["03-1234-5678"], monday());
     let (events, state) = contract(history.clone()).when(import(replaced)).then_accepted();
-    assert!(matches!(&events[..], [Event::Imported { .. }, Event::EndorsementSuperseded { .. }]), "{events:?}");
-    assert_eq!(state.standing().unwrap().endorsement(request_id(1)).unwrap().state, RequestState::Superseded);
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Imported { .. }, Event::EndorsementSuperseded { .. }]
+        ),
+        "{events:?}"
+    );
+    assert_eq!(
+        state
+            .standing()
+            .unwrap()
+            .endorsement(request_id(1))
+            .unwrap()
+            .state,
+        RequestState::Superseded
+    );
     history.extend(events);
-    assert_eq!(numbers(&history, instant("2026-12-02T00:00:00")), [number("03-1234-5678")]);
+    assert_eq!(
+        numbers(&history, instant("2026-12-02T00:00:00")),
+        [number("03-1234-5678")]
+    );
     contract(history)
-        .when(Command::TakeEffect { endorsement_id: request_id(1), at: instant("2026-12-01T00:00:00") })
+        .when(Command::TakeEffect {
+            endorsement_id: request_id(1),
+            at: instant("2026-12-01T00:00:00"),
+        })
         .then_nothing();
 }
 
@@ -86,11 +127,20 @@ fn en_3_separating_the_parties_supersedes_what_was_asked_for_both() {
     let mut separated = row("row 2", &[OLD], monday());
     separated.insured = Some(party("C0002", &["03-1234-5678"], monday()));
     let (events, state) = contract(history).when(import(separated)).then_accepted();
-    assert!(matches!(&events[..], [Event::Imported { .. }, Event::EndorsementSuperseded { .. }]), "{events:?}");
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Imported { .. }, Event::EndorsementSuperseded { .. }]
+        ),
+        "{events:?}"
+    );
     let parties = state.standing().unwrap().parties.clone();
     let after = instant("2026-12-02T00:00:00");
     assert_eq!(numbers_at(&parties.policyholder().phones, after), [number(OLD)]);
-    assert_eq!(numbers_at(&parties.insured().phones, after), [number("03-1234-5678")]);
+    assert_eq!(
+        numbers_at(&parties.insured().phones, after),
+        [number("03-1234-5678")]
+    );
 }
 
 #[test]
@@ -99,5 +149,8 @@ fn the_date_of_our_last_change_survives_an_import_that_does_not_know_it() {
     let mut older = row("row 2", &[NEW], monday());
     older.terms.last_endorsement_date = Some(day("2026-05-01"));
     let (_, state) = contract(history).when(import(older)).then_accepted();
-    assert_eq!(state.standing().unwrap().terms.last_endorsement_date, Some(day("2026-11-16")));
+    assert_eq!(
+        state.standing().unwrap().terms.last_endorsement_date,
+        Some(day("2026-11-16"))
+    );
 }

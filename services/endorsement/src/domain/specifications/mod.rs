@@ -59,7 +59,10 @@ fn party(customer_number: &str, phones: &[&str], at: Timestamp) -> Party {
         name: text("見本　花子"),
         name_kana: text("ミホン　ハナコ"),
         birth_date: Some(Personal::new(subject, day("1980-04-01"))),
-        phones: phones.iter().map(|phone| Phone::from(subject, number(phone), at)).collect(),
+        phones: phones
+            .iter()
+            .map(|phone| Phone::from(subject, number(phone), at))
+            .collect(),
         phones_kept: false,
         email: None,
         postcode: text("1000001"),
@@ -130,11 +133,19 @@ fn requester() -> Requester {
 
 fn phones(section: Section, numbers: &[&str]) -> AskedItem {
     let numbers = numbers.iter().map(|text| number(text)).collect();
-    AskedItem { index: 0, section, change: AskedChange::Phones(numbers) }
+    AskedItem {
+        index: 0,
+        section,
+        change: AskedChange::Phones(numbers),
+    }
 }
 
 fn asked(item: AskedItem, effective: &str) -> Asked {
-    Asked { items: vec![item], effective_date: Some(day(effective)), malformed: Vec::new() }
+    Asked {
+        items: vec![item],
+        effective_date: Some(day(effective)),
+        malformed: Vec::new(),
+    }
 }
 
 fn request_id(id: u128) -> EndorsementId {
@@ -144,7 +155,9 @@ fn request_id(id: u128) -> EndorsementId {
 /// The review of `asked` on this history, or its refusal's reason.
 fn review(history: &[Event], asked: &Asked, at: Timestamp) -> Result<Review, Rejection> {
     let state = contract(history.to_vec()).state();
-    state.standing()?.review(asked, &requester(), &Rulebook::default_rulebook(), at)
+    state
+        .standing()?
+        .review(asked, &requester(), &Rulebook::default_rulebook(), at)
 }
 
 /// A submission with the token of the review on this history; an empty token where the review refuses.

@@ -5,7 +5,11 @@ use super::*;
 #[test]
 fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
     let history = a_contract();
-    let submission = submission(&history, asked(phones(Section::Insured, &[NEW]), "2026-11-16"), monday());
+    let submission = submission(
+        &history,
+        asked(phones(Section::Insured, &[NEW]), "2026-11-16"),
+        monday(),
+    );
     let token = submission.confirm_token.clone();
     let request = RequestSummary {
         endorsement_id: request_id(1),
@@ -43,7 +47,10 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
     ]);
     let standing = after.standing().unwrap();
     assert_eq!(standing.terms.last_endorsement_date, Some(day("2026-11-16")));
-    assert_eq!(standing.endorsement(request_id(1)).unwrap().state, RequestState::Effective);
+    assert_eq!(
+        standing.endorsement(request_id(1)).unwrap().state,
+        RequestState::Effective
+    );
 }
 
 #[test]
@@ -53,18 +60,32 @@ fn en_7_a_later_date_takes_effect_at_midnight_in_japan_and_the_event_says_so_now
     assert_eq!(numbers(&history, instant("2026-11-30T23:59:59")), [number(OLD)]);
     assert_eq!(numbers(&history, midnight), [number(NEW)]);
     let standing = standing(history);
-    assert_eq!(standing.endorsement(request_id(1)).unwrap().state, RequestState::Scheduled);
-    assert_eq!(standing.endorsement(request_id(1)).unwrap().summary.effective_at, midnight);
+    assert_eq!(
+        standing.endorsement(request_id(1)).unwrap().state,
+        RequestState::Scheduled
+    );
+    assert_eq!(
+        standing.endorsement(request_id(1)).unwrap().summary.effective_at,
+        midnight
+    );
     assert_eq!(standing.terms.last_endorsement_date, None);
 }
 
 #[test]
 fn en_9_the_review_shows_insurers_before_and_after() {
-    let review = review(&a_contract(), &asked(phones(Section::Insured, &[NEW, "050-1111-2222"]), "2026-11-16"), monday());
+    let review = review(
+        &a_contract(),
+        &asked(phones(Section::Insured, &[NEW, "050-1111-2222"]), "2026-11-16"),
+        monday(),
+    );
     let review = review.unwrap();
     assert_eq!(review.insurers, terms().insurers);
     assert_eq!(review.changes[0].before, [number(OLD)]);
-    let verdicts: Vec<_> = review.changes[0].after.iter().map(|phone| phone.login_use.reason()).collect();
+    let verdicts: Vec<_> = review.changes[0]
+        .after
+        .iter()
+        .map(|phone| phone.login_use.reason())
+        .collect();
     assert_eq!(verdicts, ["", "IP_PHONE_050"]);
     assert_eq!(review.warnings, []);
 }
@@ -76,29 +97,55 @@ fn en_8_a_review_is_the_same_however_often_it_is_asked() {
     let one = review(&a_contract(), &asked, monday()).unwrap();
     let other = review(&a_contract(), &asked, instant("2026-11-16T10:05:00")).unwrap();
     assert_eq!(key.token(&one).unwrap(), key.token(&other).unwrap());
-    assert_ne!(key.token(&one).unwrap(), ConfirmKey::new([8; 32]).token(&one).unwrap());
+    assert_ne!(
+        key.token(&one).unwrap(),
+        ConfirmKey::new([8; 32]).token(&one).unwrap()
+    );
 }
 
 #[test]
 fn en_8_any_drift_is_refused_as_changed_content() {
     let history = a_contract();
-    let good = submission(&history, asked(phones(Section::Insured, &[NEW]), "2026-12-01"), monday());
+    let good = submission(
+        &history,
+        asked(phones(Section::Insured, &[NEW]), "2026-12-01"),
+        monday(),
+    );
     let drifted = [
-        Submit { confirm_token: String::new(), ..good.clone() },
-        Submit { confirm_token: "not hexadecimal".to_owned(), ..good.clone() },
-        Submit { asked: asked(phones(Section::Insured, &["080-3333-5555"]), "2026-12-01"), ..good.clone() },
-        Submit { asked: asked(phones(Section::Insured, &[NEW]), "2026-12-02"), ..good.clone() },
         Submit {
-            requester: Requester { account: AccountId::from_uuid(Uuid::from_u128(2)), ..requester() },
+            confirm_token: String::new(),
+            ..good.clone()
+        },
+        Submit {
+            confirm_token: "not hexadecimal".to_owned(),
+            ..good.clone()
+        },
+        Submit {
+            asked: asked(phones(Section::Insured, &["080-3333-5555"]), "2026-12-01"),
+            ..good.clone()
+        },
+        Submit {
+            asked: asked(phones(Section::Insured, &[NEW]), "2026-12-02"),
+            ..good.clone()
+        },
+        Submit {
+            requester: Requester {
+                account: AccountId::from_uuid(Uuid::from_u128(2)),
+                ..requester()
+            },
             ..good.clone()
         },
     ];
     for submission in drifted {
-        contract(history.clone()).when(submit(submission)).then_rejected("CONTENT_CHANGED");
+        contract(history.clone())
+            .when(submit(submission))
+            .then_rejected("CONTENT_CHANGED");
     }
     let mut imported_meanwhile = history.clone();
     imported_meanwhile.push(imported(row("row 2", &[OLD], monday())));
-    contract(imported_meanwhile).when(submit(good.clone())).then_rejected("CONTENT_CHANGED");
+    contract(imported_meanwhile)
+        .when(submit(good.clone()))
+        .then_rejected("CONTENT_CHANGED");
     contract(history).when(submit(good)).then_accepted();
 }
 
@@ -107,18 +154,37 @@ fn pv_15_a_change_that_leaves_no_usable_number_needs_confirmation() {
     let history = a_contract();
     let asked = asked(phones(Section::Insured, &["050-1111-2222"]), "2026-11-16");
     let warnings = review(&history, &asked, monday()).unwrap().warnings;
-    assert_eq!(warnings, [ReviewWarning { reason: "NO_USABLE_PHONE_LEFT", needs_acknowledgement: true }]);
+    assert_eq!(
+        warnings,
+        [ReviewWarning {
+            reason: "NO_USABLE_PHONE_LEFT",
+            needs_acknowledgement: true
+        }]
+    );
     let unconfirmed = submission(&history, asked, monday());
-    contract(history.clone()).when(submit(unconfirmed.clone())).then_rejected("WARNING_NOT_ACKNOWLEDGED");
+    contract(history.clone())
+        .when(submit(unconfirmed.clone()))
+        .then_rejected("WARNING_NOT_ACKNOWLEDGED");
     let acknowledged_warnings = BTreeSet::from(["NO_USABLE_PHONE_LEFT".to_owned()]);
-    contract(history).when(submit(Submit { acknowledged_warnings, ..unconfirmed })).then_accepted();
+    contract(history)
+        .when(submit(Submit {
+            acknowledged_warnings,
+            ..unconfirmed
+        }))
+        .then_accepted();
 }
 
 #[test]
 fn pv_4_a_060_number_is_judged_at_the_instant_it_would_begin_to_count() {
     let eve = instant("2026-06-30T12:00:00");
     let warnings = |effective| {
-        review(&a_contract(), &asked(phones(Section::Insured, &["060-1111-2222"]), effective), eve).unwrap().warnings
+        review(
+            &a_contract(),
+            &asked(phones(Section::Insured, &["060-1111-2222"]), effective),
+            eve,
+        )
+        .unwrap()
+        .warnings
     };
     assert_eq!(warnings("2026-06-30").len(), 1);
     assert_eq!(warnings("2026-07-01"), []);
@@ -129,10 +195,18 @@ fn pv_7_a_separate_insureds_numbers_lock_nobody_out() {
     let mut separate = row("row 1", &[OLD], monday());
     separate.insured = Some(party("C0002", &["03-1234-5678"], monday()));
     let history = vec![imported(separate)];
-    let insured = review(&history, &asked(phones(Section::Insured, &["050-1111-2222"]), "2026-11-16"), monday());
+    let insured = review(
+        &history,
+        &asked(phones(Section::Insured, &["050-1111-2222"]), "2026-11-16"),
+        monday(),
+    );
     let insured = insured.unwrap();
     assert_eq!(insured.warnings, []);
     assert_eq!(insured.changes[0].after[0].login_use, LoginUse::NotPolicyholders);
-    let holder = review(&history, &asked(phones(Section::Policyholder, &["050-1111-2222"]), "2026-11-16"), monday());
+    let holder = review(
+        &history,
+        &asked(phones(Section::Policyholder, &["050-1111-2222"]), "2026-11-16"),
+        monday(),
+    );
     assert_eq!(holder.unwrap().warnings.len(), 1);
 }

@@ -1,0 +1,115 @@
+//! EN-16: good and bad rows, again, and by whom.
+
+use contracts::endorsement::v1 as proto;
+use tonic::Code;
+
+use crate::book::{contract_id, new_request_id, row};
+use crate::world::{As, Outcome, World, assert_refused};
+
+fn refused(field: &str, reason: &str) -> Outcome {
+    Outcome::Refused(vec![(field.to_owned(), reason.to_owned())])
+}
+
+#[tokio::test]
+async fn en_16_good_rows_arrive_bad_rows_are_told_apart_and_importing_again_changes_nothing() {
+    let world = World::new().await;
+    let mut without_number = row("BAD0000001", "C0001");
+    without_number.policyholder.as_mut().unwrap().customer_number = String::new();
+    let mut twice = row("AB00000001", "C0001");
+    twice.agency_name = "見本代理店".to_owned();
+    let rows = vec![
+        row("AB00000001", "C0001"),
+        without_number,
+        row("AB00000002", "C0002"),
+        twice,
+    ];
+    let bad = || {
+        [
+            refused("policyholder.customer_number", "CUSTOMER_NUMBER_REQUIRED"),
+            refused("policy_number", "ROW_REPEATED"),
+        ]
+    };
+    let [number, repeated] = bad();
+    assert_eq!(
+        world.import(rows.clone()).await,
+        [Outcome::Recorded, number, Outcome::Recorded, repeated]
+    );
+    let [number, repeated] = bad();
+    assert_eq!(
+        world.import(rows).await,
+        [Outcome::Unchanged, number, Outcome::Unchanged, repeated]
+    );
+
+    let mut changed = row("AB00000002", "C0002");
+    changed.agency_name = "見本代理店".to_owned();
+    assert_eq!(world.import(vec![changed]).await, [Outcome::Recorded]);
+    let contract = world
+        .contract(&As::CallCentre, &contract_id("AB00000002"))
+        .await
+        .unwrap();
+    assert_eq!(contract.version, 1);
+}
+
+#[tokio::test]
+async fn a_retried_batch_gets_the_same_answers_and_adds_nothing() {
+    let mut world = World::new().await;
+    let rows: Vec<_> = (0..40)
+        .map(|n| row(&format!("AB{n:08}"), &format!("C{n:04}")))
+        .collect();
+    let request = proto::ImportContractsRequest {
+        request_id: new_request_id(),
+        rows,
+    };
+    let first = world
+        .import_as(&As::Administrator, request.clone())
+        .await
+        .unwrap();
+    assert!(
+        first.iter().all(|outcome| *outcome == Outcome::Recorded),
+        "{first:?}"
+    );
+    world.kill_and_restart().await;
+    assert_eq!(
+        world
+            .import_as(&As::Administrator, request.clone())
+            .await
+            .unwrap(),
+        first
+    );
+    let contract = world
+        .contract(&As::CallCentre, &contract_id("AB00000007"))
+        .await
+        .unwrap();
+    assert_eq!(contract.version, 0);
+
+    let mut other = request;
+    other.rows[0].agency_name = "見本代理店".to_owned();
+    let answer = world.import_as(&As::Administrator, other).await;
+    assert_refused(answer, Code::FailedPrecondition, "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn only_administrators_import_and_not_without_bounds() {
+    let world = World::new().await;
+    let request = |rows| proto::ImportContractsRequest {
+        request_id: new_request_id(),
+        rows,
+    };
+    for caller in [As::Holder("C0001"), As::CallCentre] {
+        let answer = world
+            .import_as(&caller, request(vec![row("AB00000001", "C0001")]))
+            .await;
+        assert_refused(answer, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
+    }
+    let answer = world
+        .import_as(
+            &As::Administrator,
+            request(vec![proto::ContractRow::default(); 501]),
+        )
+        .await;
+    assert_refused(answer, Code::InvalidArgument, "INVALID_ARGUMENT");
+    let answer = world
+        .import_as(&As::Administrator, proto::ImportContractsRequest::default())
+        .await;
+    assert_refused(answer, Code::InvalidArgument, "INVALID_ARGUMENT");
+}
