@@ -116,6 +116,9 @@ pub const TABLE: &[Rule] = &[
     rule("/madoguchi.views.v1.AdjusterViewService/SearchAccidents", &[CLAIMS_STAFF]),
     rule("/madoguchi.views.v1.AdjusterViewService/GetAccidentFile", &[CLAIMS_STAFF]),
     rule("/madoguchi.views.v1.AdjusterViewService/ListGallery", &[CLAIMS_STAFF]),
+    rule("/madoguchi.views.v1.AdjusterViewService/ListTimeline", &[ANY_STAFF]),
+    rule("/madoguchi.views.v1.ViewsAdminService/RebuildViews", &[ADMINISTRATORS]),
+    rule("/madoguchi.views.v1.ViewsAdminService/GetViewsStatus", &[ADMINISTRATORS]),
     // the standard services of every server
     rule("/grpc.health.v1.Health/Check", &[Allowed::Anyone]).during_maintenance(),
     rule("/grpc.health.v1.Health/List", &[Allowed::Anyone]).during_maintenance(),

@@ -43,6 +43,13 @@ impl Scope {
         SCOPE.sync_scope(self.clone(), poll)
     }
 
+    /// A problem's text in the caller's language: for answers that carry texts, as warnings, guidance and import rows do.
+    pub fn text(&self, problem: &Problem) -> String {
+        self.catalogue
+            .render(problem.reason, self.languages.best(), &problem.metadata)
+            .unwrap_or_else(|| problem.reason.to_owned())
+    }
+
     /// The problem as this call's caller reads it.
     pub fn status(&self, problem: &Problem) -> Status {
         problem_status(self.service, problem, &self.languages, &self.catalogue)

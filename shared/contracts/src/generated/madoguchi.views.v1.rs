@@ -15,7 +15,8 @@ pub struct SourceFreshness {
     /// Hex cursor of the last event applied; empty = none.
     #[prost(string, tag = "2")]
     pub cursor: ::prost::alloc::string::String,
-    /// Milliseconds between that event's command and its application; 0 when caught up with the last heartbeat.
+    /// For how many milliseconds published events are known that are not applied; 0 when there are none, -1 when another
+    /// replica applies and only it knows.
     #[prost(int64, tag = "3")]
     pub lag_ms: i64,
 }
@@ -1176,6 +1177,51 @@ pub struct ListGalleryResponse {
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
 }
+/// Asks what happened.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTimelineRequest {
+    /// Contract whose policyholder it is about (UUID).
+    #[prost(string, tag = "1")]
+    pub contract_id: ::prost::alloc::string::String,
+    /// At most this many; 0 = 50, most 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// From the answer before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Tokens of commands whose effect must be visible.
+    #[prost(string, repeated, tag = "4")]
+    pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What happened, newest first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTimelineResponse {
+    /// A page.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<TimelineEntry>,
+    /// Empty = the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// How current this is.
+    #[prost(message, optional, tag = "3")]
+    pub freshness: ::core::option::Option<Freshness>,
+}
+/// One thing that happened to an account or a login.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TimelineEntry {
+    /// Microseconds since the Unix epoch.
+    #[prost(int64, tag = "1")]
+    pub occurred_at_us: i64,
+    /// Account (UUID).
+    #[prost(string, tag = "2")]
+    pub account_id: ::prost::alloc::string::String,
+    /// ACCOUNT_REGISTERED, SESSION_OPENED, SESSION_ENDED, CHALLENGE_OPENED, CHALLENGE_MATCHED or CHALLENGE_ENDED.
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// What more there is to say: the route, why it ended, whether a call verified it; UPPER_SNAKE, may be empty.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 pub mod adjuster_view_service_client {
     #![allow(
@@ -1388,6 +1434,36 @@ pub mod adjuster_view_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// What happened to the accounts and logins of a contract's policyholder: answers "why can't I log in?" (OP-5).
+        pub async fn list_timeline(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTimelineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTimelineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.AdjusterViewService/ListTimeline",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.AdjusterViewService",
+                        "ListTimeline",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1433,6 +1509,14 @@ pub mod adjuster_view_service_server {
             request: tonic::Request<super::ListGalleryRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListGalleryResponse>,
+            tonic::Status,
+        >;
+        /// What happened to the accounts and logins of a contract's policyholder: answers "why can't I log in?" (OP-5).
+        async fn list_timeline(
+            &self,
+            request: tonic::Request<super::ListTimelineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTimelineResponse>,
             tonic::Status,
         >;
     }
@@ -1703,6 +1787,52 @@ pub mod adjuster_view_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/madoguchi.views.v1.AdjusterViewService/ListTimeline" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTimelineSvc<T: AdjusterViewService>(pub Arc<T>);
+                    impl<
+                        T: AdjusterViewService,
+                    > tonic::server::UnaryService<super::ListTimelineRequest>
+                    for ListTimelineSvc<T> {
+                        type Response = super::ListTimelineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTimelineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdjusterViewService>::list_timeline(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTimelineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1740,6 +1870,434 @@ pub mod adjuster_view_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "madoguchi.views.v1.AdjusterViewService";
     impl<T> tonic::server::NamedService for AdjusterViewServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks for a rebuild.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildViewsRequest {
+    /// UUID chosen by the client; the same id starts one rebuild.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Begun.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildViewsResponse {}
+/// No parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetViewsStatusRequest {}
+/// Where the views stand.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetViewsStatusResponse {
+    /// How current they are.
+    #[prost(message, optional, tag = "1")]
+    pub freshness: ::core::option::Option<Freshness>,
+    /// One per table.
+    #[prost(message, repeated, tag = "2")]
+    pub tables: ::prost::alloc::vec::Vec<ViewTable>,
+}
+/// A table of the views.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ViewTable {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Rows it holds now.
+    #[prost(int64, tag = "2")]
+    pub rows: i64,
+}
+/// Generated client implementations.
+pub mod views_admin_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What operators do with the views. Views are derived: dropping and refilling them loses nothing.
+    #[derive(Debug, Clone)]
+    pub struct ViewsAdminServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ViewsAdminServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ViewsAdminServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ViewsAdminServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ViewsAdminServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Empties all view tables and refills them from the owners' feeds. Answers at once; GetViewsStatus shows the progress.
+        /// Queries answer from what has been refilled so far and say how far behind they are.
+        pub async fn rebuild_views(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RebuildViewsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RebuildViewsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.ViewsAdminService/RebuildViews",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.ViewsAdminService",
+                        "RebuildViews",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How far the views have come, and how many rows they hold.
+        pub async fn get_views_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetViewsStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetViewsStatusResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.ViewsAdminService/GetViewsStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.ViewsAdminService",
+                        "GetViewsStatus",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod views_admin_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ViewsAdminServiceServer.
+    #[async_trait]
+    pub trait ViewsAdminService: std::marker::Send + std::marker::Sync + 'static {
+        /// Empties all view tables and refills them from the owners' feeds. Answers at once; GetViewsStatus shows the progress.
+        /// Queries answer from what has been refilled so far and say how far behind they are.
+        async fn rebuild_views(
+            &self,
+            request: tonic::Request<super::RebuildViewsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RebuildViewsResponse>,
+            tonic::Status,
+        >;
+        /// How far the views have come, and how many rows they hold.
+        async fn get_views_status(
+            &self,
+            request: tonic::Request<super::GetViewsStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetViewsStatusResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What operators do with the views. Views are derived: dropping and refilling them loses nothing.
+    #[derive(Debug)]
+    pub struct ViewsAdminServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ViewsAdminServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ViewsAdminServiceServer<T>
+    where
+        T: ViewsAdminService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/madoguchi.views.v1.ViewsAdminService/RebuildViews" => {
+                    #[allow(non_camel_case_types)]
+                    struct RebuildViewsSvc<T: ViewsAdminService>(pub Arc<T>);
+                    impl<
+                        T: ViewsAdminService,
+                    > tonic::server::UnaryService<super::RebuildViewsRequest>
+                    for RebuildViewsSvc<T> {
+                        type Response = super::RebuildViewsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RebuildViewsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ViewsAdminService>::rebuild_views(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RebuildViewsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.views.v1.ViewsAdminService/GetViewsStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetViewsStatusSvc<T: ViewsAdminService>(pub Arc<T>);
+                    impl<
+                        T: ViewsAdminService,
+                    > tonic::server::UnaryService<super::GetViewsStatusRequest>
+                    for GetViewsStatusSvc<T> {
+                        type Response = super::GetViewsStatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetViewsStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ViewsAdminService>::get_views_status(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetViewsStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ViewsAdminServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "madoguchi.views.v1.ViewsAdminService";
+    impl<T> tonic::server::NamedService for ViewsAdminServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -1,0 +1,123 @@
+//! Accidents with what is known of their contract.
+
+use contracts::views::v1::{
+    AccidentFile, GetAccidentFileRequest, GetAccidentFileResponse, SearchAccidentsRequest,
+    SearchAccidentsResponse,
+};
+use service::refuse;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::Api;
+use crate::accident_order::{self, Position};
+use crate::problem::{accident_not_found, invalid};
+use crate::read::{count, cut, id, limit, micros, personal};
+
+const SELECT: &str = "SELECT a.*, c.product, c.policyholder_name, c.insured_name, c.object_address,
+         (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
+             AND i.submission_id IS NOT NULL) AS sent_images,
+         (SELECT count(*) FROM view.submission s WHERE s.accident_id = a.accident_id
+             AND s.seen_at IS NULL) AS unseen_submissions";
+const FROM: &str = "FROM view.accident a LEFT JOIN view.contract c ON c.contract_id = a.contract_id";
+
+pub(super) async fn search(
+    api: &Api,
+    request: Request<SearchAccidentsRequest>,
+) -> Result<Response<SearchAccidentsResponse>, Status> {
+    let asked = request.into_inner();
+    let order = accident_order::read(&asked.order_by).map_err(refuse)?;
+    if !["", "OPEN", "CLOSED"].contains(&asked.state.as_str()) {
+        return Err(refuse(invalid("state", "STATE_INVALID")));
+    }
+    let (claim, policy, adjuster) = (&asked.claim_number, &asked.policy_number, &asked.adjuster_id);
+    let query = [
+        "SearchAccidents",
+        claim,
+        policy,
+        adjuster,
+        &asked.state,
+        &format!("{order:?}"),
+    ];
+    let page = api
+        .context
+        .page::<Position>(&query, asked.page_size, &asked.page_token)
+        .map_err(refuse)?;
+    api.sources.wait_for(&asked.consistency_tokens).await?;
+    let clauses = accident_order::clauses(order, "$5", "$6", "$7");
+    let sql = format!(
+        "{SELECT}, {} AS sort_key {FROM}
+          WHERE ($1 = '' OR a.claim_number = $1) AND ($2 = '' OR a.policy_number = $2)
+            AND ($3 = '' OR a.adjuster_id = $3) AND ($4 = '' OR a.state = $4) AND {}
+          ORDER BY {} LIMIT $8",
+        clauses.key, clauses.after, clauses.order
+    );
+    let none = (String::new(), Uuid::nil());
+    let (after_key, after_id) = page.after.as_ref().unwrap_or(&none);
+    // Only the order's own clauses are put into the text.
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(claim)
+        .bind(policy)
+        .bind(adjuster)
+        .bind(&asked.state)
+        .bind(page.after.is_none())
+        .bind(after_key)
+        .bind(after_id)
+        .bind(limit(&page))
+        .fetch_all(&api.context.pool)
+        .await
+        .map_err(refuse)?;
+    let rows: Result<Vec<_>, sqlx::Error> = rows
+        .iter()
+        .map(|row| Ok((accident_order::position(row)?, file(row)?)))
+        .collect();
+    let (rows, next_page_token) = cut(&page, rows.map_err(refuse)?, |(position, _)| position.clone());
+    Ok(Response::new(SearchAccidentsResponse {
+        accidents: rows.into_iter().map(|(_, file)| file).collect(),
+        next_page_token,
+        freshness: Some(api.sources.freshness().await?),
+    }))
+}
+
+pub(super) async fn get(
+    api: &Api,
+    request: Request<GetAccidentFileRequest>,
+) -> Result<Response<GetAccidentFileResponse>, Status> {
+    let asked = request.into_inner();
+    let accident_id = id(&asked.accident_id, "accident_id", "ACCIDENT_ID_INVALID").map_err(refuse)?;
+    api.sources.wait_for(&asked.consistency_tokens).await?;
+    let sql = format!("{SELECT} {FROM} WHERE a.accident_id = $1");
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(accident_id)
+        .fetch_optional(&api.context.pool)
+        .await
+        .map_err(refuse)?;
+    let row = row.ok_or_else(|| refuse(accident_not_found()))?;
+    Ok(Response::new(GetAccidentFileResponse {
+        accident: Some(file(&row).map_err(refuse)?),
+        freshness: Some(api.sources.freshness().await?),
+    }))
+}
+
+fn file(row: &PgRow) -> Result<AccidentFile, sqlx::Error> {
+    Ok(AccidentFile {
+        accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),
+        claim_number: row.try_get("claim_number")?,
+        contract_id: row.try_get::<Uuid, _>("contract_id")?.to_string(),
+        policy_number: row.try_get("policy_number")?,
+        // Empty until the contract has arrived.
+        product: personal(row, "product")?,
+        policyholder_name: personal(row, "policyholder_name")?,
+        insured_name: personal(row, "insured_name")?,
+        object_address: personal(row, "object_address")?,
+        occurred_at_us: micros(row, "occurred_at")?,
+        place: personal(row, "place")?,
+        kind: row.try_get("kind")?,
+        state: row.try_get("state")?,
+        adjuster_id: row.try_get("adjuster_id")?,
+        office: row.try_get("office")?,
+        sent_images: count(row, "sent_images")?,
+        unseen_submissions: count(row, "unseen_submissions")?,
+    })
+}

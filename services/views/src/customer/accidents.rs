@@ -1,0 +1,106 @@
+//! Own accidents and their pictures (CI-1, CI-6). Somebody else's accident does not exist (CI-9).
+
+use contracts::views::v1::{
+    AccidentSummary, GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest, ListAccidentsResponse,
+};
+use service::refuse;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{Api, owner, subjects};
+use crate::accident_order::{self, Position};
+use crate::problem::accident_not_found;
+use crate::read::{count, cut, id, images, limit, micros, personal};
+
+/// An accident has at most 300 pictures; all are shown.
+const MOST_IMAGES: i64 = 1_000;
+
+/// A row with its counts; `{}` takes the condition and the order.
+const SELECT: &str = "SELECT a.*, (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
+             AND i.state = 'RECEIVED') AS unsent_images,
+         (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
+             AND i.submission_id IS NOT NULL) AS sent_images";
+
+pub(super) async fn list(
+    api: &Api,
+    request: Request<ListAccidentsRequest>,
+) -> Result<Response<ListAccidentsResponse>, Status> {
+    let subjects = subjects(&request);
+    let asked = request.into_inner();
+    let order = accident_order::read(&asked.order_by).map_err(refuse)?;
+    let query = ["ListAccidents", &owner(&subjects), &format!("{order:?}")];
+    let page = api
+        .context
+        .page::<Position>(&query, asked.page_size, &asked.page_token)
+        .map_err(refuse)?;
+    api.sources.wait_for(&asked.consistency_tokens).await?;
+    let clauses = accident_order::clauses(order, "$2", "$3", "$4");
+    let sql = format!(
+        "{SELECT}, {} AS sort_key FROM view.accident a WHERE a.subject_id = ANY ($1) AND {} ORDER BY {} LIMIT $5",
+        clauses.key, clauses.after, clauses.order
+    );
+    let none = (String::new(), Uuid::nil());
+    let (after_key, after_id) = page.after.as_ref().unwrap_or(&none);
+    // Only the order's own clauses are put into the text.
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(&subjects)
+        .bind(page.after.is_none())
+        .bind(after_key)
+        .bind(after_id)
+        .bind(limit(&page))
+        .fetch_all(&api.context.pool)
+        .await
+        .map_err(refuse)?;
+    let rows: Result<Vec<_>, sqlx::Error> = rows
+        .iter()
+        .map(|row| Ok((accident_order::position(row)?, accident(row)?)))
+        .collect();
+    let (rows, next_page_token) = cut(&page, rows.map_err(refuse)?, |(position, _)| position.clone());
+    Ok(Response::new(ListAccidentsResponse {
+        accidents: rows.into_iter().map(|(_, accident)| accident).collect(),
+        next_page_token,
+        freshness: Some(api.sources.freshness().await?),
+    }))
+}
+
+pub(super) async fn get(
+    api: &Api,
+    request: Request<GetAccidentRequest>,
+) -> Result<Response<GetAccidentResponse>, Status> {
+    let subjects = subjects(&request);
+    let asked = request.into_inner();
+    let accident_id = id(&asked.accident_id, "accident_id", "ACCIDENT_ID_INVALID").map_err(refuse)?;
+    api.sources.wait_for(&asked.consistency_tokens).await?;
+    let sql = format!("{SELECT} FROM view.accident a WHERE a.accident_id = $1 AND a.subject_id = ANY ($2)");
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(accident_id)
+        .bind(&subjects)
+        .fetch_optional(&api.context.pool)
+        .await
+        .map_err(refuse)?;
+    let row = row.ok_or_else(|| refuse(accident_not_found()))?;
+    let images = images(&api.context.pool, accident_id, false, None, MOST_IMAGES)
+        .await
+        .map_err(refuse)?;
+    Ok(Response::new(GetAccidentResponse {
+        accident: Some(accident(&row).map_err(refuse)?),
+        images,
+        freshness: Some(api.sources.freshness().await?),
+    }))
+}
+
+fn accident(row: &PgRow) -> Result<AccidentSummary, sqlx::Error> {
+    Ok(AccidentSummary {
+        accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),
+        claim_number: row.try_get("claim_number")?,
+        policy_number: row.try_get("policy_number")?,
+        occurred_at_us: micros(row, "occurred_at")?,
+        place: personal(row, "place")?,
+        kind: row.try_get("kind")?,
+        state: row.try_get("state")?,
+        unsent_images: count(row, "unsent_images")?,
+        sent_images: count(row, "sent_images")?,
+    })
+}
