@@ -1,8 +1,14 @@
 //! Invariant: wiping or rolling back JetStream at any moment loses nothing and doubles nothing.
 
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use contracts::names;
+use eventsourcing::EventStore;
+use messaging::SubscriptionSettings;
 use testkit::wait_for;
 
-use crate::world::{DEADLINE, Ledger, World};
+use crate::world::{DEADLINE, Ledger, SOURCE, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_in_the_stream_is_filled_from_the_feed() {
@@ -33,7 +39,7 @@ async fn a_gap_in_the_stream_is_filled_from_the_feed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tail_lost_by_the_stream_is_noticed_by_the_heartbeat_and_read_from_the_feed() {
+async fn a_tail_lost_by_the_stream_before_a_start_is_read_from_the_feed() {
     let world = World::new().await;
     let relay = world.relay();
     let subscription = world.subscription(&Ledger::default());
@@ -129,6 +135,40 @@ async fn without_any_relay_the_feed_alone_brings_everything() {
     let subscription = world.subscription(&Ledger::default());
     world.settled().await;
     world.append(20).await;
+    world.settled().await;
+    subscription.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbeat() {
+    let world = World::new().await;
+    let relay = world.relay();
+    let settings = SubscriptionSettings {
+        silence: Duration::from_hours(1),
+        ..world.settings()
+    };
+    let subscription = world.subscription_as(&Ledger::default(), settings);
+    world.append(9).await;
+    world.settled().await;
+    // From here on nothing reaches the stream; only a heartbeat tells that there is more.
+    relay.stop().await;
+    world.append(6).await;
+    world.replay().await;
+    let events = world.store.read_all(None, 100).await.unwrap();
+    let head = events
+        .iter()
+        .rev()
+        .find(|event| crate::world::publish(event).unwrap().is_some())
+        .unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(names::CURSOR_HEADER, head.cursor.to_string());
+    headers.insert(names::EVENT_ID_HEADER, head.id.to_string());
+    let subject = names::heartbeat(&world.nats.prefix, SOURCE);
+    world
+        .client
+        .publish_with_headers(subject, headers, "".into())
+        .await
+        .unwrap();
     world.settled().await;
     subscription.stop().await;
 }

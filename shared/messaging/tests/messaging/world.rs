@@ -339,13 +339,30 @@ impl World {
         ledger: &Ledger,
         lease_ttl: Duration,
     ) -> Running<SubscriptionError> {
-        let settings = SubscriptionSettings {
+        self.subscription_as(
+            ledger,
+            SubscriptionSettings {
+                lease_ttl,
+                ..self.settings()
+            },
+        )
+    }
+
+    pub(crate) fn settings(&self) -> SubscriptionSettings {
+        SubscriptionSettings {
             prefix: self.nats.prefix.clone(),
-            lease_ttl,
+            lease_ttl: LEASE,
             batch: 16,
             grace: Duration::from_millis(500),
             silence: Duration::from_secs(3),
-        };
+        }
+    }
+
+    pub(crate) fn subscription_as(
+        &self,
+        ledger: &Ledger,
+        settings: SubscriptionSettings,
+    ) -> Running<SubscriptionError> {
         let (pool, nats) = (self.consumer.pool.clone(), self.client.clone());
         let handler = Arc::new(ledger.clone());
         let subscription = Subscription::new(CONSUMER, pool, nats, self.feed_client(), handler, settings);
