@@ -1,6 +1,11 @@
 //! The invariants of the layout, checked on the dependency graph and on the sources themselves, so that a shortcut fails
 //! here and not in review.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,13 +18,23 @@ fn root() -> PathBuf {
 }
 
 fn workspace() -> Metadata {
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
 }
 
 /// Where a package lives, relative to the workspace: "shared/kernel".
 fn folder(package: &Package) -> String {
     let manifest = package.manifest_path.as_std_path();
-    manifest.parent().unwrap().strip_prefix(root()).unwrap().to_string_lossy().into_owned()
+    manifest
+        .parent()
+        .unwrap()
+        .strip_prefix(root())
+        .unwrap()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The folders of our own crates a package depends on, by kind.
@@ -29,7 +44,13 @@ fn ours(metadata: &Metadata, package: &Package, wanted: impl Fn(DependencyKind) 
         .iter()
         .filter(|dependency| wanted(dependency.kind))
         .filter_map(|dependency| dependency.path.as_ref())
-        .map(|path| path.as_std_path().strip_prefix(root()).unwrap().to_string_lossy().into_owned())
+        .map(|path| {
+            path.as_std_path()
+                .strip_prefix(root())
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
         .filter(|path| metadata.packages.iter().any(|other| folder(other) == *path))
         .collect()
 }
@@ -64,12 +85,31 @@ const GRPC_SERVICES: [&str; 5] = [
 #[test]
 fn the_top_level_is_what_the_project_says_it_is() {
     let allowed = BTreeSet::from([
-        "Cargo.toml", "Cargo.lock", "Makefile", "README.md", "ARCHITECTURE.md", "LICENSE", "proto", "services", "shared",
-        "deploy", "tests", "docs", "buf.yaml", "clippy.toml", "rustfmt.toml", "deny.toml", "target", "data",
+        "Cargo.toml",
+        "Cargo.lock",
+        "Makefile",
+        "README.md",
+        "ARCHITECTURE.md",
+        "LICENSE",
+        "proto",
+        "services",
+        "shared",
+        "deploy",
+        "tests",
+        "docs",
+        "buf.yaml",
+        "clippy.toml",
+        "rustfmt.toml",
+        "deny.toml",
+        "target",
+        "data",
     ]);
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        assert!(name.starts_with('.') || allowed.contains(name.as_str()), "`{name}` does not belong at the top level");
+        assert!(
+            name.starts_with('.') || allowed.contains(name.as_str()),
+            "`{name}` does not belong at the top level"
+        );
     }
 }
 
@@ -83,7 +123,10 @@ fn no_service_depends_on_another() {
                 .into_iter()
                 .filter(|path| path.starts_with("services/"))
                 .collect();
-            assert!(bad.is_empty(), "{here} depends on {bad:?}: services speak through proto/ and NATS only");
+            assert!(
+                bad.is_empty(),
+                "{here} depends on {bad:?}: services speak through proto/ and NATS only"
+            );
         }
     }
 }
@@ -91,7 +134,11 @@ fn no_service_depends_on_another() {
 #[test]
 fn nothing_shared_depends_on_a_service() {
     let metadata = workspace();
-    for package in metadata.packages.iter().filter(|package| folder(package).starts_with("shared/")) {
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|package| folder(package).starts_with("shared/"))
+    {
         let bad: Vec<_> = ours(&metadata, package, |_| true)
             .into_iter()
             .filter(|path| path.starts_with("services/"))
@@ -117,13 +164,26 @@ fn the_testkit_is_shipped_with_nothing_but_the_development_tools() {
     for package in &metadata.packages {
         let here = folder(package);
         let uses = ours(&metadata, package, shipped).contains("shared/testkit");
-        assert!(!uses || here == "services/dev", "{here} depends on the testkit outside its tests");
+        assert!(
+            !uses || here == "services/dev",
+            "{here} depends on the testkit outside its tests"
+        );
     }
 }
 
 #[test]
 fn a_domain_is_pure() {
-    let banned = ["async fn", ".await", "tokio::", "tonic::", "sqlx::", "async_nats", "std::fs", "std::net", "std::env"];
+    let banned = [
+        "async fn",
+        ".await",
+        "tokio::",
+        "tonic::",
+        "sqlx::",
+        "async_nats",
+        "std::fs",
+        "std::net",
+        "std::env",
+    ];
     let allowed_crates = ["kernel", "eventsourcing"];
     let our_crates = ["contracts", "messaging", "privacy", "service", "testkit"];
     let mut files = 0;
@@ -131,9 +191,18 @@ fn a_domain_is_pure() {
         for path in sources(&root().join(service).join("src/domain")) {
             files += 1;
             let text = fs::read_to_string(&path).unwrap();
-            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for (number, line) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim_start().starts_with("//"))
+            {
                 for word in banned {
-                    assert!(!line.contains(word), "{}:{} uses `{word}`", path.display(), number + 1);
+                    assert!(
+                        !line.contains(word),
+                        "{}:{} uses `{word}`",
+                        path.display(),
+                        number + 1
+                    );
                 }
                 for name in our_crates {
                     assert!(
@@ -146,17 +215,31 @@ fn a_domain_is_pure() {
             }
         }
     }
-    assert!(files >= 10, "only {files} domain files were read: the layout changed and this test looks in the wrong place");
+    assert!(
+        files >= 10,
+        "only {files} domain files were read: the layout changed and this test looks in the wrong place"
+    );
 }
 
 #[test]
 fn a_domain_takes_only_the_decider_and_its_words_from_eventsourcing() {
-    let allowed = ["Decider", "Explain", "Problem", "ProblemKind", "FieldViolation", "specification", "fixtures"];
+    let allowed = [
+        "Decider",
+        "Explain",
+        "Problem",
+        "ProblemKind",
+        "FieldViolation",
+        "specification",
+        "fixtures",
+    ];
     for service in GRPC_SERVICES {
         for path in sources(&root().join(service).join("src/domain")) {
             let text = fs::read_to_string(&path).unwrap();
             for rest in text.split("eventsourcing::").skip(1) {
-                let words: String = rest.chars().take_while(|c| *c != ';' && *c != '\n' && *c != '(').collect();
+                let words: String = rest
+                    .chars()
+                    .take_while(|c| *c != ';' && *c != '\n' && *c != '(')
+                    .collect();
                 let found: Vec<_> = words
                     .split(|c: char| !c.is_alphanumeric() && c != '_')
                     .filter(|word| !word.is_empty() && *word != "self")
@@ -177,7 +260,11 @@ fn every_file_says_why_it_exists() {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            assert!(text.starts_with("//!"), "{} does not start with a `//!` comment", path.display());
+            assert!(
+                text.starts_with("//!"),
+                "{} does not start with a `//!` comment",
+                path.display()
+            );
         }
     }
 }
@@ -186,7 +273,11 @@ fn every_file_says_why_it_exists() {
 fn every_main_is_a_few_lines() {
     for service in GRPC_SERVICES {
         let main = fs::read_to_string(root().join(service).join("src/main.rs")).unwrap();
-        assert!(main.lines().count() <= 25, "{service}/src/main.rs has {} lines", main.lines().count());
+        assert!(
+            main.lines().count() <= 25,
+            "{service}/src/main.rs has {} lines",
+            main.lines().count()
+        );
     }
 }
 
@@ -208,7 +299,13 @@ fn every_service_keeps_one_fixture_for_every_event_type_it_names() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
             kept.insert(name.trim_end_matches(".json").to_owned());
         }
-        let missing: Vec<_> = named.iter().filter(|name| !kept.iter().any(|file| file.starts_with(name.as_str()))).collect();
-        assert!(!named.is_empty() && missing.is_empty(), "{service} has no fixture for {missing:?}");
+        let missing: Vec<_> = named
+            .iter()
+            .filter(|name| !kept.iter().any(|file| file.starts_with(name.as_str())))
+            .collect();
+        assert!(
+            !named.is_empty() && missing.is_empty(),
+            "{service} has no fixture for {missing:?}"
+        );
     }
 }

@@ -1,6 +1,11 @@
 //! The published language is covered: every RPC has its row in the caller table, every mutating RPC its request id, every
 //! list its paging, every published event a consumer that names it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +47,11 @@ fn message(full_name: &str) -> DescriptorProto {
 }
 
 fn fields(message: &DescriptorProto) -> BTreeSet<&str> {
-    message.field.iter().map(prost_types::FieldDescriptorProto::name).collect()
+    message
+        .field
+        .iter()
+        .map(prost_types::FieldDescriptorProto::name)
+        .collect()
 }
 
 #[test]
@@ -57,7 +66,11 @@ fn every_rpc_has_exactly_one_row_in_the_caller_table() {
 fn every_row_of_the_caller_table_is_an_rpc_and_admits_somebody() {
     let known: BTreeSet<String> = rpcs().into_iter().map(|(rpc, _)| rpc).collect();
     for rule in TABLE {
-        assert!(known.contains(rule.rpc) || rule.rpc.starts_with("/grpc."), "{} is no RPC of ours", rule.rpc);
+        assert!(
+            known.contains(rule.rpc) || rule.rpc.starts_with("/grpc."),
+            "{} is no RPC of ours",
+            rule.rpc
+        );
         assert!(!rule.allowed.is_empty(), "nobody may call {}", rule.rpc);
     }
 }
@@ -65,10 +78,14 @@ fn every_row_of_the_caller_table_is_an_rpc_and_admits_somebody() {
 #[test]
 fn no_import_or_staff_rpc_is_open_to_anyone() {
     for rule in TABLE {
-        let staff = ["Import", "MarkSubmissionSeen", "DownloadOriginal", "AdjusterView"].iter().any(|word| rule.rpc.contains(word));
+        let staff = ["Import", "MarkSubmissionSeen", "DownloadOriginal", "AdjusterView"]
+            .iter()
+            .any(|word| rule.rpc.contains(word));
         if staff {
             assert!(
-                rule.allowed.iter().all(|allowed| matches!(allowed, Allowed::Staff(_))),
+                rule.allowed
+                    .iter()
+                    .all(|allowed| matches!(allowed, Allowed::Staff(_))),
                 "{} must be for staff only",
                 rule.rpc
             );
@@ -98,7 +115,10 @@ fn every_mutating_rpc_carries_a_request_id() {
     for (rpc, request) in rpcs() {
         let name = rpc.rsplit('/').next().unwrap().to_owned();
         let exempt = WITHOUT_REQUEST_ID.iter().any(|prefix| name.starts_with(prefix));
-        assert!(exempt || fields(&message(&request)).contains("request_id"), "{rpc} has no request_id");
+        assert!(
+            exempt || fields(&message(&request)).contains("request_id"),
+            "{rpc} has no request_id"
+        );
     }
 }
 
@@ -109,8 +129,14 @@ fn every_list_is_paged() {
         if name.starts_with("List") || name.starts_with("Search") {
             let message = message(&request);
             let fields = fields(&message);
-            assert!(fields.contains("page_size") && fields.contains("page_token"), "{rpc} is not paged");
-            assert!(fields.contains("consistency_tokens"), "{rpc} takes no consistency tokens");
+            assert!(
+                fields.contains("page_size") && fields.contains("page_token"),
+                "{rpc} is not paged"
+            );
+            assert!(
+                fields.contains("consistency_tokens"),
+                "{rpc} takes no consistency tokens"
+            );
         }
     }
 }
@@ -129,10 +155,18 @@ fn every_published_event_has_a_consumer_that_names_it() {
         readers.push_str(&text);
     }
     for file in descriptors().file {
-        for envelope in file.message_type.iter().filter(|message| message.name().ends_with("Event")) {
+        for envelope in file
+            .message_type
+            .iter()
+            .filter(|message| message.name().ends_with("Event"))
+        {
             for field in envelope.field.iter().filter(|field| field.oneof_index.is_some()) {
                 let variant = field.type_name().rsplit('.').next().unwrap().to_owned();
-                assert!(readers.contains(&format!("::{variant}(")), "nobody consumes {}.{variant}", file.package());
+                assert!(
+                    readers.contains(&format!("::{variant}(")),
+                    "nobody consumes {}.{variant}",
+                    file.package()
+                );
             }
         }
     }

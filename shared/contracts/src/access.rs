@@ -1,5 +1,5 @@
 //! Who may call what: the one table every service's door obeys. A test goes through the descriptor set and fails for an
-//! RPC without a row. Ownership (whose contract) is checked behind the door; somebody else's object answers NOT_FOUND.
+//! RPC without a row. Ownership (whose contract) is checked behind the door; somebody else's object answers `NOT_FOUND`.
 
 /// What a staff member may be (rule OP-3), as mapped from the insurer's identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,13 @@ pub struct Rule {
 }
 
 /// Our own services, calling each other and each other's feeds.
-const SERVICES: Allowed = Allowed::Peer(&["identity", "endorsement", "claim-images", "phone-verification", "views"]);
+const SERVICES: Allowed = Allowed::Peer(&[
+    "identity",
+    "endorsement",
+    "claim-images",
+    "phone-verification",
+    "views",
+]);
 /// Peers that report calls (PV-14).
 const CARRIERS: Allowed = Allowed::Peer(&["carrier"]);
 const ADMINISTRATORS: Allowed = Allowed::Staff(&[StaffRole::Administrator]);
@@ -54,16 +60,27 @@ const ANY_STAFF: Allowed = Allowed::Staff(&[
 ]);
 
 const fn rule(rpc: &'static str, allowed: &'static [Allowed]) -> Rule {
-    Rule { rpc, allowed, during_maintenance: false, long_running: false }
+    Rule {
+        rpc,
+        allowed,
+        during_maintenance: false,
+        long_running: false,
+    }
 }
 
 impl Rule {
     const fn during_maintenance(self) -> Self {
-        Self { during_maintenance: true, ..self }
+        Self {
+            during_maintenance: true,
+            ..self
+        }
     }
 
     const fn long_running(self) -> Self {
-        Self { long_running: true, ..self }
+        Self {
+            long_running: true,
+            ..self
+        }
     }
 }
 
@@ -71,61 +88,191 @@ impl Rule {
 pub const TABLE: &[Rule] = &[
     rule("/madoguchi.feed.v1.FeedService/Read", &[SERVICES]),
     // identity
-    rule("/madoguchi.identity.v1.IdentityService/DescribeRegistration", &[Allowed::Anyone]),
-    rule("/madoguchi.identity.v1.IdentityService/RegisterWithInitialCredentials", &[Allowed::Anyone]),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/DescribeRegistration",
+        &[Allowed::Anyone],
+    ),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/RegisterWithInitialCredentials",
+        &[Allowed::Anyone],
+    ),
     rule("/madoguchi.identity.v1.IdentityService/Login", &[Allowed::Anyone]),
-    rule("/madoguchi.identity.v1.IdentityService/CompleteLogin", &[Allowed::Anyone]).long_running(),
-    rule("/madoguchi.identity.v1.IdentityService/Refresh", &[Allowed::Anyone]),
-    rule("/madoguchi.identity.v1.IdentityService/Logout", &[Allowed::Customer]),
-    rule("/madoguchi.identity.v1.IdentityService/GetAccount", &[Allowed::Customer]),
-    rule("/madoguchi.identity.v1.IdentityService/GetKeys", &[Allowed::Anyone]).during_maintenance(),
-    rule("/madoguchi.identity.v1.IdentityService/ImportInitialCredentials", &[ADMINISTRATORS]).long_running(),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/CompleteLogin",
+        &[Allowed::Anyone],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/Refresh",
+        &[Allowed::Anyone],
+    ),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/Logout",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/GetAccount",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/GetKeys",
+        &[Allowed::Anyone],
+    )
+    .during_maintenance(),
+    rule(
+        "/madoguchi.identity.v1.IdentityService/ImportInitialCredentials",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
     // phone verification; challenges are named by the signed login token in the request
-    rule("/madoguchi.phone_verification.v1.PhoneVerificationService/OpenChallenge", &[Allowed::Anyone]),
-    rule("/madoguchi.phone_verification.v1.PhoneVerificationService/GetChallenge", &[Allowed::Anyone]).long_running(),
-    rule("/madoguchi.phone_verification.v1.PhoneVerificationService/ReportCall", &[CARRIERS]),
+    rule(
+        "/madoguchi.phone_verification.v1.PhoneVerificationService/OpenChallenge",
+        &[Allowed::Anyone],
+    ),
+    rule(
+        "/madoguchi.phone_verification.v1.PhoneVerificationService/GetChallenge",
+        &[Allowed::Anyone],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.phone_verification.v1.PhoneVerificationService/ReportCall",
+        &[CARRIERS],
+    ),
     // endorsement
-    rule("/madoguchi.endorsement.v1.EndorsementService/ImportContracts", &[ADMINISTRATORS]).long_running(),
-    rule("/madoguchi.endorsement.v1.EndorsementService/GetContract", &[Allowed::Customer, ANY_STAFF]),
-    rule("/madoguchi.endorsement.v1.EndorsementService/PrepareEndorsement", &[Allowed::Customer]),
-    rule("/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement", &[Allowed::Customer]),
-    rule("/madoguchi.endorsement.v1.EndorsementService/WithdrawEndorsement", &[Allowed::Customer]),
-    rule("/madoguchi.endorsement.v1.EndorsementService/GetEndorsement", &[Allowed::Customer, ANY_STAFF]),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/ImportContracts",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/GetContract",
+        &[Allowed::Customer, ANY_STAFF],
+    ),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/PrepareEndorsement",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/WithdrawEndorsement",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/GetEndorsement",
+        &[Allowed::Customer, ANY_STAFF],
+    ),
     // claim images
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/ImportAccidents", &[ADMINISTRATORS]).long_running(),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/StartUpload", &[Allowed::Customer]),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/WriteUpload", &[Allowed::Customer])
-        .during_maintenance()
-        .long_running(),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/QueryUpload", &[Allowed::Customer]).during_maintenance(),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload", &[Allowed::Customer])
-        .during_maintenance()
-        .long_running(),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/AbortUpload", &[Allowed::Customer]),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission", &[Allowed::Customer]),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen", &[CLAIMS_STAFF]),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/GetThumbnail", &[Allowed::Customer, CLAIMS_STAFF]),
-    rule("/madoguchi.claim_images.v1.ClaimImagesService/DownloadOriginal", &[CLAIMS_STAFF]).long_running(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/ImportAccidents",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/StartUpload",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/WriteUpload",
+        &[Allowed::Customer],
+    )
+    .during_maintenance()
+    .long_running(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/QueryUpload",
+        &[Allowed::Customer],
+    )
+    .during_maintenance(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload",
+        &[Allowed::Customer],
+    )
+    .during_maintenance()
+    .long_running(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/AbortUpload",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/GetThumbnail",
+        &[Allowed::Customer, CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/DownloadOriginal",
+        &[CLAIMS_STAFF],
+    )
+    .long_running(),
     // views
-    rule("/madoguchi.views.v1.CustomerViewService/ListContracts", &[Allowed::Customer]),
-    rule("/madoguchi.views.v1.CustomerViewService/ListAccidents", &[Allowed::Customer]),
-    rule("/madoguchi.views.v1.CustomerViewService/GetAccident", &[Allowed::Customer]),
-    rule("/madoguchi.views.v1.CustomerViewService/ListRequests", &[Allowed::Customer]),
-    rule("/madoguchi.views.v1.CustomerViewService/ListReminders", &[Allowed::Customer]),
-    rule("/madoguchi.views.v1.AdjusterViewService/ListQueue", &[CLAIMS_STAFF]),
-    rule("/madoguchi.views.v1.AdjusterViewService/SearchAccidents", &[CLAIMS_STAFF]),
-    rule("/madoguchi.views.v1.AdjusterViewService/GetAccidentFile", &[CLAIMS_STAFF]),
-    rule("/madoguchi.views.v1.AdjusterViewService/ListGallery", &[CLAIMS_STAFF]),
-    rule("/madoguchi.views.v1.AdjusterViewService/ListTimeline", &[ANY_STAFF]),
-    rule("/madoguchi.views.v1.ViewsAdminService/RebuildViews", &[ADMINISTRATORS]),
-    rule("/madoguchi.views.v1.ViewsAdminService/GetViewsStatus", &[ADMINISTRATORS]),
+    rule(
+        "/madoguchi.views.v1.CustomerViewService/ListContracts",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.views.v1.CustomerViewService/ListAccidents",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.views.v1.CustomerViewService/GetAccident",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.views.v1.CustomerViewService/ListRequests",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.views.v1.CustomerViewService/ListReminders",
+        &[Allowed::Customer],
+    ),
+    rule(
+        "/madoguchi.views.v1.AdjusterViewService/ListQueue",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.views.v1.AdjusterViewService/SearchAccidents",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.views.v1.AdjusterViewService/GetAccidentFile",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.views.v1.AdjusterViewService/ListGallery",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
+        "/madoguchi.views.v1.AdjusterViewService/ListTimeline",
+        &[ANY_STAFF],
+    ),
+    rule(
+        "/madoguchi.views.v1.ViewsAdminService/RebuildViews",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.views.v1.ViewsAdminService/GetViewsStatus",
+        &[ADMINISTRATORS],
+    ),
     // the standard services of every server
     rule("/grpc.health.v1.Health/Check", &[Allowed::Anyone]).during_maintenance(),
     rule("/grpc.health.v1.Health/List", &[Allowed::Anyone]).during_maintenance(),
-    rule("/grpc.health.v1.Health/Watch", &[Allowed::Anyone]).during_maintenance().long_running(),
-    rule("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &[Allowed::Anyone])
+    rule("/grpc.health.v1.Health/Watch", &[Allowed::Anyone])
         .during_maintenance()
         .long_running(),
+    rule(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        &[Allowed::Anyone],
+    )
+    .during_maintenance()
+    .long_running(),
 ];
 
 /// The row of an RPC; an RPC without one is refused at the door.

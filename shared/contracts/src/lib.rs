@@ -14,7 +14,7 @@ macro_rules! packages {
             pub mod $name {
                 #[doc = $doc]
                 #[allow(
-                    missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason,
+                    missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::allow_attributes_without_reason,
                     reason = "generated; documented in proto/"
                 )]
                 pub mod v1 {

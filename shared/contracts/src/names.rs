@@ -16,12 +16,20 @@ pub const PHONE_VERIFICATION: &str = "phone-verification";
 pub const VIEWS: &str = "views";
 
 fn prefixed(prefix: &str, separator: char, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}{separator}{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}{separator}{name}")
+    }
 }
 
 /// The JetStream stream of a service: `MADOGUCHI_ENDORSEMENT`.
 pub fn stream(prefix: &str, service: &str) -> String {
-    prefixed(prefix, '_', &format!("MADOGUCHI_{}", service.replace('-', "_").to_uppercase()))
+    prefixed(
+        prefix,
+        '_',
+        &format!("MADOGUCHI_{}", service.replace('-', "_").to_uppercase()),
+    )
 }
 
 /// A subject without the deployment's prefix, as feeds carry it: `madoguchi.endorsement.contract.phones_changed`.
