@@ -105,13 +105,23 @@ fn exif(orientation: u16) -> Vec<u8> {
     const LATITUDE: u32 = GPS + 2 + 4 * 12 + 4;
     const LONGITUDE: u32 = LATITUDE + 24;
     let entry = |tag: u16, kind: u16, count: u32, value: [u8; 4]| {
-        [&tag.to_be_bytes()[..], &kind.to_be_bytes(), &count.to_be_bytes(), &value].concat()
+        [
+            &tag.to_be_bytes()[..],
+            &kind.to_be_bytes(),
+            &count.to_be_bytes(),
+            &value,
+        ]
+        .concat()
     };
     let short = |value: u16| {
         let [high, low] = value.to_be_bytes();
         [high, low, 0, 0]
     };
-    let angle = |parts: [u32; 3]| parts.map(|part| [part.to_be_bytes(), 1_u32.to_be_bytes()].concat()).concat();
+    let angle = |parts: [u32; 3]| {
+        parts
+            .map(|part| [part.to_be_bytes(), 1_u32.to_be_bytes()].concat())
+            .concat()
+    };
     [
         b"Exif\0\0MM\0\x2A".to_vec(),
         FIRST.to_be_bytes().to_vec(),
@@ -134,13 +144,21 @@ fn exif(orientation: u16) -> Vec<u8> {
 impl Photo {
     fn read(&self) -> Result<Vec<u8>, PhotoError> {
         let folders = sources()?;
-        let folder = folders.get(self.package).ok_or(PhotoError::NotPinned(self.package))?;
+        let folder = folders
+            .get(self.package)
+            .ok_or(PhotoError::NotPinned(self.package))?;
         let path = folder.join(self.path);
-        let bytes = std::fs::read(&path)
-            .map_err(|error| PhotoError::Unreadable { path: path.clone(), problem: error.to_string() })?;
+        let bytes = std::fs::read(&path).map_err(|error| PhotoError::Unreadable {
+            path: path.clone(),
+            problem: error.to_string(),
+        })?;
         let found = hex::encode(Sha256::digest(&bytes));
         if found != self.sha256 {
-            return Err(PhotoError::Other { path, expected: self.sha256, found });
+            return Err(PhotoError::Other {
+                path,
+                expected: self.sha256,
+                found,
+            });
         }
         Ok(bytes)
     }
@@ -181,7 +199,9 @@ fn cargo(arguments: &[&str], manifest: &Path) -> Result<Output, PhotoError> {
     if output.status.success() {
         Ok(output)
     } else {
-        Err(PhotoError::Sources(String::from_utf8_lossy(&output.stderr).into_owned()))
+        Err(PhotoError::Sources(
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ))
     }
 }
 

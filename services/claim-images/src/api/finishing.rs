@@ -1,0 +1,206 @@
+//! Ending an upload: the whole is checked, judged by its content, kept, and recorded by one append. A crash anywhere
+//! leaves the upload as it was; finishing again goes the same way and comes to the same.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use contracts::claim_images::v1 as proto;
+use eventsourcing::{Problem, ProblemKind};
+use kernel::ids::UploadId;
+use service::{Service as _, command, consistency_token, refuse, status};
+use sha2::Digest as _;
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::{Request, Response, Status};
+
+use super::texts::text;
+use super::uploads::{check_not_aborted, find, open_name};
+use super::{Api, Owner, owner, parse, rejected};
+use crate::content::{self, Refused};
+use crate::decoder::Decoded;
+use crate::domain::{Command, ContentType, ImageState, NewImage, Sha256};
+use crate::originals::Kind;
+use crate::uploads::{Upload, UploadState};
+use crate::{ClaimImages, publish, wire};
+
+const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
+/// A file waits this long for its turn to be judged.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// When a decoder may be free again.
+const RETRY_BUSY: Duration = Duration::from_secs(5);
+/// Longer than finishing can take.
+const HOLD: Duration = Duration::from_mins(10);
+
+pub(super) async fn finish(
+    api: &Api,
+    request: Request<proto::FinishUploadRequest>,
+) -> Result<Response<proto::FinishUploadResponse>, Status> {
+    let envelope = command(&api.context, FINISH, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let owner = owner(&request)?;
+    let upload_id: UploadId = parse::id("upload_id", &request.get_ref().upload_id).map_err(refuse)?;
+    let sha256 = parse::sha256(&request.get_ref().sha256).map_err(refuse)?;
+    find(api, upload_id, &owner).await?;
+    let _turn = api.turns.take(upload_id).await;
+    // Read again: whoever had the turn before may have finished it.
+    let upload = find(api, upload_id, &owner).await?;
+    check_not_aborted(&upload).map_err(refuse)?;
+    let accident = api
+        .accidents
+        .load(upload.accident_id)
+        .await
+        .map_err(refuse)?
+        .state;
+    let recorded = accident
+        .of(&owner.subjects)
+        .map_err(rejected)?
+        .images
+        .get(&upload.image_id);
+    let command = match recorded {
+        Some(image) if image.sha256 == sha256 => Command::ConfirmImage {
+            owner: owner.subjects.clone(),
+            image_id: upload.image_id,
+        },
+        Some(_) => return Err(status(checksum_mismatch())),
+        None => judge(api, &owner, &upload, sha256).await?,
+    };
+    let executed = api
+        .accidents
+        .execute(upload.accident_id, &envelope, command)
+        .await
+        .map_err(refuse)?;
+    api.uploads
+        .set_state(upload_id, UploadState::Finished)
+        .await
+        .map_err(refuse)?;
+    api.spool.remove(upload_id).await.map_err(refuse)?;
+    let standing = executed.state.of(&owner.subjects).map_err(rejected)?;
+    let image = standing.images.get(&upload.image_id).map(|image| {
+        let refusal = match image.state {
+            ImageState::Refused(reason) => text(reason.as_str()),
+            _ => String::new(),
+        };
+        proto::Image {
+            refusal_message: refusal,
+            ..wire::image(upload.accident_id, image)
+        }
+    });
+    Ok(Response::new(proto::FinishUploadResponse {
+        image,
+        consistency_token: consistency_token(ClaimImages::NAME, publish, &executed.events),
+    }))
+}
+
+fn checksum_mismatch() -> Problem {
+    Problem::new(ProblemKind::InvalidArgument, "CHECKSUM_MISMATCH").field("sha256", "CHECKSUM_MISMATCH")
+}
+
+/// What is to be recorded of the file. A picture that is to be received has been stored when this returns.
+async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Result<Command, Status> {
+    let _permit = permit(api).await?;
+    let persisted = api.spool.persisted(upload.id).await.map_err(refuse)?;
+    if persisted != upload.size_bytes {
+        let problem = Problem::new(ProblemKind::FailedPrecondition, "UPLOAD_INCOMPLETE")
+            .with("persisted_size_bytes", persisted.to_string())
+            .with("size_bytes", upload.size_bytes.to_string());
+        return Err(status(problem));
+    }
+    api.uploads
+        .hold(upload.id, api.now(), HOLD)
+        .await
+        .map_err(refuse)?;
+    let original = api.spool.read(upload.id).await.map_err(refuse)?;
+    if sha256_of(original.clone()).await != Some(sha256) {
+        return Err(status(checksum_mismatch()));
+    }
+    let Some(file_name) = open_name(&api.context.keyring, upload).await.map_err(refuse)? else {
+        return Err(status(Problem::new(
+            ProblemKind::FailedPrecondition,
+            "SUBJECT_ERASED",
+        )));
+    };
+    let image = NewImage {
+        owner: owner.subjects.clone(),
+        image_id: upload.image_id,
+        category: upload.category,
+        file_name,
+        size_bytes: upload.size_bytes,
+        sha256,
+        at: api.now(),
+    };
+    match look(api, &original).await? {
+        Err(Refused { content_type, reason }) => Ok(Command::RefuseImage {
+            image,
+            content_type,
+            reason,
+        }),
+        Ok((content_type, decoded)) => {
+            keep(api, upload, sha256, original, decoded.as_ref()).await?;
+            let dimensions = decoded.as_ref().map(|decoded| decoded.dimensions);
+            let thumbnail = decoded.map(|decoded| decoded.thumbnail_dimensions);
+            Ok(Command::ReceiveImage {
+                image,
+                content_type,
+                dimensions,
+                thumbnail,
+            })
+        }
+    }
+}
+
+async fn permit(api: &Api) -> Result<OwnedSemaphorePermit, Status> {
+    let busy =
+        || status(Problem::new(ProblemKind::ResourceExhausted, "DECODERS_BUSY").retry_after(RETRY_BUSY));
+    let waiting = tokio::time::timeout(MAX_WAIT, api.judging.clone().acquire_owned());
+    waiting.await.map_err(|_| busy())?.map_err(|_| busy())
+}
+
+/// What the file is; JPEG and PNG are decoded whole, in a child.
+async fn look(
+    api: &Api,
+    original: &Bytes,
+) -> Result<Result<(ContentType, Option<Decoded>), Refused>, Status> {
+    let inspected = match content::inspect(original) {
+        Ok(inspected) => inspected,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let content_type = inspected.content_type;
+    match content_type {
+        ContentType::Heic | ContentType::Webp => Ok(Ok((content_type, None))),
+        ContentType::Jpeg | ContentType::Png => {
+            let decoded = api.decoder.decode(content_type, original).await.map_err(refuse)?;
+            Ok(decoded
+                .map(|decoded| (content_type, Some(decoded)))
+                .map_err(|reason| Refused {
+                    content_type: Some(content_type),
+                    reason,
+                }))
+        }
+    }
+}
+
+async fn keep(
+    api: &Api,
+    upload: &Upload,
+    sha256: Sha256,
+    original: Bytes,
+    decoded: Option<&Decoded>,
+) -> Result<(), Status> {
+    api.uploads.use_original(upload, sha256).await.map_err(refuse)?;
+    let address = (upload.subject, sha256);
+    if let Some(decoded) = decoded {
+        api.originals
+            .keep(Kind::Thumbnail, address, decoded.thumbnail.clone())
+            .await
+            .map_err(refuse)?;
+    }
+    api.originals
+        .keep(Kind::Original, address, original)
+        .await
+        .map_err(refuse)
+}
+
+async fn sha256_of(bytes: Bytes) -> Option<Sha256> {
+    let hash = tokio::task::spawn_blocking(move || sha2::Sha256::digest(&bytes))
+        .await
+        .ok()?;
+    Some(Sha256::from_bytes(hash.into()))
+}

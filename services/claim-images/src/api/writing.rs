@@ -1,0 +1,185 @@
+//! Receiving chunks (CI-6). The receiving goes on beside the call: when a connection breaks, what has arrived is still
+//! synced, and the client resumes behind it.
+
+use contracts::claim_images::v1 as proto;
+use eventsourcing::{Problem, ProblemKind};
+use kernel::ids::UploadId;
+use service::{Context, refuse, status};
+use tonic::{Request, Response, Status, Streaming};
+use zeroize::Zeroizing;
+
+use super::uploads::{check_not_aborted, find, finished};
+use super::{Api, owner, parse};
+use crate::spool::{Spool, SpoolError};
+use crate::turns::Turn;
+use crate::upload_limits::{IDLE, MAX_CHUNK_BYTES, SEGMENT_BYTES};
+use crate::uploads::{Upload, UploadState};
+
+pub(super) async fn write(
+    api: &Api,
+    request: Request<Streaming<proto::WriteUploadRequest>>,
+) -> Result<Response<proto::WriteUploadResponse>, Status> {
+    let owner = owner(&request)?;
+    let mut stream = request.into_inner();
+    let Some(first) = stream.message().await? else {
+        return Err(refuse(parse::invalid("upload_id", "ID_INVALID")));
+    };
+    let upload_id: UploadId = parse::id("upload_id", &first.upload_id).map_err(refuse)?;
+    find(api, upload_id, &owner).await?;
+    let turn = api.turns.take(upload_id).await;
+    // Read again: whoever had the turn before may have finished it.
+    let upload = find(api, upload_id, &owner).await?;
+    check_not_aborted(&upload).map_err(refuse)?;
+    if upload.state == UploadState::Finished {
+        return Err(status(finished()));
+    }
+    let received = api.spool.persisted(upload_id).await.map_err(refuse)?;
+    let receiving = Receiving {
+        context: api.context.clone(),
+        spool: api.spool.clone(),
+        turn,
+        upload,
+        persisted: received,
+        buffer: buffer(),
+    };
+    let outcome = api.context.tasks.spawn(receiving.run(first, stream)).await;
+    match outcome {
+        Ok(Ok(persisted_size_bytes)) => {
+            Ok(Response::new(proto::WriteUploadResponse { persisted_size_bytes }))
+        }
+        Ok(Err(Stopped::Problem(problem))) => Err(status(problem)),
+        Ok(Err(Stopped::Spool(error))) => Err(refuse(error)),
+        Ok(Err(Stopped::Connection(status))) => Err(*status),
+        Err(_) => Err(status(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN"))),
+    }
+}
+
+fn buffer() -> Zeroizing<Vec<u8>> {
+    // Never reallocated, so that no plaintext is left behind.
+    Zeroizing::new(Vec::with_capacity(SEGMENT_BYTES + MAX_CHUNK_BYTES))
+}
+
+/// Why receiving ended before the stream did.
+enum Stopped {
+    Problem(Problem),
+    Spool(SpoolError),
+    Connection(Box<Status>),
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// One stream being received.
+struct Receiving {
+    context: Context,
+    spool: Spool,
+    turn: Turn,
+    upload: Upload,
+    persisted: u64,
+    buffer: Zeroizing<Vec<u8>>,
+}
+
+impl Receiving {
+    /// Everything good that arrived is on disk when this ends, however it ends.
+    async fn run(
+        mut self,
+        first: proto::WriteUploadRequest,
+        mut stream: Streaming<proto::WriteUploadRequest>,
+    ) -> Result<u64, Stopped> {
+        let mut message = Some(first);
+        let outcome = loop {
+            match message.take().map(|chunk| self.take(chunk)) {
+                None => break Ok(()),
+                Some(Err(problem)) => break Err(problem),
+                Some(Ok(())) => {}
+            }
+            if self.buffer.len() >= SEGMENT_BYTES {
+                self = self.sync().await.map_err(Stopped::Spool)?;
+            }
+            match self.next(&mut stream).await {
+                Ok(next) => message = next,
+                Err(stopped) => break Err(stopped),
+            }
+        };
+        self = self.sync().await.map_err(Stopped::Spool)?;
+        match outcome {
+            Ok(()) => Ok(self.persisted),
+            Err(Stopped::Problem(problem)) => Err(problem
+                .with("persisted_size_bytes", self.persisted.to_string())
+                .into()),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn next(
+        &self,
+        stream: &mut Streaming<proto::WriteUploadRequest>,
+    ) -> Result<Option<proto::WriteUploadRequest>, Stopped> {
+        tokio::select! {
+            biased;
+            () = self.turn.wanted.cancelled() => Err(Problem::new(ProblemKind::Aborted, "UPLOAD_TAKEN_OVER").into()),
+            () = self.context.shutdown.cancelled() => {
+                Err(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN").into())
+            }
+            message = tokio::time::timeout(IDLE, stream.message()) => match message {
+                Ok(message) => message.map_err(|status| Stopped::Connection(Box::new(status))),
+                Err(_) => Err(Problem::new(ProblemKind::Aborted, "UPLOAD_STALLED").into()),
+            },
+        }
+    }
+
+    /// Checks a chunk and takes it into the buffer.
+    fn take(&mut self, chunk: proto::WriteUploadRequest) -> Result<(), Stopped> {
+        let data = Zeroizing::new(chunk.data);
+        if chunk.upload_id != self.upload.id.to_string() {
+            return Err(parse::invalid("upload_id", "UPLOAD_ID_CHANGED").into());
+        }
+        if data.len() > MAX_CHUNK_BYTES {
+            return Err(parse::invalid("data", "CHUNK_TOO_LARGE").into());
+        }
+        if crc32c::crc32c(&data) != chunk.crc32c {
+            return Err(Problem::new(ProblemKind::InvalidArgument, "CHUNK_CORRUPT")
+                .field("crc32c", "CHUNK_CORRUPT")
+                .into());
+        }
+        let end = self.persisted + self.buffer.len() as u64;
+        if chunk.offset != end {
+            return Err(Problem::new(ProblemKind::FailedPrecondition, "OFFSET_MISMATCH").into());
+        }
+        if end + data.len() as u64 > self.upload.size_bytes {
+            return Err(Problem::new(ProblemKind::InvalidArgument, "UPLOAD_TOO_LONG").into());
+        }
+        self.buffer.extend_from_slice(&data);
+        Ok(())
+    }
+
+    /// Seals and syncs what is buffered.
+    async fn sync(self) -> Result<Self, SpoolError> {
+        if self.buffer.is_empty() {
+            return Ok(self);
+        }
+        let length = self.buffer.len() as u64;
+        let Self {
+            context,
+            spool,
+            turn,
+            upload,
+            persisted,
+            buffer: full,
+        } = self;
+        let turn = spool
+            .append(turn, (upload.id, upload.subject), persisted, full)
+            .await?;
+        Ok(Self {
+            context,
+            spool,
+            turn,
+            upload,
+            persisted: persisted + length,
+            buffer: buffer(),
+        })
+    }
+}

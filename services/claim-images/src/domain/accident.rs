@@ -1,0 +1,342 @@
+//! The accident: who owns it, its pictures and submissions. Guards what may be registered, sent and seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eventsourcing::Decider;
+use kernel::ids::{AccidentId, ImageId, SubjectId, SubmissionId};
+use kernel::{Personal, Timestamp};
+
+use super::command::{Command, NewImage};
+use super::event::Event;
+use super::image::{
+    ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES, RefusalReason,
+};
+use super::import::{AccidentState, ImportedAccident};
+use super::rejection::Rejection;
+
+/// The state of one accident.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Accident {
+    /// Never imported.
+    #[default]
+    Unknown,
+    /// Imported.
+    Known(Box<Standing>),
+}
+
+/// An imported accident as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// Whether the insurer still works on it.
+    pub state: AccidentState,
+    /// Every picture, refused ones too.
+    pub images: BTreeMap<ImageId, Image>,
+    /// Every submission.
+    pub submissions: BTreeMap<SubmissionId, Submission>,
+    row_digest: String,
+    /// Registration order: what "all" means when sending.
+    order: Vec<ImageId>,
+}
+
+/// What was sent together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// What was sent.
+    pub image_ids: Vec<ImageId>,
+    /// Whether the adjuster has looked.
+    pub seen: bool,
+}
+
+impl Accident {
+    /// The accident, if it is one of this owner's; somebody else's does not exist for them (CI-9).
+    pub fn of(&self, owner: &BTreeSet<SubjectId>) -> Result<&Standing, Rejection> {
+        self.known()
+            .ok()
+            .filter(|standing| owner.contains(&standing.subject))
+            .ok_or(Rejection::AccidentNotFound)
+    }
+
+    /// The accident, for staff.
+    pub fn known(&self) -> Result<&Standing, Rejection> {
+        match self {
+            Self::Unknown => Err(Rejection::AccidentNotFound),
+            Self::Known(standing) => Ok(standing),
+        }
+    }
+}
+
+impl Standing {
+    /// A picture that was registered, not refused.
+    pub fn registered(&self, image: ImageId) -> Result<&Image, Rejection> {
+        self.images
+            .get(&image)
+            .filter(|image| !matches!(image.state, ImageState::Refused(_)))
+            .ok_or(Rejection::ImageNotFound)
+    }
+
+    /// Refuses one more picture of this size where there is no room for it.
+    pub fn check_room(&self, size_bytes: u64) -> Result<(), Rejection> {
+        let kept: Vec<_> = self
+            .images
+            .values()
+            .filter(|image| !matches!(image.state, ImageState::Refused(_)))
+            .collect();
+        let bytes: u64 = kept.iter().map(|image| image.size_bytes).sum();
+        if kept.len() >= MAX_ACCIDENT_IMAGES || bytes.saturating_add(size_bytes) > MAX_ACCIDENT_BYTES {
+            return Err(Rejection::AccidentFull);
+        }
+        Ok(())
+    }
+
+    fn receive(
+        &self,
+        image: NewImage,
+        content_type: ContentType,
+        dimensions: Option<Dimensions>,
+        thumbnail: Option<Dimensions>,
+    ) -> Result<Vec<Event>, Rejection> {
+        if self.images.contains_key(&image.image_id) {
+            return Ok(Vec::new());
+        }
+        self.check_room(image.size_bytes)?;
+        Ok(vec![Event::ImageReceived {
+            image_id: image.image_id,
+            subject: self.subject,
+            category: image.category,
+            duplicate_of: self.same_bytes(&image),
+            file_name: Personal::new(self.subject, image.file_name),
+            content_type,
+            size_bytes: image.size_bytes,
+            sha256: image.sha256,
+            dimensions,
+            thumbnail,
+            received_at: image.at,
+        }])
+    }
+
+    fn refuse(
+        &self,
+        image: NewImage,
+        content_type: Option<ContentType>,
+        reason: RefusalReason,
+    ) -> Vec<Event> {
+        if self.images.contains_key(&image.image_id) {
+            return Vec::new();
+        }
+        vec![Event::ImageRefused {
+            image_id: image.image_id,
+            subject: self.subject,
+            category: image.category,
+            file_name: Personal::new(self.subject, image.file_name),
+            content_type,
+            size_bytes: image.size_bytes,
+            sha256: image.sha256,
+            reason,
+            refused_at: image.at,
+        }]
+    }
+
+    fn see(&self, submission_id: SubmissionId, by: String, at: Timestamp) -> Result<Vec<Event>, Rejection> {
+        let submission = self
+            .submissions
+            .get(&submission_id)
+            .ok_or(Rejection::SubmissionNotFound)?;
+        if submission.seen {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Event::SubmissionSeen {
+            submission_id,
+            subject: self.subject,
+            image_ids: submission.image_ids.clone(),
+            seen_by: by,
+            seen_at: at,
+        }])
+    }
+
+    /// The first registered picture with the same bytes.
+    fn same_bytes(&self, image: &NewImage) -> Option<ImageId> {
+        self.order.iter().copied().find(|id| {
+            self.registered(*id)
+                .is_ok_and(|known| known.sha256 == image.sha256 && known.size_bytes == image.size_bytes)
+        })
+    }
+
+    fn sendable(&self, wanted: Vec<ImageId>) -> Result<Vec<ImageId>, Rejection> {
+        let unsent = |id: &ImageId| {
+            self.images
+                .get(id)
+                .is_some_and(|image| image.state == ImageState::Received)
+        };
+        if wanted.is_empty() {
+            let all: Vec<_> = self.order.iter().copied().filter(unsent).collect();
+            return if all.is_empty() {
+                Err(Rejection::NothingToSend)
+            } else {
+                Ok(all)
+            };
+        }
+        let mut chosen: Vec<ImageId> = Vec::new();
+        for id in wanted {
+            if !self.images.contains_key(&id) {
+                return Err(Rejection::ImageNotFound);
+            }
+            if !unsent(&id) {
+                return Err(Rejection::ImageNotSendable(id));
+            }
+            if !chosen.contains(&id) {
+                chosen.push(id);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn record(&mut self, image: Option<Image>) {
+        if let Some(image) = image {
+            self.order.push(image.image_id);
+            self.images.insert(image.image_id, image);
+        }
+    }
+
+    fn move_on(&mut self, images: &[ImageId], state: ImageState) {
+        for id in images {
+            if let Some(image) = self.images.get_mut(id) {
+                image.state = state;
+            }
+        }
+    }
+}
+
+impl Decider for Accident {
+    const CATEGORY: &'static str = "accident";
+    type Id = AccidentId;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Import { accident, row_digest } => self.import(*accident, row_digest),
+            Command::ReceiveImage {
+                image,
+                content_type,
+                dimensions,
+                thumbnail,
+            } => {
+                let standing = self.of(&image.owner)?;
+                standing.receive(image, content_type, dimensions, thumbnail)
+            }
+            Command::RefuseImage {
+                image,
+                content_type,
+                reason,
+            } => Ok(self.of(&image.owner)?.refuse(image, content_type, reason)),
+            Command::ConfirmImage { owner, image_id } => {
+                self.of(&owner)?
+                    .images
+                    .get(&image_id)
+                    .ok_or(Rejection::ImageNotFound)?;
+                Ok(Vec::new())
+            }
+            Command::Send {
+                owner,
+                submission_id,
+                image_ids,
+                note,
+                at,
+            } => {
+                let standing = self.of(&owner)?;
+                Ok(vec![Event::SubmissionSent {
+                    submission_id,
+                    subject: standing.subject,
+                    image_ids: standing.sendable(image_ids)?,
+                    note: (!note.is_empty()).then(|| Personal::new(standing.subject, note)),
+                    sent_at: at,
+                }])
+            }
+            Command::MarkSeen {
+                submission_id,
+                by,
+                at,
+            } => self.known()?.see(submission_id, by, at),
+            Command::ViewOriginal { image_id, by, at } => {
+                self.known()?.registered(image_id)?;
+                Ok(vec![Event::OriginalViewed {
+                    image_id,
+                    viewed_by: by,
+                    viewed_at: at,
+                }])
+            }
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        let mut standing = match (self, event) {
+            (state, Event::Imported { accident, row_digest }) => return state.imported(accident, row_digest),
+            (Self::Unknown, _) => return Self::Unknown,
+            (Self::Known(standing), _) => standing,
+        };
+        match event {
+            Event::Imported { .. } | Event::OriginalViewed { .. } => {}
+            Event::ImageReceived { .. } | Event::ImageRefused { .. } => standing.record(event.image()),
+            Event::SubmissionSent {
+                submission_id,
+                image_ids,
+                ..
+            } => {
+                standing.move_on(image_ids, ImageState::Sent(*submission_id));
+                let submission = Submission {
+                    image_ids: image_ids.clone(),
+                    seen: false,
+                };
+                standing.submissions.insert(*submission_id, submission);
+            }
+            Event::SubmissionSeen {
+                submission_id,
+                image_ids,
+                ..
+            } => {
+                standing.move_on(image_ids, ImageState::Seen(*submission_id));
+                if let Some(submission) = standing.submissions.get_mut(submission_id) {
+                    submission.seen = true;
+                }
+            }
+        }
+        Self::Known(standing)
+    }
+}
+
+impl Accident {
+    fn import(&self, accident: ImportedAccident, row_digest: String) -> Result<Vec<Event>, Rejection> {
+        if let Self::Known(standing) = self {
+            if standing.row_digest == row_digest {
+                return Ok(Vec::new());
+            }
+            // A corrected customer number would show the first customer's pictures to the second.
+            if standing.subject != accident.subject && !standing.images.is_empty() {
+                return Err(Rejection::CustomerChanged);
+            }
+        }
+        Ok(vec![Event::Imported { accident, row_digest }])
+    }
+
+    fn imported(self, accident: &ImportedAccident, row_digest: &str) -> Self {
+        let (images, submissions, order) = match self {
+            Self::Unknown => Default::default(),
+            Self::Known(standing) => (standing.images, standing.submissions, standing.order),
+        };
+        Self::Known(Box::new(Standing {
+            subject: accident.subject,
+            state: accident.state,
+            images,
+            submissions,
+            row_digest: row_digest.to_owned(),
+            order,
+        }))
+    }
+}
+
+#[cfg(test)]
+#[path = "accident_tests.rs"]
+mod tests;

@@ -1,0 +1,19 @@
+//! What claim images decides: accidents as imported, their pictures and submissions. Pure: time, ids and what was found
+//! in a file come inside the command, and nothing here waits for anything.
+
+mod accident;
+mod command;
+mod event;
+mod image;
+mod import;
+mod rejection;
+
+pub use accident::{Accident, Standing, Submission};
+pub use command::{Command, NewImage};
+pub use event::Event;
+pub use image::{
+    Category, ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES,
+    RefusalReason, Sha256,
+};
+pub use import::{AccidentKind, AccidentState, ImportedAccident};
+pub use rejection::Rejection;

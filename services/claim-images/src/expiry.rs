@@ -1,0 +1,85 @@
+//! Uploads whose time is over: their segments go, and what was stored for one that never became a picture. Also what a
+//! spool holds of uploads that nobody knows any more.
+
+use eventsourcing::Repository;
+use kernel::clock::Timestamp;
+use service::ReactionError;
+
+use crate::domain::Accident;
+use crate::originals::Originals;
+use crate::spool::{Spool, SpoolError};
+use crate::turns::Turns;
+use crate::uploads::{Upload, Uploads};
+
+/// Uploads dropped before the clock is read again.
+const BATCH: i64 = 20;
+
+/// Drops what is over.
+#[derive(Clone)]
+pub(crate) struct Expiry {
+    pub(crate) uploads: Uploads,
+    pub(crate) spool: Spool,
+    pub(crate) originals: Originals,
+    pub(crate) turns: Turns,
+    pub(crate) accidents: Repository<Accident>,
+}
+
+impl Expiry {
+    /// Drops some uploads that are over, and says how many.
+    pub(crate) async fn drop_expired(&self, now: Timestamp) -> Result<usize, ReactionError> {
+        let expired = self.uploads.expired(now, BATCH).await?;
+        for upload in &expired {
+            self.drop_one(upload, now).await?;
+        }
+        Ok(expired.len())
+    }
+
+    async fn drop_one(&self, upload: &Upload, now: Timestamp) -> Result<(), ReactionError> {
+        let _turn = self.turns.take(upload.id).await;
+        // Finishing holds its upload: with the turn in hand the row says whether it came first.
+        let upload = match self.uploads.find(upload.id).await? {
+            Some(upload) if upload.expires_at <= now => upload,
+            _ => return Ok(()),
+        };
+        if let Some(sha256) = upload.sha256 {
+            let accident = self.accidents.load(upload.accident_id).await?.state;
+            let kept = accident
+                .known()
+                .is_ok_and(|standing| standing.registered(upload.image_id).is_ok());
+            if !kept {
+                let drop_it = self.originals.drop_all(upload.subject, sha256);
+                self.uploads
+                    .release_original(&upload, sha256, drop_it)
+                    .await?
+                    .map_err(ReactionError::transient)?;
+            }
+        }
+        self.spool
+            .remove(upload.id)
+            .await
+            .map_err(ReactionError::transient)?;
+        self.uploads.forget(upload.id).await?;
+        Ok(())
+    }
+
+    /// Drops spooled segments that no row names. A row is written before the first segment, so none of these is in use.
+    pub(crate) async fn drop_unknown(&self) -> Result<(), DropError> {
+        let spooled = self.spool.uploads().await?;
+        let known = self.uploads.known(&spooled).await?;
+        for upload in spooled.iter().filter(|upload| !known.contains(upload)) {
+            self.spool.remove(*upload).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The spool could not be tidied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DropError {
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The rows.
+    #[error(transparent)]
+    Rows(#[from] sqlx::Error),
+}

@@ -1,0 +1,118 @@
+//! Claim images: accidents as imported, pictures taken in safely, and their way to the adjuster. This file is the wiring
+//! and nothing else.
+
+mod api;
+pub mod content;
+pub mod decoder;
+pub mod domain;
+mod expiry;
+mod failures;
+mod originals;
+mod publish;
+mod sealing;
+mod spool;
+mod turns;
+pub mod upload_limits;
+mod uploads;
+mod wire;
+
+pub use publish::publish;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::claim_images::v1::claim_images_service_server::ClaimImagesServiceServer;
+use service::{Context, Service, StartError, Wiring};
+use tokio::sync::Semaphore;
+
+use crate::decoder::Decoder;
+use crate::domain::Accident;
+use crate::expiry::Expiry;
+use crate::originals::Originals;
+use crate::spool::Spool;
+use crate::turns::Turns;
+use crate::uploads::Uploads;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// A decoding child is killed after this time, whatever its own limits make of it.
+const DECODER_WALL_CLOCK: Duration = Duration::from_secs(30);
+const SECONDS_PER_HOUR: u64 = 3600;
+
+service::configuration! {
+    /// What this service alone needs.
+    pub struct Config {
+        /// Local folder for uploads on their way; each replica its own.
+        pub spool_folder: PathBuf,
+        /// Folder of originals and thumbnails.
+        pub originals_folder: PathBuf,
+        /// Files judged at the same time; each holds the file in memory and runs a decoder of up to 768 MiB.
+        pub decoders: u8 = 2,
+        /// The program to start as `program decode`; empty = this program itself.
+        pub decoder_program: PathBuf = PathBuf::new(),
+        /// Hours after which an unfinished upload is dropped.
+        pub upload_lifetime_h: u32 = 24,
+    }
+}
+
+/// The service.
+pub struct ClaimImages;
+
+impl Service for ClaimImages {
+    const NAME: &'static str = contracts::names::CLAIM_IMAGES;
+    const MESSAGES: &'static str = include_str!("../messages.toml");
+    type Config = Config;
+
+    fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
+        vec![&MIGRATIONS]
+    }
+
+    fn publish() -> Option<messaging::Publish> {
+        Some(publish)
+    }
+
+    async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        let accidents = context.repository::<Accident>();
+        let spool = Spool::open(config.spool_folder.clone(), context.keyring.clone())
+            .map_err(|error| StartError::setting("service.spool_folder", error))?;
+        let originals = Originals::in_folder(&config.originals_folder, context.keyring.clone())
+            .map_err(|error| StartError::setting("service.originals_folder", error))?;
+        let (uploads, turns) = (Uploads(context.pool.clone()), Turns::default());
+        let expiry = Expiry {
+            uploads: uploads.clone(),
+            spool: spool.clone(),
+            originals: originals.clone(),
+            turns: turns.clone(),
+            accidents: accidents.clone(),
+        };
+        expiry
+            .drop_unknown()
+            .await
+            .map_err(|error| StartError::new("tidying the spool", error))?;
+        wiring.deadlines("expired uploads", move |now| {
+            let expiry = expiry.clone();
+            async move { expiry.drop_expired(now).await }
+        });
+        wiring.grpc(ClaimImagesServiceServer::new(api::Api {
+            accidents,
+            uploads,
+            spool,
+            originals,
+            turns,
+            decoder: Decoder::new(decoder_program(&config)?, DECODER_WALL_CLOCK),
+            judging: Arc::new(Semaphore::new(config.decoders.max(1).into())),
+            upload_lifetime: Duration::from_secs(u64::from(config.upload_lifetime_h) * SECONDS_PER_HOUR),
+            context,
+        }));
+        Ok(())
+    }
+}
+
+fn decoder_program(config: &Config) -> Result<PathBuf, StartError> {
+    if config.decoder_program.as_os_str().is_empty() {
+        return std::env::current_exe()
+            .map_err(|error| StartError::setting("service.decoder_program", error));
+    }
+    Ok(config.decoder_program.clone())
+}

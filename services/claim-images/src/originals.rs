@@ -1,0 +1,218 @@
+//! The store of originals and thumbnails: sealed under the subject's key, addressed by subject and SHA-256 of the
+//! plaintext (docs/adr/0008, Format), so the same picture of one person is kept once and another person's is never shared.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use kernel::ids::SubjectId;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use privacy::{FileError, FileHeader, FileOpener, HEADER_BYTES, Keyring, KeyringError};
+use zeroize::Zeroizing;
+
+use crate::domain::Sha256;
+use crate::sealing;
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StorageError {
+    /// The object store does not answer as it should; waiting may help.
+    #[error("the store of originals")]
+    Store(#[source] object_store::Error),
+    /// What should be there is not.
+    #[error("an original is missing from the store")]
+    Missing,
+    /// The keyring.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// What is there is not what was stored.
+    #[error("an original in the store is damaged")]
+    Damaged(#[from] FileError),
+    /// The subject was erased: nothing of theirs can be written or read.
+    #[error("the subject has been erased")]
+    Erased,
+    /// Sealing did not come to its end.
+    #[error("sealing was interrupted")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl From<object_store::Error> for StorageError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::Missing,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// What is stored of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As the customer sent it, byte for byte (CI-5).
+    Original,
+    /// Derived from it.
+    Thumbnail,
+}
+
+impl Kind {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Original => "originals",
+            Self::Thumbnail => "thumbnails",
+        }
+    }
+
+    /// What the file is sealed for. **Format.**
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Thumbnail => "thumbnail",
+        }
+    }
+
+    /// **Format.**
+    fn path(self, subject: SubjectId, sha256: Sha256) -> ObjectPath {
+        ObjectPath::from_iter([self.folder().to_owned(), subject.to_string(), sha256.to_string()])
+    }
+}
+
+/// The store.
+#[derive(Debug, Clone)]
+pub(crate) struct Originals {
+    store: Arc<dyn ObjectStore>,
+    keyring: Keyring,
+}
+
+impl Originals {
+    /// In a local folder, created for this user alone where it is missing; every write is synced.
+    pub(crate) fn in_folder(folder: &Path, keyring: Keyring) -> Result<Self, object_store::Error> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|source| object_store::Error::Generic {
+                store: "folder",
+                source: Box::new(source),
+            })?;
+        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+        Ok(Self {
+            store: Arc::new(store),
+            keyring,
+        })
+    }
+
+    /// Seals and stores. What is there already under that address has the same content and stays.
+    pub(crate) async fn keep(
+        &self,
+        kind: Kind,
+        (subject, sha256): (SubjectId, Sha256),
+        plaintext: Bytes,
+    ) -> Result<(), StorageError> {
+        let keys = self.keyring.seal_keys(&BTreeSet::from([subject])).await?;
+        let sealed = tokio::task::spawn_blocking(move || {
+            let key = keys.of_subject(subject).ok_or(StorageError::Erased)?;
+            let whole = sealing::seal(key, kind.purpose(), &plaintext)?;
+            Ok::<_, StorageError>(Bytes::from(whole))
+        })
+        .await??;
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        match self
+            .store
+            .put_opts(&kind.path(subject, sha256), sealed.into(), options)
+            .await
+        {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens for reading, frame by frame.
+    pub(crate) async fn open(
+        &self,
+        kind: Kind,
+        subject: SubjectId,
+        sha256: Sha256,
+    ) -> Result<Reading, StorageError> {
+        let mut sealed = self.store.get(&kind.path(subject, sha256)).await?.into_stream();
+        let mut start = Vec::new();
+        while start.len() < HEADER_BYTES {
+            let Some(bytes) = sealed.next().await else {
+                return Err(FileError::NotSealed.into());
+            };
+            start.extend_from_slice(&bytes?);
+        }
+        let header = FileHeader::parse(&start)?;
+        let keys = self.keyring.open_keys(&BTreeSet::from([header.key_id])).await?;
+        let key = keys.by_id(header.key_id).ok_or(StorageError::Erased)?;
+        let opener = FileOpener::new(&header, key, kind.purpose())?;
+        let rest = Bytes::from(start.split_off(HEADER_BYTES));
+        Ok(Reading {
+            sealed,
+            rest: Some(rest),
+            opener: Some(opener),
+        })
+    }
+
+    /// The whole of something small.
+    pub(crate) async fn read(
+        &self,
+        kind: Kind,
+        subject: SubjectId,
+        sha256: Sha256,
+    ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+        let mut reading = self.open(kind, subject, sha256).await?;
+        let mut whole = Zeroizing::new(Vec::new());
+        while let Some(bytes) = reading.next().await? {
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
+    }
+
+    /// Drops original and thumbnail; none is fine too.
+    pub(crate) async fn drop_all(&self, subject: SubjectId, sha256: Sha256) -> Result<(), StorageError> {
+        for kind in [Kind::Original, Kind::Thumbnail] {
+            match self.store.delete(&kind.path(subject, sha256)).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A stored file being read.
+pub(crate) struct Reading {
+    sealed: BoxStream<'static, object_store::Result<Bytes>>,
+    rest: Option<Bytes>,
+    opener: Option<FileOpener>,
+}
+
+impl Reading {
+    /// More of the plaintext; none at its authenticated end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
+        while let Some(mut opener) = self.opener.take() {
+            let sealed = match self.rest.take() {
+                Some(rest) => Some(rest),
+                None => self.sealed.next().await.transpose()?,
+            };
+            let Some(sealed) = sealed else {
+                return Ok(Some(opener.finish()?));
+            };
+            let plaintext = opener.frame(&sealed)?;
+            self.opener = Some(opener);
+            if !plaintext.is_empty() {
+                return Ok(Some(plaintext));
+            }
+        }
+        Ok(None)
+    }
+}

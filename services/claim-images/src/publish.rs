@@ -1,0 +1,292 @@
+//! What the others hear: each event of an accident as one integration event, its sealed fields copied unopened. Pure, and
+//! exhaustive on purpose: a new event does not compile until somebody has decided what is told of it.
+
+use contracts::claim_images::v1::{self as proto, claim_images_event};
+use contracts::common::v1 as common;
+use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
+use kernel::ids::{AccidentId, SubjectId};
+use kernel::{Personal, SealedField};
+use messaging::Outgoing;
+use privacy::ERASED_ALGORITHM;
+use prost::Message as _;
+
+use crate::domain::{Event, Image, ImportedAccident};
+use crate::wire;
+
+/// The entity all events are about.
+const ENTITY: &str = "accident";
+
+/// The integration event of a stored event; that an original was handed out is nobody else's business.
+pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
+    let accident = AccidentId::from_uuid(recorded.stream.id());
+    let told = told(accident, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
+        stream: recorded.stream.to_string(),
+        revision: recorded.revision,
+        event_type: recorded.event_type.clone(),
+        path: "data".to_owned(),
+        problem: "a personal field is not sealed".to_owned(),
+    })?;
+    Ok(told.map(|(event_name, event)| {
+        let message = proto::ClaimImagesEvent {
+            event_id: recorded.id.to_string(),
+            entity_id: accident.to_string(),
+            version: recorded.revision,
+            occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+            event: Some(event),
+        };
+        Outgoing {
+            entity_kind: ENTITY,
+            event_name,
+            entity_id: accident.as_uuid(),
+            payload: message.encode_to_vec(),
+        }
+    }))
+}
+
+/// A personal value in plaintext where only sealed ones may be.
+struct Unsealed;
+
+type Told = Option<(&'static str, claim_images_event::Event)>;
+
+fn told(accident: AccidentId, event: Event) -> Result<Told, Unsealed> {
+    let image = event.image();
+    Ok(match event {
+        Event::Imported { accident, .. } => Some((
+            "imported",
+            claim_images_event::Event::AccidentImported(imported(accident)?),
+        )),
+        Event::ImageReceived {
+            subject, file_name, ..
+        }
+        | Event::ImageRefused {
+            subject, file_name, ..
+        } => {
+            let recorded = image_recorded(accident, subject, image.as_ref(), &file_name)?;
+            Some((
+                "image_recorded",
+                claim_images_event::Event::ImageRecorded(recorded),
+            ))
+        }
+        Event::SubmissionSent {
+            submission_id,
+            subject,
+            image_ids,
+            note,
+            sent_at,
+        } => Some((
+            "submission_sent",
+            claim_images_event::Event::SubmissionSent(proto::SubmissionSent {
+                subject_id: subject.to_string(),
+                submission_id: submission_id.to_string(),
+                image_ids: image_ids.iter().map(ToString::to_string).collect(),
+                note: note.as_ref().map(sealed).transpose()?,
+                sent_at_us: sent_at.as_microsecond(),
+            }),
+        )),
+        Event::SubmissionSeen {
+            submission_id,
+            subject,
+            image_ids,
+            seen_by,
+            seen_at,
+        } => Some((
+            "submission_seen",
+            claim_images_event::Event::SubmissionSeen(proto::SubmissionSeen {
+                subject_id: subject.to_string(),
+                submission_id: submission_id.to_string(),
+                image_ids: image_ids.iter().map(ToString::to_string).collect(),
+                seen_by,
+                seen_at_us: seen_at.as_microsecond(),
+            }),
+        )),
+        Event::OriginalViewed { .. } => None,
+    })
+}
+
+fn imported(accident: ImportedAccident) -> Result<proto::AccidentImported, Unsealed> {
+    Ok(proto::AccidentImported {
+        claim_number: accident.claim_number.to_string(),
+        contract_id: accident.contract_id.to_string(),
+        policy_number: accident.policy_number.to_string(),
+        subject_id: accident.subject.to_string(),
+        occurred_at_us: accident.occurred_at.as_microsecond(),
+        place: accident.place.as_ref().map(sealed).transpose()?,
+        kind: accident.kind.as_str().to_owned(),
+        adjuster_id: accident.adjuster_id.unwrap_or_default(),
+        office: accident.office,
+        state: accident.state.as_str().to_owned(),
+    })
+}
+
+fn image_recorded(
+    accident: AccidentId,
+    subject: SubjectId,
+    image: Option<&Image>,
+    file_name: &Personal<String>,
+) -> Result<proto::ImageRecorded, Unsealed> {
+    Ok(proto::ImageRecorded {
+        subject_id: subject.to_string(),
+        image: image.map(|image| wire::image(accident, image)),
+        file_name: Some(sealed(file_name)?),
+    })
+}
+
+fn sealed(value: &Personal<String>) -> Result<common::SealedField, Unsealed> {
+    match value {
+        Personal::Sealed(SealedField {
+            path,
+            subject,
+            key_id,
+            algorithm,
+            nonce,
+            ciphertext,
+        }) => Ok(common::SealedField {
+            path: path.clone(),
+            subject_id: subject.to_string(),
+            key_id: key_id.to_string(),
+            algorithm: algorithm.clone(),
+            nonce: nonce.clone(),
+            ciphertext: ciphertext.clone(),
+        }),
+        Personal::Erased { subject } => Ok(common::SealedField {
+            subject_id: subject.to_string(),
+            algorithm: ERASED_ALGORITHM.to_owned(),
+            ..common::SealedField::default()
+        }),
+        Personal::Known { .. } => Err(Unsealed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use eventsourcing::{Actor, Cursor, Metadata, StreamName};
+    use kernel::Timestamp;
+    use kernel::ids::EventId;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+
+    fn fixture(event_type: &str) -> RecordedEvent {
+        let text = std::fs::read_to_string(format!("{FIXTURES}/{event_type}.json")).unwrap();
+        let fixture: Value = serde_json::from_str(&text).unwrap();
+        RecordedEvent {
+            stream: StreamName::new("claim-images", "accident", Uuid::from_u128(5)),
+            revision: 3,
+            cursor: Cursor::postgres(1, 2, 3),
+            id: EventId::from_uuid(Uuid::from_u128(6)),
+            event_type: event_type.to_owned(),
+            data: fixture["data"].clone(),
+            metadata: Metadata {
+                request_key: Uuid::nil(),
+                request_index: 0,
+                payload_hash: String::new(),
+                actor: Actor::Anonymous,
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+                occurred_at: Timestamp::UNIX_EPOCH,
+            },
+            recorded_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn told(event_type: &str) -> (&'static str, claim_images_event::Event) {
+        let outgoing = publish(&fixture(event_type)).unwrap().unwrap();
+        assert_eq!(
+            (outgoing.entity_kind, outgoing.entity_id),
+            ("accident", Uuid::from_u128(5))
+        );
+        let event = proto::ClaimImagesEvent::decode(&*outgoing.payload).unwrap();
+        assert_eq!(
+            (event.version, event.entity_id),
+            (3, Uuid::from_u128(5).to_string())
+        );
+        (outgoing.event_name, event.event.unwrap())
+    }
+
+    #[test]
+    fn every_type_of_event_ever_stored_still_decodes() {
+        eventsourcing::fixtures::check::<Event>(FIXTURES).unwrap();
+        eventsourcing::fixtures::check_all(FIXTURES, &[eventsourcing::event_types::<Event>()]).unwrap();
+    }
+
+    #[test]
+    fn an_accident_is_told_whole_with_its_place_sealed() {
+        let ("imported", claim_images_event::Event::AccidentImported(accident)) =
+            told("accident.imported.v1")
+        else {
+            panic!("another event")
+        };
+        assert_eq!(
+            (accident.kind.as_str(), accident.state.as_str()),
+            ("WATER_LEAK", "OPEN")
+        );
+        assert_eq!(accident.place.unwrap().path, "/accident/place");
+    }
+
+    #[test]
+    fn ci_6_a_picture_is_told_whole_received_or_refused() {
+        let ("image_recorded", claim_images_event::Event::ImageRecorded(received)) =
+            told("accident.image_received.v1")
+        else {
+            panic!("another event")
+        };
+        let image = received.image.unwrap();
+        assert_eq!(
+            (image.state(), image.width, image.has_thumbnail),
+            (proto::ImageState::Received, 1200, true)
+        );
+        assert_eq!(received.file_name.unwrap().algorithm, "XC20P");
+        let ("image_recorded", claim_images_event::Event::ImageRecorded(refused)) =
+            told("accident.image_refused.v1")
+        else {
+            panic!("another event")
+        };
+        let image = refused.image.unwrap();
+        assert_eq!(
+            (image.state(), image.refusal_reason.as_str()),
+            (proto::ImageState::Refused, "TRUNCATED")
+        );
+    }
+
+    #[test]
+    fn ci_2_a_submission_is_told_when_sent_and_when_seen() {
+        let ("submission_sent", claim_images_event::Event::SubmissionSent(sent)) =
+            told("accident.submission_sent.v1")
+        else {
+            panic!("another event")
+        };
+        assert_eq!(
+            (sent.image_ids.len(), sent.note.unwrap().algorithm.as_str()),
+            (1, "ERASED")
+        );
+        let ("submission_seen", claim_images_event::Event::SubmissionSeen(seen)) =
+            told("accident.submission_seen.v1")
+        else {
+            panic!("another event")
+        };
+        assert_eq!(
+            (seen.submission_id, seen.seen_by.as_str()),
+            (sent.submission_id, "staff-7")
+        );
+    }
+
+    #[test]
+    fn op_3_who_looked_at_an_original_stays_here() {
+        assert_eq!(publish(&fixture("accident.original_viewed.v1")).unwrap(), None);
+    }
+
+    #[test]
+    fn op_4_a_value_in_plaintext_is_never_told() {
+        let mut event = fixture("accident.image_refused.v1");
+        event.data["file_name"] =
+            serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "aunt.jpg"}});
+        let error = publish(&event).unwrap_err();
+        assert!(!error.to_string().contains("aunt"), "{error}");
+    }
+}

@@ -1,0 +1,274 @@
+//! The rows of uploads on their way, and of who refers to a stored original. Operational: they expire, and what they say
+//! is worth nothing without the events.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff_sqlx::ToSqlx as _;
+use kernel::clock::Timestamp;
+use kernel::ids::{AccidentId, AccountId, ImageId, SubjectId, UploadId};
+use kernel::personal::SealedField;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use crate::domain::{Category, Sha256};
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UploadState {
+    /// Receiving.
+    Receiving,
+    /// It became a picture, received or refused.
+    Finished,
+    /// Given up.
+    Aborted,
+}
+
+impl UploadState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiving => "RECEIVING",
+            Self::Finished => "FINISHED",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Receiving, Self::Finished, Self::Aborted]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// A started upload.
+#[derive(Debug, Clone)]
+pub(crate) struct Upload {
+    pub(crate) id: UploadId,
+    pub(crate) image_id: ImageId,
+    pub(crate) accident_id: AccidentId,
+    pub(crate) account_id: AccountId,
+    pub(crate) subject: SubjectId,
+    pub(crate) category: Category,
+    pub(crate) size_bytes: u64,
+    pub(crate) file_name: SealedField,
+    pub(crate) payload_hash: String,
+    pub(crate) state: UploadState,
+    pub(crate) sha256: Option<Sha256>,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Uploads(pub(crate) PgPool);
+
+const COLUMNS: &str = "upload_id, image_id, accident_id, account_id, subject_id, category, size_bytes, file_name, \
+                       payload_hash, state, sha256, expires_at";
+
+impl Uploads {
+    /// Adds the row, or gives the one that an earlier attempt added.
+    pub(crate) async fn start(&self, upload: &Upload) -> Result<Upload, sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO claim_images.upload (upload_id, image_id, accident_id, account_id, subject_id, category,
+                 size_bytes, file_name, payload_hash, state, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (upload_id) DO NOTHING",
+        )
+        .bind(upload.id.as_uuid())
+        .bind(upload.image_id.as_uuid())
+        .bind(upload.accident_id.as_uuid())
+        .bind(upload.account_id.as_uuid())
+        .bind(upload.subject.as_uuid())
+        .bind(upload.category.as_str())
+        .bind(i64::try_from(upload.size_bytes).unwrap_or(i64::MAX))
+        .bind(Json(&upload.file_name))
+        .bind(&upload.payload_hash)
+        .bind(upload.state.as_str())
+        .bind(upload.expires_at.to_sqlx())
+        .execute(&self.0)
+        .await?;
+        self.find(upload.id).await?.ok_or(sqlx::Error::RowNotFound)
+    }
+
+    /// One row.
+    pub(crate) async fn find(&self, upload: UploadId) -> Result<Option<Upload>, sqlx::Error> {
+        let query = format!("SELECT {COLUMNS} FROM claim_images.upload WHERE upload_id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(query))
+            .bind(upload.as_uuid())
+            .fetch_optional(&self.0)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// How many uploads of an account are receiving.
+    pub(crate) async fn receiving(&self, account: AccountId, now: Timestamp) -> Result<u64, sqlx::Error> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM claim_images.upload WHERE account_id = $1 AND state = 'RECEIVING' AND expires_at > $2",
+        )
+        .bind(account.as_uuid())
+        .bind(now.to_sqlx())
+        .fetch_one(&self.0)
+        .await?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Keeps an upload from expiring while it is being finished.
+    pub(crate) async fn hold(
+        &self,
+        upload: UploadId,
+        now: Timestamp,
+        time: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let until = now.checked_add(time).unwrap_or(Timestamp::MAX);
+        sqlx::query(
+            "UPDATE claim_images.upload SET expires_at = greatest(expires_at, $2) WHERE upload_id = $1",
+        )
+        .bind(upload.as_uuid())
+        .bind(until.to_sqlx())
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
+    /// Records where an upload stands.
+    pub(crate) async fn set_state(&self, upload: UploadId, state: UploadState) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE claim_images.upload SET state = $2 WHERE upload_id = $1")
+            .bind(upload.as_uuid())
+            .bind(state.as_str())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// Says that an original is about to be stored for this upload. From here on nobody else's expiry drops it.
+    pub(crate) async fn use_original(&self, upload: &Upload, sha256: Sha256) -> Result<(), sqlx::Error> {
+        let mut transaction = self.0.begin().await?;
+        lock_original(&mut transaction, upload.subject, sha256).await?;
+        sqlx::query("UPDATE claim_images.upload SET sha256 = $2 WHERE upload_id = $1")
+            .bind(upload.id.as_uuid())
+            .bind(sha256.as_bytes().as_slice())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO claim_images.original_use (subject_id, sha256, image_id) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(upload.subject.as_uuid())
+        .bind(sha256.as_bytes().as_slice())
+        .bind(upload.image_id.as_uuid())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    /// Takes back what [`Uploads::use_original`] said. Where nobody else refers to the original, `drop_it` is run while
+    /// nobody can begin to.
+    pub(crate) async fn release_original<E>(
+        &self,
+        upload: &Upload,
+        sha256: Sha256,
+        drop_it: impl Future<Output = Result<(), E>>,
+    ) -> Result<Result<(), E>, sqlx::Error> {
+        let mut transaction = self.0.begin().await?;
+        lock_original(&mut transaction, upload.subject, sha256).await?;
+        let others: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM claim_images.original_use WHERE subject_id = $1 AND sha256 = $2 AND image_id <> $3",
+        )
+        .bind(upload.subject.as_uuid())
+        .bind(sha256.as_bytes().as_slice())
+        .bind(upload.image_id.as_uuid())
+        .fetch_one(&mut *transaction)
+        .await?;
+        // Before the first write: a transaction that has written holds back every reader of the event store.
+        if others == 0
+            && let Err(error) = drop_it.await
+        {
+            return Ok(Err(error));
+        }
+        sqlx::query(
+            "DELETE FROM claim_images.original_use WHERE subject_id = $1 AND sha256 = $2 AND image_id = $3",
+        )
+        .bind(upload.subject.as_uuid())
+        .bind(sha256.as_bytes().as_slice())
+        .bind(upload.image_id.as_uuid())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    }
+
+    /// Some uploads whose time is over.
+    pub(crate) async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<Upload>, sqlx::Error> {
+        let query = format!(
+            "SELECT {COLUMNS} FROM claim_images.upload WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(query))
+            .bind(now.to_sqlx())
+            .bind(limit);
+        query.fetch_all(&self.0).await?.iter().map(read).collect()
+    }
+
+    /// Drops the row.
+    pub(crate) async fn forget(&self, upload: UploadId) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM claim_images.upload WHERE upload_id = $1")
+            .bind(upload.as_uuid())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// Which of these have a row.
+    pub(crate) async fn known(&self, uploads: &[UploadId]) -> Result<HashSet<UploadId>, sqlx::Error> {
+        let ids: Vec<Uuid> = uploads.iter().map(UploadId::as_uuid).collect();
+        let known: Vec<Uuid> =
+            sqlx::query_scalar("SELECT upload_id FROM claim_images.upload WHERE upload_id = ANY($1)")
+                .bind(ids)
+                .fetch_all(&self.0)
+                .await?;
+        Ok(known.into_iter().map(UploadId::from_uuid).collect())
+    }
+}
+
+/// One at a time per original, until the transaction ends.
+async fn lock_original(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    subject: SubjectId,
+    sha256: Sha256,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind(format!("claim_images.original/{subject}/{sha256}"))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn read(row: &PgRow) -> Result<Upload, sqlx::Error> {
+    let size_bytes: i64 = row.try_get("size_bytes")?;
+    let sha256: Option<Vec<u8>> = row.try_get("sha256")?;
+    let expires_at: jiff_sqlx::Timestamp = row.try_get("expires_at")?;
+    let odd = |column: &str| sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: "of no known form".into(),
+    };
+    Ok(Upload {
+        id: UploadId::from_uuid(row.try_get("upload_id")?),
+        image_id: ImageId::from_uuid(row.try_get("image_id")?),
+        accident_id: AccidentId::from_uuid(row.try_get("accident_id")?),
+        account_id: AccountId::from_uuid(row.try_get("account_id")?),
+        subject: SubjectId::from_uuid(row.try_get("subject_id")?),
+        category: Category::parse(row.try_get("category")?).ok_or_else(|| odd("category"))?,
+        size_bytes: size_bytes.unsigned_abs(),
+        file_name: row.try_get::<Json<SealedField>, _>("file_name")?.0,
+        payload_hash: row.try_get("payload_hash")?,
+        state: UploadState::parse(row.try_get("state")?).ok_or_else(|| odd("state"))?,
+        sha256: sha256
+            .map(|bytes| {
+                bytes
+                    .try_into()
+                    .map(Sha256::from_bytes)
+                    .map_err(|_| odd("sha256"))
+            })
+            .transpose()?,
+        expires_at: expires_at.to_jiff(),
+    })
+}
