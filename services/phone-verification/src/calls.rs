@@ -2,14 +2,17 @@
 //! others need, so the reaction to it finishes a call whose process died in between.
 
 use eventsourcing::{ExecuteError, Executed, Repository, Request};
-use kernel::{CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp, clock::jst_date};
+use kernel::{
+    CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp,
+    clock::jst_date,
+};
 use privacy::Pepper;
 use service::{IntoStatus, ReactionError};
 
 use crate::changes::Changes;
 use crate::domain::{
-    Call, CallCommand, CallId, CallOutcome, CallRejection, Caller, Challenge, ChallengeCommand, ChallengeRejection,
-    Report,
+    Call, CallCommand, CallId, CallOutcome, CallRejection, Caller, Challenge, ChallengeCommand,
+    ChallengeRejection, Report,
 };
 use crate::hashing::{call_id, number_hash};
 use crate::line_rows::{Expected, LineRows};
@@ -18,7 +21,7 @@ use crate::openings::whole_microseconds;
 /// Records calls and does what follows from them.
 #[derive(Clone)]
 pub(crate) struct Calls {
-    pub(crate) calls: Repository<Call>,
+    pub(crate) repository: Repository<Call>,
     pub(crate) challenges: Repository<Challenge>,
     pub(crate) rows: LineRows,
     pub(crate) pepper: Pepper,
@@ -79,22 +82,42 @@ impl Calls {
         let id = call_id(&self.pepper, &call.trunk, &call.id_on_trunk);
         let executed = self.record(id, request, call).await?;
         // A replayed call id brings no event (PV-8), unless it is the same request again.
-        let Some(intent) = executed.events.first() else { return Ok(()) };
-        let (Call::Reported(report) | Call::Settled { report, .. }) = executed.state else { return Ok(()) };
+        let Some(intent) = executed.events.first() else {
+            return Ok(());
+        };
+        let (Call::Reported(report) | Call::Settled { report, .. }) = executed.state else {
+            return Ok(());
+        };
         if let Err(error) = self.finish(request, id, intent.recorded.id, &report).await {
             tracing::warn!(call.id = ?id, %error, "a call is left for the reaction to finish");
         }
         Ok(())
     }
 
-    async fn record(&self, id: CallId, request: &Request, call: &ReportedCall) -> Result<Executed<Call>, CallFailed> {
+    async fn record(
+        &self,
+        id: CallId,
+        request: &Request,
+        call: &ReportedCall,
+    ) -> Result<Executed<Call>, CallFailed> {
         let report = self.aim(call, request.at).await?;
-        match self.calls.execute(id, request, CallCommand::Report(report.clone())).await {
+        match self
+            .repository
+            .execute(id, request, CallCommand::Report(Box::new(report.clone())))
+            .await
+        {
             // The number's owner was erased while a challenge waited: then it is nobody's that we know.
             Err(ExecuteError::Subject(_)) if report.challenge_id.is_some() => {
                 let caller = self.caller(call, self.unknown(report.called_at));
-                let report = Report { caller, challenge_id: None, ..report };
-                Ok(self.calls.execute(id, request, CallCommand::Report(report)).await?)
+                let report = Report {
+                    caller,
+                    challenge_id: None,
+                    ..report
+                };
+                Ok(self
+                    .repository
+                    .execute(id, request, CallCommand::Report(Box::new(report)))
+                    .await?)
             }
             executed => Ok(executed?),
         }
@@ -106,7 +129,9 @@ impl Calls {
         let called_at = whole_microseconds(call.received_at.map_or(now, |at| at.min(now)));
         let expected = match &call.caller {
             Ok(CallerId::Number(number)) => {
-                self.rows.expected(&call.line, number_hash(&self.pepper, number), called_at).await?
+                self.rows
+                    .expected(&call.line, number_hash(&self.pepper, number), called_at)
+                    .await?
             }
             Ok(CallerId::Missing(_)) | Err(_) => None,
         };
@@ -121,7 +146,11 @@ impl Calls {
             line: call.line.clone(),
             caller: self.caller(call, owner),
             called_at,
-            challenge_id: expected.and_then(|Expected { challenge_id, open, .. }| open.then_some(challenge_id)),
+            challenge_id: expected.and_then(
+                |Expected {
+                     challenge_id, open, ..
+                 }| open.then_some(challenge_id),
+            ),
             guided_challenge_id,
         })
     }
@@ -133,7 +162,9 @@ impl Calls {
                 number: Personal::new(owner, number.clone()),
             },
             Ok(CallerId::Missing(reason)) => Caller::Missing { reason: *reason },
-            Err(error) => Caller::Unreadable { reason: (*error).into() },
+            Err(error) => Caller::Unreadable {
+                reason: (*error).into(),
+            },
         }
     }
 
@@ -152,13 +183,23 @@ impl Calls {
         let outcome = match (&report.caller, report.challenge_id) {
             (Caller::Number { hash, .. }, Some(challenge)) => {
                 let step = request.step(intent, "match");
-                let command = ChallengeCommand::Match { number: *hash, call_id: id, called_at: report.called_at };
+                let command = ChallengeCommand::Match {
+                    number: *hash,
+                    call_id: id,
+                    called_at: report.called_at,
+                };
                 self.satisfy(challenge, &step, command).await?
             }
             _ => self.guide(report).await?,
         };
         self.changes.tell();
-        self.calls.execute(id, &request.step(intent, "settle"), CallCommand::Settle { outcome }).await?;
+        self.repository
+            .execute(
+                id,
+                &request.step(intent, "settle"),
+                CallCommand::Settle { outcome },
+            )
+            .await?;
         Ok(())
     }
 
@@ -180,7 +221,9 @@ impl Calls {
 
     async fn guide(&self, report: &Report) -> Result<CallOutcome, CallFailed> {
         if let Some(challenge) = report.guided_challenge_id {
-            self.rows.guide(challenge, report.caller.guidance(), report.called_at).await?;
+            self.rows
+                .guide(challenge, report.caller.guidance(), report.called_at)
+                .await?;
         }
         Ok(CallOutcome::NotExpected)
     }

@@ -45,6 +45,7 @@ pub struct PhoneVerification;
 impl Service for PhoneVerification {
     const NAME: &'static str = names::PHONE_VERIFICATION;
     const MESSAGES: &'static str = include_str!("../messages.toml");
+    const LISTENS_TO: &'static [&'static str] = &[names::ENDORSEMENT];
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -56,7 +57,8 @@ impl Service for PhoneVerification {
     }
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
-        let pool = LinePool::parse(&config.lines).map_err(|error| StartError::setting("service.lines", error))?;
+        let pool =
+            LinePool::parse(&config.lines).map_err(|error| StartError::setting("service.lines", error))?;
         let api = api(&context, pool);
         listen(&context, wiring)?;
         react(&context, &api, wiring);
@@ -66,7 +68,11 @@ impl Service for PhoneVerification {
 }
 
 fn api(context: &Context, pool: LinePool) -> Api {
-    let (rows, changes, pool) = (LineRows::new(context.pool.clone()), Changes::default(), Arc::new(pool));
+    let (rows, changes, pool) = (
+        LineRows::new(context.pool.clone()),
+        Changes::default(),
+        Arc::new(pool),
+    );
     let challenges = context.repository::<Challenge>();
     let openings = Openings {
         challenges: challenges.clone(),
@@ -77,26 +83,41 @@ fn api(context: &Context, pool: LinePool) -> Api {
         pepper: context.pepper.clone(),
     };
     let calls = Calls {
-        calls: context.repository::<Call>(),
+        repository: context.repository::<Call>(),
         challenges: challenges.clone(),
         rows: rows.clone(),
         pepper: context.pepper.clone(),
         changes: changes.clone(),
         service: context.name,
     };
-    Api { context: context.clone(), openings, calls, challenges, rows, pool, changes }
+    Api {
+        context: context.clone(),
+        openings,
+        calls,
+        challenges,
+        rows,
+        pool,
+        changes,
+    }
 }
 
 /// Numbers in force come from endorsement by events only.
 fn listen(context: &Context, wiring: &mut Wiring) -> Result<(), StartError> {
     let numbers = context.repository::<Numbers>();
     let listener = Listener::new(numbers, context.keyring.clone(), context.clock.clone());
-    wiring.subscribe("phone-verification-numbers", names::ENDORSEMENT, Arc::new(listener))?;
+    wiring.subscribe(
+        "phone-verification-numbers",
+        names::ENDORSEMENT,
+        Arc::new(listener),
+    )?;
     Ok(())
 }
 
 fn react(context: &Context, api: &Api, wiring: &mut Wiring) {
-    let calls = CallReaction { calls: api.calls.clone(), clock: context.clock.clone() };
+    let calls = CallReaction {
+        calls: api.calls.clone(),
+        clock: context.clock.clone(),
+    };
     wiring.own_reaction("calls", move |recorded| {
         let calls = calls.clone();
         async move { calls.handle(recorded).await }

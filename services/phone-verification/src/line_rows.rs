@@ -82,21 +82,34 @@ impl LineRows {
     /// what it gave; a challenge that a newer login has replaced meanwhile gets nothing.
     pub(crate) async fn take(&self, pool: &LinePool, ask: &Ask<'_>) -> Result<Given, TakeError> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(CHOOSING).execute(&mut *tx).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(CHOOSING)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("DELETE FROM phone_verification.line_taken WHERE expires_at <= $1")
             .bind(ask.now.to_sqlx())
             .execute(&mut *tx)
             .await?;
         let supersedes = of_the_same_account(&mut tx, ask).await?;
         if let Some((line, opened_at, expires_at)) = already_given(&mut tx, ask).await? {
-            return Ok(Given { line, opened_at, expires_at, supersedes });
+            return Ok(Given {
+                line,
+                opened_at,
+                expires_at,
+                supersedes,
+            });
         }
         close_of_account(&mut tx, ask).await?;
         let occupancy = occupancy(&mut tx, ask).await?;
         let line = choose_line(pool, &occupancy, ask.max_open_per_number, ask.now)?;
         insert(&mut tx, &line, ask).await?;
         tx.commit().await?;
-        Ok(Given { line, opened_at: ask.now, expires_at: ask.expires_at, supersedes })
+        Ok(Given {
+            line,
+            opened_at: ask.now,
+            expires_at: ask.expires_at,
+            supersedes,
+        })
     }
 
     /// The challenge whose number this is on this line, if its time is not over.
@@ -124,7 +137,11 @@ impl LineRows {
     }
 
     /// The challenge that is alone on a line at an instant (PV-9).
-    pub(crate) async fn alone_on(&self, line: &PhoneNumber, at: Timestamp) -> Result<Option<ChallengeId>, sqlx::Error> {
+    pub(crate) async fn alone_on(
+        &self,
+        line: &PhoneNumber,
+        at: Timestamp,
+    ) -> Result<Option<ChallengeId>, sqlx::Error> {
         let found: Vec<(Uuid,)> = sqlx::query_as(
             "SELECT challenge_id FROM phone_verification.line_taken
              WHERE line = $1 AND open AND opened_at <= $2 AND expires_at > $2 LIMIT 2",
@@ -140,7 +157,12 @@ impl LineRows {
     }
 
     /// Puts guidance beside an open challenge, unless a later call has left its own.
-    pub(crate) async fn guide(&self, challenge: ChallengeId, reason: GuidanceReason, at: Timestamp) -> Result<(), sqlx::Error> {
+    pub(crate) async fn guide(
+        &self,
+        challenge: ChallengeId,
+        reason: GuidanceReason,
+        at: Timestamp,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE phone_verification.line_taken SET guidance = $2, guidance_at = $3
              WHERE challenge_id = $1 AND open AND (guidance_at IS NULL OR guidance_at <= $3)",
@@ -154,7 +176,10 @@ impl LineRows {
     }
 
     /// What the last call on its line left for a challenge.
-    pub(crate) async fn guidance(&self, challenge: ChallengeId) -> Result<Option<(GuidanceReason, Timestamp)>, sqlx::Error> {
+    pub(crate) async fn guidance(
+        &self,
+        challenge: ChallengeId,
+    ) -> Result<Option<(GuidanceReason, Timestamp)>, sqlx::Error> {
         let row: Option<(String, Stored)> = sqlx::query_as(
             "SELECT guidance, guidance_at FROM phone_verification.line_taken
              WHERE challenge_id = $1 AND guidance IS NOT NULL AND guidance_at IS NOT NULL",
@@ -175,7 +200,10 @@ impl LineRows {
     }
 }
 
-async fn of_the_same_account(tx: &mut PgTransaction<'_>, ask: &Ask<'_>) -> Result<BTreeSet<ChallengeId>, TakeError> {
+async fn of_the_same_account(
+    tx: &mut PgTransaction<'_>,
+    ask: &Ask<'_>,
+) -> Result<BTreeSet<ChallengeId>, TakeError> {
     let others: Vec<(Uuid, Stored)> = sqlx::query_as(
         "SELECT challenge_id, login_expires_at FROM phone_verification.line_taken
          WHERE account_id = $1 AND challenge_id <> $2",
@@ -185,10 +213,16 @@ async fn of_the_same_account(tx: &mut PgTransaction<'_>, ask: &Ask<'_>) -> Resul
     .fetch_all(&mut **tx)
     .await?;
     // An older login does not take the place of a newer one.
-    if others.iter().any(|(_, login_expires_at)| login_expires_at.to_jiff() > ask.login_expires_at) {
+    if others
+        .iter()
+        .any(|(_, login_expires_at)| login_expires_at.to_jiff() > ask.login_expires_at)
+    {
         return Err(OpeningRejection::LoginSuperseded.into());
     }
-    Ok(others.into_iter().map(|(challenge, _)| ChallengeId::from_uuid(challenge)).collect())
+    Ok(others
+        .into_iter()
+        .map(|(challenge, _)| ChallengeId::from_uuid(challenge))
+        .collect())
 }
 
 /// What an earlier attempt of the same request got.
@@ -205,7 +239,9 @@ async fn already_given(
     match row {
         None => Ok(None),
         Some((.., false)) => Err(OpeningRejection::LoginSuperseded.into()),
-        Some((line, opened_at, expires_at, true)) => Ok(Some((read(&line)?, opened_at.to_jiff(), expires_at.to_jiff()))),
+        Some((line, opened_at, expires_at, true)) => {
+            Ok(Some((read(&line)?, opened_at.to_jiff(), expires_at.to_jiff())))
+        }
     }
 }
 
@@ -232,10 +268,15 @@ async fn occupancy(tx: &mut PgTransaction<'_>, ask: &Ask<'_>) -> Result<Occupanc
     .await?;
     let mut occupancy = Occupancy::default();
     for (line, count) in open {
-        occupancy.open_per_line.insert(read(&line)?, u64::try_from(count).unwrap_or(0));
+        occupancy
+            .open_per_line
+            .insert(read(&line)?, u64::try_from(count).unwrap_or(0));
     }
     for row in mine {
-        let number: [u8; 32] = row.try_get::<Vec<u8>, _>(1)?.try_into().map_err(|_| undecodable("number_hash"))?;
+        let number: [u8; 32] = row
+            .try_get::<Vec<u8>, _>(1)?
+            .try_into()
+            .map_err(|_| undecodable("number_hash"))?;
         occupancy.taken.push(Taken {
             line: read(row.try_get(0)?)?,
             number: NumberHash::from_bytes(number),

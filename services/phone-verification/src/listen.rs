@@ -39,7 +39,11 @@ struct Step {
 impl Listener {
     /// Writes to these streams.
     pub(crate) fn new(numbers: Repository<Numbers>, keyring: Keyring, clock: Arc<dyn Clock>) -> Self {
-        Self { numbers, keyring, clock }
+        Self {
+            numbers,
+            keyring,
+            clock,
+        }
     }
 
     /// The commands that follow from a batch, in order, and who are the policyholders after it.
@@ -51,15 +55,47 @@ impl Listener {
     ) -> Result<(Vec<Step>, BTreeMap<ContractId, SubjectId>), HandlerError> {
         let mut steps = Vec::with_capacity(heard.len());
         let mut changed = BTreeMap::new();
-        for (place, Heard { event_id, contract_id, version, subject, said }) in heard {
-            let cause = Cause { event_id, correlation_id: None, traceparent: batch[place].traceparent.clone() };
-            let mut push = |index, subject, command| steps.push(Step { cause: cause.clone(), index, subject, command });
+        for (
+            place,
+            Heard {
+                event_id,
+                contract_id,
+                version,
+                subject,
+                said,
+            },
+        ) in heard
+        {
+            let cause = Cause {
+                event_id,
+                correlation_id: None,
+                traceparent: batch[place].traceparent.clone(),
+            };
+            let mut push = |index, subject, command| {
+                steps.push(Step {
+                    cause: cause.clone(),
+                    index,
+                    subject,
+                    command,
+                });
+            };
             match said {
                 Said::NotPolicyholder => push(0, subject, NumbersCommand::Withdraw { contract_id, version }),
                 Said::Policyholder { numbers, period_end } => {
                     let numbers = self.open(event_id, numbers).await?;
-                    push(0, subject, NumbersCommand::Hear { contract_id, version, numbers, period_end });
-                    let former = policyholders.insert(contract_id, subject).filter(|former| *former != subject);
+                    push(
+                        0,
+                        subject,
+                        NumbersCommand::Hear {
+                            contract_id,
+                            version,
+                            numbers,
+                            period_end,
+                        },
+                    );
+                    let former = policyholders
+                        .insert(contract_id, subject)
+                        .filter(|former| *former != subject);
                     if let Some(former) = former {
                         push(1, former, NumbersCommand::Withdraw { contract_id, version });
                     }
@@ -71,12 +107,25 @@ impl Listener {
     }
 
     /// Erased numbers are left out: nobody can call from them any more.
-    async fn open(&self, event_id: EventId, sealed: Vec<SealedNumber>) -> Result<Vec<CountedNumber>, HandlerError> {
+    async fn open(
+        &self,
+        event_id: EventId,
+        sealed: Vec<SealedNumber>,
+    ) -> Result<Vec<CountedNumber>, HandlerError> {
         let mut numbers = Vec::with_capacity(sealed.len());
-        for SealedNumber { field, counts_from, counts_until } in sealed {
+        for SealedNumber {
+            field,
+            counts_from,
+            counts_until,
+        } in sealed
+        {
             match self.keyring.open::<PhoneNumber>(event_id, &field).await {
                 Ok(Personal::Known { subject, value }) => {
-                    numbers.push(CountedNumber { number: Personal::new(subject, value), counts_from, counts_until });
+                    numbers.push(CountedNumber {
+                        number: Personal::new(subject, value),
+                        counts_from,
+                        counts_until,
+                    });
                 }
                 Ok(Personal::Sealed(_) | Personal::Erased { .. }) => {}
                 Err(error) => return Err(keyring_failed(event_id, error)),
@@ -99,15 +148,21 @@ impl Listener {
 impl Handler for Listener {
     async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
         let heard = read(batch)?;
-        let fields: Vec<(EventId, &SealedField)> = heard.iter().flat_map(|(_, heard)| sealed_fields(heard)).collect();
+        let fields: Vec<(EventId, &SealedField)> =
+            heard.iter().flat_map(|(_, heard)| sealed_fields(heard)).collect();
         // One query for the keys of the whole batch; each field is then opened from the cache. What cannot be opened is
         // found again below, where its event is known.
         let _ = self.keyring.open_many(&fields).await;
-        let contracts = heard.iter().map(|(_, heard)| heard.contract_id.as_uuid()).collect();
+        let contracts = heard
+            .iter()
+            .map(|(_, heard)| heard.contract_id.as_uuid())
+            .collect();
         let known = policyholders(tx, contracts).await?;
         let (steps, changed) = self.steps(batch, known, heard).await?;
         for wave in waves(steps) {
-            let running = futures::stream::iter(wave).map(|step| self.execute(step)).buffer_unordered(AT_ONCE);
+            let running = futures::stream::iter(wave)
+                .map(|step| self.execute(step))
+                .buffer_unordered(AT_ONCE);
             running.try_collect::<()>().await?;
         }
         store_policyholders(tx, &changed).await
@@ -118,7 +173,9 @@ fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
     let mut found = Vec::new();
     for (place, delivery) in batch.iter().enumerate() {
         let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(react::Malformed::from);
-        let heard = message.and_then(react::heard).map_err(|error| HandlerError::content(delivery.event_id, error))?;
+        let heard = message
+            .and_then(react::heard)
+            .map_err(|error| HandlerError::content(delivery.event_id, error))?;
         found.extend(heard.map(|heard| (place, heard)));
     }
     Ok(found)
@@ -127,7 +184,10 @@ fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
 fn sealed_fields(heard: &Heard) -> Vec<(EventId, &SealedField)> {
     match &heard.said {
         Said::NotPolicyholder => vec![],
-        Said::Policyholder { numbers, .. } => numbers.iter().map(|number| (heard.event_id, &number.field)).collect(),
+        Said::Policyholder { numbers, .. } => numbers
+            .iter()
+            .map(|number| (heard.event_id, &number.field))
+            .collect(),
     }
 }
 
@@ -200,13 +260,23 @@ mod tests {
     #[test]
     fn what_concerns_one_policyholder_is_done_in_order() {
         let step = |subject: u128, index| Step {
-            cause: Cause { event_id: EventId::from_uuid(Uuid::nil()), correlation_id: None, traceparent: None },
+            cause: Cause {
+                event_id: EventId::from_uuid(Uuid::nil()),
+                correlation_id: None,
+                traceparent: None,
+            },
             index,
             subject: SubjectId::from_uuid(Uuid::from_u128(subject)),
-            command: NumbersCommand::Withdraw { contract_id: ContractId::from_uuid(Uuid::nil()), version: 0 },
+            command: NumbersCommand::Withdraw {
+                contract_id: ContractId::from_uuid(Uuid::nil()),
+                version: 0,
+            },
         };
         let runs = waves(vec![step(1, 0), step(2, 1), step(1, 2), step(3, 3), step(3, 4)]);
-        let runs: Vec<Vec<u32>> = runs.iter().map(|run| run.iter().map(|step| step.index).collect()).collect();
+        let runs: Vec<Vec<u32>> = runs
+            .iter()
+            .map(|run| run.iter().map(|step| step.index).collect())
+            .collect();
         assert_eq!(runs, [vec![0, 1], vec![2, 3], vec![4]]);
     }
 }

@@ -12,7 +12,8 @@ use service::tokens::LoginToken;
 use service::{IntoStatus, status};
 
 use crate::domain::{
-    Challenge, ChallengeCommand, ChallengeRejection, Contact, LinePool, NumberHash, Numbers, Opened, OpeningRejection,
+    Challenge, ChallengeCommand, ChallengeRejection, Contact, LinePool, NumberHash, Numbers, Opened,
+    OpeningRejection,
 };
 use crate::hashing::number_hash;
 use crate::line_rows::{Ask, LineRows, TakeError};
@@ -73,10 +74,17 @@ impl Openings {
             Some(earlier) => earlier.clone(),
             None => self.prepare(id, request.at, login).await?,
         };
-        let executed = self.challenges.execute(id, request, ChallengeCommand::Open(opened)).await?;
+        let executed = self
+            .challenges
+            .execute(id, request, ChallengeCommand::Open(opened))
+            .await?;
         if let Some(intent) = executed.events.first() {
             let olds = executed.state.opened().map(|opened| &opened.supersedes);
-            let superseding = Superseding { by: id, intent: intent.recorded.id, request };
+            let superseding = Superseding {
+                by: id,
+                intent: intent.recorded.id,
+                request,
+            };
             for old in olds.into_iter().flatten() {
                 // The reaction to the opening does it again: a failure here delays it and loses nothing.
                 if let Err(error) = superseding.end(&self.challenges, *old, login.account).await {
@@ -87,7 +95,12 @@ impl Openings {
         Ok((id, executed.state))
     }
 
-    async fn prepare(&self, id: ChallengeId, now: Timestamp, login: &LoginToken) -> Result<Opened, OpenFailed> {
+    async fn prepare(
+        &self,
+        id: ChallengeId,
+        now: Timestamp,
+        login: &LoginToken,
+    ) -> Result<Opened, OpenFailed> {
         let now = whole_microseconds(now);
         let numbers = self.numbers_in_force(&login.subjects, now).await?;
         if numbers.is_empty() {
@@ -123,10 +136,15 @@ impl Openings {
         now: Timestamp,
     ) -> Result<BTreeMap<NumberHash, SubjectId>, LoadError> {
         let loaded = try_join_all(subjects.iter().map(async |subject| {
-            self.numbers.load(*subject).await.map(|numbers| (*subject, numbers.state.usable_at(&self.rulebook, now)))
+            self.numbers
+                .load(*subject)
+                .await
+                .map(|numbers| (*subject, numbers.state.usable_at(&self.rulebook, now)))
         }));
         let hashes = |(subject, numbers): (SubjectId, BTreeSet<_>)| {
-            numbers.into_iter().map(move |number| (number_hash(&self.pepper, &number), subject))
+            numbers
+                .into_iter()
+                .map(move |number| (number_hash(&self.pepper, &number), subject))
         };
         Ok(loaded.await?.into_iter().flat_map(hashes).collect())
     }
@@ -151,7 +169,11 @@ impl Superseding<'_> {
         account_id: kernel::AccountId,
     ) -> Result<(), ExecuteError<ChallengeRejection>> {
         let step = self.request.step(self.intent, "supersede");
-        let command = ChallengeCommand::Supersede { by: self.by, account_id, at: self.request.at };
+        let command = ChallengeCommand::Supersede {
+            by: self.by,
+            account_id,
+            at: self.request.at,
+        };
         challenges.execute(old, &step, command).await.map(|_| ())
     }
 }

@@ -1,7 +1,8 @@
 //! What the others hear of challenges: opened, matched, ended. Calls and numbers are nobody else's business.
 
 use contracts::phone_verification::v1::{
-    ChallengeEnded, ChallengeMatched, ChallengeOpened, PhoneVerificationEvent, phone_verification_event::Event,
+    ChallengeEnded, ChallengeMatched, ChallengeOpened, PhoneVerificationEvent,
+    phone_verification_event::Event,
 };
 use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
 use kernel::{AccountId, LoginId};
@@ -15,7 +16,9 @@ pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, Code
     if recorded.stream.category() != Challenge::CATEGORY {
         return Ok(None);
     }
-    let Some((event_name, event)) = integration_event(decode_sealed(recorded)?) else { return Ok(None) };
+    let Some((event_name, event)) = integration_event(&decode_sealed(recorded)?) else {
+        return Ok(None);
+    };
     let message = PhoneVerificationEvent {
         event_id: recorded.id.to_string(),
         entity_id: recorded.stream.id().to_string(),
@@ -31,25 +34,52 @@ pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, Code
     }))
 }
 
-fn integration_event(event: ChallengeEvent) -> Option<(&'static str, Event)> {
-    match event {
-        ChallengeEvent::Opened { account_id, login_id, expires_at, .. } => {
+fn integration_event(event: &ChallengeEvent) -> Option<(&'static str, Event)> {
+    match *event {
+        ChallengeEvent::Opened {
+            account_id,
+            login_id,
+            expires_at,
+            ..
+        } => {
             let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
-            let opened = ChallengeOpened { account_id, login_id, expires_at_us: expires_at.as_microsecond() };
+            let opened = ChallengeOpened {
+                account_id,
+                login_id,
+                expires_at_us: expires_at.as_microsecond(),
+            };
             Some(("challenge_opened", Event::ChallengeOpened(opened)))
         }
-        ChallengeEvent::Matched { account_id, login_id, matched_at, .. } => {
+        ChallengeEvent::Matched {
+            account_id,
+            login_id,
+            matched_at,
+            ..
+        } => {
             let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
-            let matched = ChallengeMatched { account_id, login_id, matched_at_us: matched_at.as_microsecond() };
+            let matched = ChallengeMatched {
+                account_id,
+                login_id,
+                matched_at_us: matched_at.as_microsecond(),
+            };
             Some(("challenge_matched", Event::ChallengeMatched(matched)))
         }
         ChallengeEvent::Expired { account_id, login_id } => Some(ended(account_id, login_id, "EXPIRED")),
         // One that was superseded before it was opened is nobody's: nobody heard of its opening.
-        ChallengeEvent::Superseded { account_id, login_id, .. } => Some(ended(account_id, login_id?, "SUPERSEDED")),
+        ChallengeEvent::Superseded {
+            account_id, login_id, ..
+        } => Some(ended(account_id, login_id?, "SUPERSEDED")),
     }
 }
 
 fn ended(account_id: AccountId, login_id: LoginId, reason: &str) -> (&'static str, Event) {
     let (account_id, login_id) = (account_id.to_string(), login_id.to_string());
-    ("challenge_ended", Event::ChallengeEnded(ChallengeEnded { account_id, login_id, reason: reason.to_owned() }))
+    (
+        "challenge_ended",
+        Event::ChallengeEnded(ChallengeEnded {
+            account_id,
+            login_id,
+            reason: reason.to_owned(),
+        }),
+    )
 }

@@ -2,7 +2,9 @@
 //! the numbers stay sealed, opening them is the listener's.
 
 use contracts::common::v1::{SealedField as WireField, SealedPhone};
-use contracts::endorsement::v1::{ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event};
+use contracts::endorsement::v1::{
+    ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event,
+};
 use kernel::{ContractId, EventId, IdError, SealedField, SubjectId, Timestamp};
 
 /// What is heard of one contract.
@@ -70,14 +72,27 @@ pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malforme
         Some(Event::PhonesChanged(changed)) => phones_changed(changed)?,
         Some(Event::EndorsementChanged(_)) | None => return Ok(None),
     };
-    Ok(Some(Heard { event_id, contract_id, version: message.version, subject, said }))
+    Ok(Some(Heard {
+        event_id,
+        contract_id,
+        version: message.version,
+        subject,
+        said,
+    }))
 }
 
 fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> {
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
-    let numbers = policyholder.phones.into_iter().map(number).collect::<Result<_, _>>()?;
+    let numbers = policyholder
+        .phones
+        .into_iter()
+        .map(number)
+        .collect::<Result<_, _>>()?;
     let period_end = Timestamp::from_microsecond(contract.period_end_us)?;
-    Ok((policyholder.subject_id.parse()?, Said::Policyholder { numbers, period_end }))
+    Ok((
+        policyholder.subject_id.parse()?,
+        Said::Policyholder { numbers, period_end },
+    ))
 }
 
 fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed> {
@@ -87,14 +102,23 @@ fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed
         return Ok((subject, Said::NotPolicyholder));
     }
     let numbers = changed.phones.into_iter().map(number).collect::<Result<_, _>>()?;
-    Ok((subject, Said::Policyholder { numbers, period_end: Timestamp::from_microsecond(changed.period_end_us)? }))
+    Ok((
+        subject,
+        Said::Policyholder {
+            numbers,
+            period_end: Timestamp::from_microsecond(changed.period_end_us)?,
+        },
+    ))
 }
 
 fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
     Ok(SealedNumber {
         field: sealed(phone.number.ok_or(Malformed::Missing("number"))?)?,
         counts_from: Timestamp::from_microsecond(phone.counts_from_us)?,
-        counts_until: phone.counts_until_us.map(Timestamp::from_microsecond).transpose()?,
+        counts_until: phone
+            .counts_until_us
+            .map(Timestamp::from_microsecond)
+            .transpose()?,
     })
 }
 
@@ -131,36 +155,67 @@ mod tests {
             nonce: vec![0; 24],
             ciphertext: vec![1; 30],
         };
-        SealedPhone { number: Some(number), counts_from_us: 1, counts_until_us: Some(2) }
+        SealedPhone {
+            number: Some(number),
+            counts_from_us: 1,
+            counts_until_us: Some(2),
+        }
     }
 
     fn event(event: Option<Event>) -> EndorsementEvent {
-        EndorsementEvent { event_id: id(1), entity_id: id(2), version: 7, occurred_at_us: 0, event }
+        EndorsementEvent {
+            event_id: id(1),
+            entity_id: id(2),
+            version: 7,
+            occurred_at_us: 0,
+            event,
+        }
     }
 
     fn changed(policyholder: bool) -> Event {
         let phones = vec![phone(3)];
-        let changed = PhonesChanged { subject_id: id(3), policyholder, insured: true, phones, period_end_us: 5 };
+        let changed = PhonesChanged {
+            subject_id: id(3),
+            policyholder,
+            insured: true,
+            phones,
+            period_end_us: 5,
+        };
         Event::PhonesChanged(changed)
     }
 
     #[test]
     fn pv_7_only_the_policyholders_numbers_are_heard() {
-        let policyholder = PublishedParty { subject_id: id(3), phones: vec![phone(3)], ..PublishedParty::default() };
-        let insured = PublishedParty { subject_id: id(4), phones: vec![phone(4)], ..PublishedParty::default() };
+        let policyholder = PublishedParty {
+            subject_id: id(3),
+            phones: vec![phone(3)],
+            ..PublishedParty::default()
+        };
+        let insured = PublishedParty {
+            subject_id: id(4),
+            phones: vec![phone(4)],
+            ..PublishedParty::default()
+        };
         let contract = ContractImported {
             policyholder: Some(policyholder),
             insured: Some(insured),
             period_end_us: 5,
             ..ContractImported::default()
         };
-        let heard_import = heard(event(Some(Event::ContractImported(contract)))).unwrap().unwrap();
+        let heard_import = heard(event(Some(Event::ContractImported(contract))))
+            .unwrap()
+            .unwrap();
         assert_eq!(heard_import.subject.to_string(), id(3));
-        let Said::Policyholder { numbers, period_end } = heard_import.said else { unreachable!() };
+        let Said::Policyholder { numbers, period_end } = heard_import.said else {
+            unreachable!()
+        };
         assert_eq!((numbers.len(), period_end.as_microsecond()), (1, 5));
         assert_eq!(numbers[0].counts_until.unwrap().as_microsecond(), 2);
 
-        assert_eq!(heard(event(Some(changed(false)))).unwrap().unwrap().said, Said::NotPolicyholder);
+        assert_eq!(
+            heard(event(Some(changed(false)))).unwrap().unwrap().said,
+            Said::NotPolicyholder
+        );
         let both = heard(event(Some(changed(true)))).unwrap().unwrap();
         assert!(matches!(both.said, Said::Policyholder { .. }));
         assert_eq!(both.version, 7);
@@ -171,7 +226,13 @@ mod tests {
         let other = Event::EndorsementChanged(EndorsementChanged::default());
         assert_eq!(heard(event(Some(other))).unwrap(), None);
         assert_eq!(heard(event(None)).unwrap(), None);
-        assert!(heard(EndorsementEvent { entity_id: "x".to_owned(), ..event(Some(changed(true))) }).is_err());
+        assert!(
+            heard(EndorsementEvent {
+                entity_id: "x".to_owned(),
+                ..event(Some(changed(true)))
+            })
+            .is_err()
+        );
         assert!(heard(event(Some(Event::ContractImported(ContractImported::default())))).is_err());
     }
 }

@@ -9,7 +9,9 @@ use service::ReactionError;
 
 use crate::calls::Calls;
 use crate::changes::Changes;
-use crate::domain::{Call, CallEvent, CallId, Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Report};
+use crate::domain::{
+    Call, CallEvent, CallId, Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Report,
+};
 use crate::expiry_rows::{Due, ExpiryRows};
 use crate::line_rows::LineRows;
 use crate::openings::Superseding;
@@ -27,13 +29,26 @@ impl CallReaction {
         if recorded.stream.category() != Call::CATEGORY {
             return Ok(());
         }
-        let CallEvent::Reported { trunk, line, caller, called_at, challenge_id, guided_challenge_id } =
-            decode_sealed(&recorded)?
+        let CallEvent::Reported {
+            trunk,
+            line,
+            caller,
+            called_at,
+            challenge_id,
+            guided_challenge_id,
+        } = decode_sealed(&recorded)?
         else {
             return Ok(());
         };
         let id = CallId::from_uuid(recorded.stream.id());
-        let report = Report { trunk, line, caller, called_at, challenge_id, guided_challenge_id };
+        let report = Report {
+            trunk,
+            line,
+            caller: *caller,
+            called_at,
+            challenge_id,
+            guided_challenge_id,
+        };
         let request = Request::reaction(&recorded, 0, self.clock.now());
         Ok(self.calls.finish(&request, id, recorded.id, &report).await?)
     }
@@ -57,15 +72,26 @@ impl ChallengeReaction {
         }
         let id = ChallengeId::from_uuid(recorded.stream.id());
         match decode_sealed(&recorded)? {
-            ChallengeEvent::Opened { account_id, expires_at, supersedes, .. } => {
+            ChallengeEvent::Opened {
+                account_id,
+                expires_at,
+                supersedes,
+                ..
+            } => {
                 self.expiries.add(id, recorded.id, expires_at).await?;
                 let request = Request::reaction(&recorded, 0, self.clock.now());
-                let superseding = Superseding { by: id, intent: recorded.id, request: &request };
+                let superseding = Superseding {
+                    by: id,
+                    intent: recorded.id,
+                    request: &request,
+                };
                 for old in supersedes {
                     superseding.end(&self.challenges, old, account_id).await?;
                 }
             }
-            ChallengeEvent::Matched { .. } | ChallengeEvent::Expired { .. } | ChallengeEvent::Superseded { .. } => {
+            ChallengeEvent::Matched { .. }
+            | ChallengeEvent::Expired { .. }
+            | ChallengeEvent::Superseded { .. } => {
                 self.rows.close(id).await?;
                 self.expiries.remove(id).await?;
             }
@@ -77,10 +103,21 @@ impl ChallengeReaction {
     /// Ends the challenges whose time is over; how many were looked at.
     pub(crate) async fn expire(&self, now: Timestamp) -> Result<usize, ReactionError> {
         let due = self.expiries.due(now).await?;
-        for Due { challenge_id, opened_event_id } in &due {
-            let cause = Cause { event_id: *opened_event_id, correlation_id: None, traceparent: None };
+        for Due {
+            challenge_id,
+            opened_event_id,
+        } in &due
+        {
+            let cause = Cause {
+                event_id: *opened_event_id,
+                correlation_id: None,
+                traceparent: None,
+            };
             let request = Request::reaction(&cause, 0, now).step(*opened_event_id, "expire");
-            let expired = self.challenges.execute(*challenge_id, &request, ChallengeCommand::Expire { at: now }).await;
+            let expired = self
+                .challenges
+                .execute(*challenge_id, &request, ChallengeCommand::Expire { at: now })
+                .await;
             expired.map_err(|error: ExecuteError<ChallengeRejection>| ReactionError::from(error))?;
             self.expiries.remove(*challenge_id).await?;
         }

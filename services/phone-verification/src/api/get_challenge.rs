@@ -27,10 +27,17 @@ pub(super) async fn get_challenge(
     let login = api.login(&request.login_token).await?;
     let id = parse::challenge_id(&request.challenge_id).map_err(refuse)?;
     let look = wait_for_news(api, &login, id, parse::wait(request.wait_ms)).await?;
-    Ok(Response::new(GetChallengeResponse { challenge: render::challenge(id, &look.challenge, look.guidance, look.at) }))
+    Ok(Response::new(GetChallengeResponse {
+        challenge: render::challenge(id, &look.challenge, look.guidance, look.at),
+    }))
 }
 
-async fn wait_for_news(api: &Api, login: &LoginToken, id: ChallengeId, wait: Duration) -> Result<Look, Status> {
+async fn wait_for_news(
+    api: &Api,
+    login: &LoginToken,
+    id: ChallengeId,
+    wait: Duration,
+) -> Result<Look, Status> {
     let until = Instant::now() + wait;
     let first = look(api, login, id).await?;
     let seen = first.guidance;
@@ -52,9 +59,16 @@ async fn wait_for_news(api: &Api, login: &LoginToken, id: ChallengeId, wait: Dur
 /// Another login's challenge does not exist for this one.
 async fn look(api: &Api, login: &LoginToken, id: ChallengeId) -> Result<Look, Status> {
     let challenge = api.challenges.load(id).await.map_err(refuse)?.state;
-    if challenge.opened().is_none_or(|opened| opened.login_id != login.login) {
+    if challenge
+        .opened()
+        .is_none_or(|opened| opened.login_id != login.login)
+    {
         return Err(status(OpeningRejection::ChallengeNotFound.explain()));
     }
     let guidance = api.rows.guidance(id).await.map_err(refuse)?;
-    Ok(Look { challenge, guidance, at: api.context.clock.now() })
+    Ok(Look {
+        challenge,
+        guidance,
+        at: api.context.clock.now(),
+    })
 }

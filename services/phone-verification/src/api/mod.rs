@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use contracts::phone_verification::v1::phone_verification_service_server::PhoneVerificationService;
 use contracts::phone_verification::v1::{
-    GetChallengeRequest, GetChallengeResponse, OpenChallengeRequest, OpenChallengeResponse, ReportCallRequest,
-    ReportCallResponse,
+    GetChallengeRequest, GetChallengeResponse, OpenChallengeRequest, OpenChallengeResponse,
+    ReportCallRequest, ReportCallResponse,
 };
 use eventsourcing::{Explain as _, Repository};
 use service::tokens::LoginToken;
@@ -37,7 +37,11 @@ pub(crate) struct Api {
 
 impl Api {
     async fn login(&self, token: &str) -> Result<LoginToken, Status> {
-        self.context.tokens.login_token(token).await.map_err(|refused| status(refused.explain()))
+        self.context
+            .tokens
+            .login_token(token)
+            .await
+            .map_err(|refused| status(refused.explain()))
     }
 }
 
@@ -57,7 +61,10 @@ impl PhoneVerificationService for Api {
         get_challenge::get_challenge(self, request).await
     }
 
-    async fn report_call(&self, request: Request<ReportCallRequest>) -> Result<Response<ReportCallResponse>, Status> {
+    async fn report_call(
+        &self,
+        request: Request<ReportCallRequest>,
+    ) -> Result<Response<ReportCallResponse>, Status> {
         report_call::report_call(self, request).await
     }
 }

@@ -17,7 +17,8 @@ const CALL_ID_CHARS: usize = 255;
 
 /// The id of a challenge.
 pub(super) fn challenge_id(text: &str) -> Result<ChallengeId, Problem> {
-    text.parse().map_err(|_| invalid().field("challenge_id", "CHALLENGE_ID_INVALID"))
+    text.parse()
+        .map_err(|_| invalid().field("challenge_id", "CHALLENGE_ID_INVALID"))
 }
 
 /// How long to wait: none if negative, cut at the longest.
@@ -35,16 +36,18 @@ pub(super) fn reported_call(request: ReportCallRequest, pool: &LinePool) -> Resu
     if !is_name(&request.call_id, CALL_ID_CHARS) {
         problem = problem.field("call_id", "CALL_ID_INVALID");
     }
-    let line = PhoneNumber::parse(&request.dialled_line).ok().filter(|line| pool.contains(line));
+    let line = PhoneNumber::parse(&request.dialled_line)
+        .ok()
+        .filter(|line| pool.contains(line));
     if line.is_none() {
         problem = problem.field("dialled_line", "DIALLED_LINE_UNKNOWN");
     }
     let received_at = received_at(request.received_at_us);
-    if received_at.is_none() {
-        problem = problem.field("received_at_us", "RECEIVED_AT_INVALID");
+    if let Err(reason) = received_at {
+        problem = problem.field("received_at_us", reason);
     }
     match (line, received_at) {
-        (Some(line), Some(received_at)) if problem.violations.is_empty() => Ok(ReportedCall {
+        (Some(line), Ok(received_at)) if problem.violations.is_empty() => Ok(ReportedCall {
             trunk: request.trunk,
             id_on_trunk: request.call_id,
             line,
@@ -65,11 +68,13 @@ fn is_name(text: &str, most: usize) -> bool {
 }
 
 /// 0 means now; nothing before the epoch.
-fn received_at(us: i64) -> Option<Option<Timestamp>> {
+fn received_at(us: i64) -> Result<Option<Timestamp>, &'static str> {
     match us {
-        0 => Some(None),
-        ..0 => None,
-        _ => Timestamp::from_microsecond(us).ok().map(Some),
+        0 => Ok(None),
+        ..0 => Err("RECEIVED_AT_INVALID"),
+        _ => Timestamp::from_microsecond(us)
+            .map(Some)
+            .map_err(|_| "RECEIVED_AT_INVALID"),
     }
 }
 
@@ -87,7 +92,9 @@ fn missing_reason(missing: i32) -> MissingReason {
         Ok(MissingCallerId::Withheld) => MissingReason::Withheld,
         Ok(MissingCallerId::Payphone) => MissingReason::Payphone,
         Ok(MissingCallerId::ServiceConflict) => MissingReason::ServiceConflict,
-        Ok(MissingCallerId::Unavailable | MissingCallerId::Unspecified) | Err(_) => MissingReason::Unavailable,
+        Ok(MissingCallerId::Unavailable | MissingCallerId::Unspecified) | Err(_) => {
+            MissingReason::Unavailable
+        }
     }
 }
 
@@ -98,7 +105,12 @@ mod tests {
     use super::*;
 
     fn pool() -> LinePool {
-        LinePool::parse(&(0..8).map(|line| format!("03-5000-000{line}")).collect::<Vec<_>>()).unwrap()
+        LinePool::parse(
+            &(0..8)
+                .map(|line| format!("03-5000-000{line}"))
+                .collect::<Vec<_>>(),
+        )
+        .unwrap()
     }
 
     fn request(caller: Option<WireCaller>) -> ReportCallRequest {
@@ -119,18 +131,34 @@ mod tests {
     #[test]
     fn pv_5_the_caller_is_read_as_written_and_a_foreign_or_unreadable_number_is_no_error_of_the_report() {
         let number = |text: &str| Some(WireCaller::Number(text.to_owned()));
-        assert_eq!(read(number("０９０（１２３４）５６７８")).unwrap().number().unwrap().as_e164(), "+819012345678");
+        assert_eq!(
+            read(number("０９０（１２３４）５６７８"))
+                .unwrap()
+                .number()
+                .unwrap()
+                .as_e164(),
+            "+819012345678"
+        );
         assert_eq!(read(number("+12125550100")), Err(PhoneNumberError::Foreign));
         assert_eq!(read(number("sip:x")), Err(PhoneNumberError::NotANumber));
-        assert_eq!(read(number(" ")), Ok(CallerId::Missing(MissingReason::Unavailable)));
+        assert_eq!(
+            read(number(" ")),
+            Ok(CallerId::Missing(MissingReason::Unavailable))
+        );
     }
 
     #[test]
     fn pv_6_what_is_not_said_is_unavailable() {
         assert_eq!(read(None), Ok(CallerId::Missing(MissingReason::Unavailable)));
-        assert_eq!(read(Some(WireCaller::Missing(99))), Ok(CallerId::Missing(MissingReason::Unavailable)));
+        assert_eq!(
+            read(Some(WireCaller::Missing(99))),
+            Ok(CallerId::Missing(MissingReason::Unavailable))
+        );
         let withheld = WireCaller::Missing(MissingCallerId::Withheld.into());
-        assert_eq!(read(Some(withheld)), Ok(CallerId::Missing(MissingReason::Withheld)));
+        assert_eq!(
+            read(Some(withheld)),
+            Ok(CallerId::Missing(MissingReason::Withheld))
+        );
     }
 
     #[test]
@@ -143,7 +171,11 @@ mod tests {
             ..request(None)
         };
         let problem = reported_call(wrong, &pool()).unwrap_err();
-        let fields: Vec<_> = problem.violations.iter().map(|violation| violation.field.as_str()).collect();
+        let fields: Vec<_> = problem
+            .violations
+            .iter()
+            .map(|violation| violation.field.as_str())
+            .collect();
         assert_eq!(fields, ["trunk", "call_id", "dialled_line", "received_at_us"]);
     }
 

@@ -23,11 +23,13 @@ pub(super) fn challenge(
         state: state(standing).into(),
         instruction: text(instruction(standing), &line),
         // Once it has ended there is nothing left to do about a call.
-        guidance: guidance.filter(|_| standing == Standing::Pending).map(|(reason, at)| Guidance {
-            reason: reason.as_str().to_owned(),
-            message: text(reason.as_str(), &line),
-            at_us: at.as_microsecond(),
-        }),
+        guidance: guidance
+            .filter(|_| standing == Standing::Pending)
+            .map(|(reason, at)| Guidance {
+                reason: reason.as_str().to_owned(),
+                message: text(reason.as_str(), &line),
+                at_us: at.as_microsecond(),
+            }),
         line_to_dial: line,
     })
 }

@@ -77,7 +77,9 @@ impl From<PhoneNumberError> for UnreadableCaller {
     fn from(error: PhoneNumberError) -> Self {
         match error {
             PhoneNumberError::Foreign => Self::Foreign,
-            PhoneNumberError::Empty | PhoneNumberError::NotANumber | PhoneNumberError::WrongLength => Self::NotANumber,
+            PhoneNumberError::Empty | PhoneNumberError::NotANumber | PhoneNumberError::WrongLength => {
+                Self::NotANumber
+            }
         }
     }
 }
@@ -142,7 +144,7 @@ pub enum CallOutcome {
 #[derive(Debug, Clone)]
 pub enum CallCommand {
     /// Record it.
-    Report(Report),
+    Report(Box<Report>),
     /// Record what it came to.
     Settle {
         /// The outcome.
@@ -162,7 +164,7 @@ pub enum CallEvent {
         /// Our line that was dialled.
         line: PhoneNumber,
         /// Who called.
-        caller: Caller,
+        caller: Box<Caller>,
         /// When it arrived.
         called_at: Timestamp,
         /// The challenge it is to satisfy.
@@ -205,8 +207,23 @@ impl Decider for Call {
         use CallCommand::{Report as Record, Settle};
         match (self, command) {
             (Self::Unreported, Record(report)) => {
-                let Report { trunk, line, caller, called_at, challenge_id, guided_challenge_id } = report;
-                Ok(vec![CallEvent::Reported { trunk, line, caller, called_at, challenge_id, guided_challenge_id }])
+                let Report {
+                    trunk,
+                    line,
+                    caller,
+                    called_at,
+                    challenge_id,
+                    guided_challenge_id,
+                } = *report;
+                let caller = Box::new(caller);
+                Ok(vec![CallEvent::Reported {
+                    trunk,
+                    line,
+                    caller,
+                    called_at,
+                    challenge_id,
+                    guided_challenge_id,
+                }])
             }
             // A replayed call id is ignored, whatever it says now (PV-8).
             (_, Record(_)) | (Self::Settled { .. }, Settle { .. }) => Ok(vec![]),
@@ -219,8 +236,25 @@ impl Decider for Call {
         match (self, event.clone()) {
             (
                 Self::Unreported,
-                CallEvent::Reported { trunk, line, caller, called_at, challenge_id, guided_challenge_id },
-            ) => Self::Reported(Box::new(Report { trunk, line, caller, called_at, challenge_id, guided_challenge_id })),
+                CallEvent::Reported {
+                    trunk,
+                    line,
+                    caller,
+                    called_at,
+                    challenge_id,
+                    guided_challenge_id,
+                },
+            ) => {
+                let caller = *caller;
+                Self::Reported(Box::new(Report {
+                    trunk,
+                    line,
+                    caller,
+                    called_at,
+                    challenge_id,
+                    guided_challenge_id,
+                }))
+            }
             (Self::Reported(report), CallEvent::Settled { outcome }) => Self::Settled { report, outcome },
             // Never written: decide allows no other order.
             (state, _) => state,
@@ -248,42 +282,81 @@ mod tests {
     }
 
     fn withheld() -> Caller {
-        Caller::Missing { reason: MissingReason::Withheld }
+        Caller::Missing {
+            reason: MissingReason::Withheld,
+        }
     }
 
     fn reported(report: Report) -> CallEvent {
-        let Report { trunk, line, caller, called_at, challenge_id, guided_challenge_id } = report;
-        CallEvent::Reported { trunk, line, caller, called_at, challenge_id, guided_challenge_id }
+        let Report {
+            trunk,
+            line,
+            caller,
+            called_at,
+            challenge_id,
+            guided_challenge_id,
+        } = report;
+        let caller = Box::new(caller);
+        CallEvent::Reported {
+            trunk,
+            line,
+            caller,
+            called_at,
+            challenge_id,
+            guided_challenge_id,
+        }
     }
 
     #[test]
     fn pv_14_a_call_is_recorded_and_settled_once() {
-        let record = CallCommand::Report(report(withheld()));
-        given::<Call>([]).when(record).then([reported(report(withheld()))]);
-        let settle = CallCommand::Settle { outcome: CallOutcome::NotExpected };
-        let settled = CallEvent::Settled { outcome: CallOutcome::NotExpected };
-        given::<Call>([reported(report(withheld()))]).when(settle.clone()).then([settled.clone()]);
-        given::<Call>([reported(report(withheld())), settled]).when(settle.clone()).then_nothing();
+        let record = CallCommand::Report(Box::new(report(withheld())));
+        given::<Call>([])
+            .when(record)
+            .then([reported(report(withheld()))]);
+        let settle = CallCommand::Settle {
+            outcome: CallOutcome::NotExpected,
+        };
+        let settled = CallEvent::Settled {
+            outcome: CallOutcome::NotExpected,
+        };
+        given::<Call>([reported(report(withheld()))])
+            .when(settle.clone())
+            .then([settled.clone()]);
+        given::<Call>([reported(report(withheld())), settled])
+            .when(settle.clone())
+            .then_nothing();
         given::<Call>([]).when(settle).then_rejected("CALL_NOT_REPORTED");
     }
 
     #[test]
     fn pv_8_a_replayed_call_id_is_ignored_whatever_it_says() {
-        let another = report(Caller::Unreadable { reason: UnreadableCaller::Foreign });
-        given::<Call>([reported(report(withheld()))]).when(CallCommand::Report(another)).then_nothing();
+        let another = report(Caller::Unreadable {
+            reason: UnreadableCaller::Foreign,
+        });
+        given::<Call>([reported(report(withheld()))])
+            .when(CallCommand::Report(Box::new(another)))
+            .then_nothing();
     }
 
     #[test]
     fn pv_6_each_missing_caller_id_has_its_own_guidance_and_a_foreign_number_counts_as_not_registered() {
         let codes: Vec<_> = [
-            Caller::Unreadable { reason: UnreadableCaller::Foreign },
+            Caller::Unreadable {
+                reason: UnreadableCaller::Foreign,
+            },
             withheld(),
-            Caller::Missing { reason: MissingReason::Payphone },
-            Caller::Missing { reason: MissingReason::Unavailable },
-            Caller::Missing { reason: MissingReason::ServiceConflict },
+            Caller::Missing {
+                reason: MissingReason::Payphone,
+            },
+            Caller::Missing {
+                reason: MissingReason::Unavailable,
+            },
+            Caller::Missing {
+                reason: MissingReason::ServiceConflict,
+            },
         ]
         .iter()
-        .map(|caller| caller.guidance())
+        .map(Caller::guidance)
         .collect();
         assert_eq!(codes, GuidanceReason::ALL);
     }

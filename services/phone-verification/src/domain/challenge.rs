@@ -205,16 +205,39 @@ impl Opened {
         if called_at < self.opened_at || self.expires_at <= called_at {
             return Err(ChallengeRejection::OutOfTime);
         }
-        if self.numbers.contains(&number) { Ok(()) } else { Err(ChallengeRejection::NumberNotExpected) }
+        if self.numbers.contains(&number) {
+            Ok(())
+        } else {
+            Err(ChallengeRejection::NumberNotExpected)
+        }
     }
 
     const fn expired(&self) -> ChallengeEvent {
-        ChallengeEvent::Expired { account_id: self.account_id, login_id: self.login_id }
+        ChallengeEvent::Expired {
+            account_id: self.account_id,
+            login_id: self.login_id,
+        }
     }
 
     fn into_event(self) -> ChallengeEvent {
-        let Self { account_id, login_id, line, numbers, opened_at, expires_at, supersedes } = self;
-        ChallengeEvent::Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes }
+        let Self {
+            account_id,
+            login_id,
+            line,
+            numbers,
+            opened_at,
+            expires_at,
+            supersedes,
+        } = self;
+        ChallengeEvent::Opened {
+            account_id,
+            login_id,
+            line,
+            numbers,
+            opened_at,
+            expires_at,
+            supersedes,
+        }
     }
 }
 
@@ -230,24 +253,44 @@ impl Decider for Challenge {
         match (self, command) {
             (Self::Unopened, Open(opened)) => Ok(vec![opened.into_event()]),
             (Self::Superseded(None), Open(_)) => Err(ChallengeRejection::Superseded),
-            (_, Open(_)) => Ok(vec![]),
-            (Self::Open(opened), Match { number, call_id, called_at }) => {
+            (
+                Self::Open(opened),
+                Match {
+                    number,
+                    call_id,
+                    called_at,
+                },
+            ) => {
                 opened.admit(number, called_at)?;
-                let Opened { account_id, login_id, .. } = **opened;
-                Ok(vec![ChallengeEvent::Matched { account_id, login_id, call_id, matched_at: called_at }])
+                let Opened {
+                    account_id, login_id, ..
+                } = **opened;
+                Ok(vec![ChallengeEvent::Matched {
+                    account_id,
+                    login_id,
+                    call_id,
+                    matched_at: called_at,
+                }])
             }
-            (Self::Matched { call_id: earlier, .. }, Match { call_id, .. }) if *earlier == call_id => Ok(vec![]),
+            // The step of one call, done again.
+            (Self::Matched { call_id: earlier, .. }, Match { call_id, .. }) if *earlier == call_id => {
+                Ok(vec![])
+            }
             (_, Match { .. }) => Err(ChallengeRejection::NotOpen),
             (Self::Open(opened), Expire { at } | Supersede { at, .. }) if opened.expires_at <= at => {
                 Ok(vec![opened.expired()])
             }
-            (Self::Open(opened), Supersede { by, account_id, .. }) => {
-                Ok(vec![ChallengeEvent::Superseded { account_id, login_id: Some(opened.login_id), by }])
-            }
-            (Self::Unopened, Supersede { by, account_id, .. }) => {
-                Ok(vec![ChallengeEvent::Superseded { account_id, login_id: None, by }])
-            }
-            (_, Expire { .. } | Supersede { .. }) => Ok(vec![]),
+            (Self::Open(opened), Supersede { by, account_id, .. }) => Ok(vec![ChallengeEvent::Superseded {
+                account_id,
+                login_id: Some(opened.login_id),
+                by,
+            }]),
+            (Self::Unopened, Supersede { by, account_id, .. }) => Ok(vec![ChallengeEvent::Superseded {
+                account_id,
+                login_id: None,
+                by,
+            }]),
+            (_, Open(_) | Expire { .. } | Supersede { .. }) => Ok(vec![]),
         }
     }
 
@@ -255,12 +298,30 @@ impl Decider for Challenge {
         match (self, event.clone()) {
             (
                 Self::Unopened,
-                ChallengeEvent::Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes },
+                ChallengeEvent::Opened {
+                    account_id,
+                    login_id,
+                    line,
+                    numbers,
+                    opened_at,
+                    expires_at,
+                    supersedes,
+                },
             ) => {
-                let opened = Opened { account_id, login_id, line, numbers, opened_at, expires_at, supersedes };
+                let opened = Opened {
+                    account_id,
+                    login_id,
+                    line,
+                    numbers,
+                    opened_at,
+                    expires_at,
+                    supersedes,
+                };
                 Self::Open(Box::new(opened))
             }
-            (Self::Open(opened), ChallengeEvent::Matched { call_id, .. }) => Self::Matched { opened, call_id },
+            (Self::Open(opened), ChallengeEvent::Matched { call_id, .. }) => {
+                Self::Matched { opened, call_id }
+            }
             (Self::Open(opened), ChallengeEvent::Expired { .. }) => Self::Expired(opened),
             (Self::Open(opened), ChallengeEvent::Superseded { .. }) => Self::Superseded(Some(opened)),
             (Self::Unopened, ChallengeEvent::Superseded { .. }) => Self::Superseded(None),
@@ -307,34 +368,58 @@ mod tests {
     }
 
     fn call(number: NumberHash, call_id: CallId, second: i64) -> ChallengeCommand {
-        ChallengeCommand::Match { number, call_id, called_at: at(second) }
+        ChallengeCommand::Match {
+            number,
+            call_id,
+            called_at: at(second),
+        }
     }
 
     fn matched() -> ChallengeEvent {
-        ChallengeEvent::Matched { account_id: ACCOUNT, login_id: LOGIN, call_id: CALL, matched_at: at(1060) }
+        ChallengeEvent::Matched {
+            account_id: ACCOUNT,
+            login_id: LOGIN,
+            call_id: CALL,
+            matched_at: at(1060),
+        }
     }
 
     fn superseded() -> ChallengeEvent {
-        ChallengeEvent::Superseded { account_id: ACCOUNT, login_id: Some(LOGIN), by: NEWER }
+        ChallengeEvent::Superseded {
+            account_id: ACCOUNT,
+            login_id: Some(LOGIN),
+            by: NEWER,
+        }
     }
 
     fn expired() -> ChallengeEvent {
-        ChallengeEvent::Expired { account_id: ACCOUNT, login_id: LOGIN }
+        ChallengeEvent::Expired {
+            account_id: ACCOUNT,
+            login_id: LOGIN,
+        }
     }
 
     fn supersede(second: i64) -> ChallengeCommand {
-        ChallengeCommand::Supersede { by: NEWER, account_id: ACCOUNT, at: at(second) }
+        ChallengeCommand::Supersede {
+            by: NEWER,
+            account_id: ACCOUNT,
+            at: at(second),
+        }
     }
 
     #[test]
     fn pv_1_a_call_from_a_registered_number_matches() {
-        let state = given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1060)).then([matched()]);
+        let state = given::<Challenge>([opened()])
+            .when(call(REGISTERED, CALL, 1060))
+            .then([matched()]);
         assert_eq!(state.standing_at(at(9999)), Some(Standing::Matched));
     }
 
     #[test]
     fn pv_8_it_matches_once_and_a_redial_after_success_does_nothing() {
-        given::<Challenge>([opened(), matched()]).when(call(REGISTERED, CALL, 1060)).then_nothing();
+        given::<Challenge>([opened(), matched()])
+            .when(call(REGISTERED, CALL, 1060))
+            .then_nothing();
         let redial = CallId::from_uuid(Uuid::from_u128(5));
         given::<Challenge>([opened(), matched()])
             .when(call(REGISTERED, redial, 1070))
@@ -343,15 +428,25 @@ mod tests {
 
     #[test]
     fn pv_9_the_challenge_exists_before_the_call() {
-        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 999)).then_rejected("CHALLENGE_NOT_OPEN");
-        given::<Challenge>([]).when(call(REGISTERED, CALL, 1060)).then_rejected("CHALLENGE_NOT_OPEN");
-        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1000)).then_accepted();
+        given::<Challenge>([opened()])
+            .when(call(REGISTERED, CALL, 999))
+            .then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([])
+            .when(call(REGISTERED, CALL, 1060))
+            .then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([opened()])
+            .when(call(REGISTERED, CALL, 1000))
+            .then_accepted();
     }
 
     #[test]
     fn pv_9_a_call_at_the_instant_of_expiry_is_too_late_also_before_that_was_recorded() {
-        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1180)).then_rejected("CHALLENGE_NOT_OPEN");
-        given::<Challenge>([opened()]).when(call(REGISTERED, CALL, 1179)).then_accepted();
+        given::<Challenge>([opened()])
+            .when(call(REGISTERED, CALL, 1180))
+            .then_rejected("CHALLENGE_NOT_OPEN");
+        given::<Challenge>([opened()])
+            .when(call(REGISTERED, CALL, 1179))
+            .then_accepted();
         let state = given::<Challenge>([opened()]).state();
         assert_eq!(state.standing_at(at(1179)), Some(Standing::Pending));
         assert_eq!(state.standing_at(at(1180)), Some(Standing::Expired));
@@ -359,24 +454,38 @@ mod tests {
 
     #[test]
     fn pv_9_a_call_from_another_number_ends_nothing() {
-        given::<Challenge>([opened()]).when(call(STRANGER, CALL, 1060)).then_rejected("NUMBER_NOT_REGISTERED");
+        given::<Challenge>([opened()])
+            .when(call(STRANGER, CALL, 1060))
+            .then_rejected("NUMBER_NOT_REGISTERED");
     }
 
     #[test]
     fn pv_9_it_expires_at_its_instant_and_not_before() {
-        given::<Challenge>([opened()]).when(ChallengeCommand::Expire { at: at(1179) }).then_nothing();
-        given::<Challenge>([opened()]).when(ChallengeCommand::Expire { at: at(1180) }).then([expired()]);
+        given::<Challenge>([opened()])
+            .when(ChallengeCommand::Expire { at: at(1179) })
+            .then_nothing();
+        given::<Challenge>([opened()])
+            .when(ChallengeCommand::Expire { at: at(1180) })
+            .then([expired()]);
         for ended in [matched(), superseded(), expired()] {
-            given::<Challenge>([opened(), ended]).when(ChallengeCommand::Expire { at: at(1180) }).then_nothing();
+            given::<Challenge>([opened(), ended])
+                .when(ChallengeCommand::Expire { at: at(1180) })
+                .then_nothing();
         }
     }
 
     #[test]
     fn pv_9_a_newer_login_supersedes_what_is_open_and_nothing_else() {
-        let state = given::<Challenge>([opened()]).when(supersede(1060)).then([superseded()]);
+        let state = given::<Challenge>([opened()])
+            .when(supersede(1060))
+            .then([superseded()]);
         assert_eq!(state.standing_at(at(1060)), Some(Standing::Superseded));
-        given::<Challenge>([opened(), matched()]).when(supersede(1060)).then_nothing();
-        given::<Challenge>([opened()]).when(supersede(1180)).then([expired()]);
+        given::<Challenge>([opened(), matched()])
+            .when(supersede(1060))
+            .then_nothing();
+        given::<Challenge>([opened()])
+            .when(supersede(1180))
+            .then([expired()]);
         given::<Challenge>([opened(), superseded()])
             .when(call(REGISTERED, CALL, 1070))
             .then_rejected("CHALLENGE_NOT_OPEN");
@@ -384,8 +493,16 @@ mod tests {
 
     #[test]
     fn pv_9_a_challenge_superseded_before_it_was_opened_never_opens() {
-        let tombstone = ChallengeEvent::Superseded { account_id: ACCOUNT, login_id: None, by: NEWER };
-        given::<Challenge>([]).when(supersede(1060)).then([tombstone.clone()]);
-        given::<Challenge>([tombstone]).when(ChallengeCommand::Open(challenge())).then_rejected("LOGIN_SUPERSEDED");
+        let tombstone = ChallengeEvent::Superseded {
+            account_id: ACCOUNT,
+            login_id: None,
+            by: NEWER,
+        };
+        given::<Challenge>([])
+            .when(supersede(1060))
+            .then([tombstone.clone()]);
+        given::<Challenge>([tombstone])
+            .when(ChallengeCommand::Open(challenge()))
+            .then_rejected("LOGIN_SUPERSEDED");
     }
 }

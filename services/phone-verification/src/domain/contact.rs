@@ -21,7 +21,11 @@ impl Contact {
         let route = rulebook.contact(topic).clone();
         let open_now = route.open_at(now);
         let opens_at = if open_now { None } else { route.next_opening(now) };
-        Self { route, opens_at, open_now }
+        Self {
+            route,
+            opens_at,
+            open_now,
+        }
     }
 
     /// Adds the route to a refusal, for programs and for its texts in both languages.
@@ -50,8 +54,14 @@ impl Contact {
             None => ("ただいま受付時間外です".to_owned(), "it is closed now".to_owned()),
             Some(at) => {
                 let at = jst(at);
-                let (ja, en) = (at.strftime("%Y年%-m月%-d日 %-H:%M"), at.strftime("%Y-%m-%d %H:%M"));
-                (format!("次の受付開始は{ja}です"), format!("it opens next at {en} (Japan time)"))
+                let (ja, en) = (
+                    at.strftime("%Y年%-m月%-d日 %-H:%M"),
+                    at.strftime("%Y-%m-%d %H:%M"),
+                );
+                (
+                    format!("次の受付開始は{ja}です"),
+                    format!("it opens next at {en} (Japan time)"),
+                )
             }
         }
     }

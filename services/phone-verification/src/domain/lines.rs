@@ -49,7 +49,11 @@ impl LinePool {
             }
             pool.push(line);
         }
-        if (FEWEST..=MOST).contains(&pool.len()) { Ok(Self(pool)) } else { Err(LinePoolError::Count(pool.len())) }
+        if (FEWEST..=MOST).contains(&pool.len()) {
+            Ok(Self(pool))
+        } else {
+            Err(LinePoolError::Count(pool.len()))
+        }
     }
 
     /// Whether a dialled number is one of ours.
@@ -89,19 +93,25 @@ pub fn choose_line(
     now: Timestamp,
 ) -> Result<PhoneNumber, OpeningRejection> {
     if let Some(until) = occupancy.exhausted_until(max_open_per_number) {
-        return Err(OpeningRejection::TooManyChallenges { retry_after: wait(now, until) });
+        return Err(OpeningRejection::TooManyChallenges {
+            retry_after: wait(now, until),
+        });
     }
     let forbidden: BTreeSet<_> = occupancy.open().map(|taken| &taken.line).collect();
     let displaces = |line: &PhoneNumber| occupancy.taken.iter().any(|taken| taken.line == *line);
     let open_on = |line: &PhoneNumber| occupancy.open_per_line.get(line).copied().unwrap_or(0);
     let free = pool.0.iter().filter(|line| !forbidden.contains(line));
-    match free.min_by_key(|line| (displaces(line), open_on(line))) {
-        Some(line) => Ok(line.clone()),
-        None => {
-            let first = occupancy.open().map(|taken| taken.expires_at).min().unwrap_or(now);
-            Err(OpeningRejection::LinesBusy { retry_after: wait(now, first) })
+    let emptiest = free.min_by_key(|line| (displaces(line), open_on(line)));
+    emptiest.cloned().ok_or_else(|| {
+        let first = occupancy
+            .open()
+            .map(|taken| taken.expires_at)
+            .min()
+            .unwrap_or(now);
+        OpeningRejection::LinesBusy {
+            retry_after: wait(now, first),
         }
-    }
+    })
 }
 
 impl Occupancy {
@@ -157,11 +167,19 @@ mod tests {
 
     fn taken(line_index: usize, number: u8, expires: i64) -> Taken {
         let number = NumberHash::from_bytes([number; 32]);
-        Taken { line: line(line_index), number, expires_at: at(expires), open: true }
+        Taken {
+            line: line(line_index),
+            number,
+            expires_at: at(expires),
+            open: true,
+        }
     }
 
     fn occupancy(taken: Vec<Taken>) -> Occupancy {
-        let mut occupancy = Occupancy { taken, ..Occupancy::default() };
+        let mut occupancy = Occupancy {
+            taken,
+            ..Occupancy::default()
+        };
         for one in occupancy.taken.iter().filter(|taken| taken.open) {
             *occupancy.open_per_line.entry(one.line.clone()).or_default() += 1;
         }
@@ -176,7 +194,10 @@ mod tests {
         twice[7] = "(03) 5000 0000".to_owned();
         assert_eq!(LinePool::parse(&twice), Err(LinePoolError::Twice(8)));
         twice[7] = "+1 212 555 0100".to_owned();
-        assert!(matches!(LinePool::parse(&twice), Err(LinePoolError::Unreadable { position: 8, .. })));
+        assert!(matches!(
+            LinePool::parse(&twice),
+            Err(LinePoolError::Unreadable { position: 8, .. })
+        ));
         assert!(pool().contains(&line(3)));
     }
 
@@ -203,28 +224,58 @@ mod tests {
     fn pv_9_a_fourth_challenge_waits_until_the_first_of_the_three_ends() {
         let three = occupancy(vec![taken(0, 1, 180), taken(1, 1, 100), taken(2, 1, 150)]);
         let refused = choose_line(&pool(), &three, 3, at(40)).unwrap_err();
-        assert_eq!(refused, OpeningRejection::TooManyChallenges { retry_after: Duration::from_secs(60) });
+        assert_eq!(
+            refused,
+            OpeningRejection::TooManyChallenges {
+                retry_after: Duration::from_mins(1)
+            }
+        );
     }
 
     #[test]
     fn pv_9_each_caller_number_is_counted_for_itself() {
-        let mixed = occupancy(vec![taken(0, 1, 180), taken(1, 1, 100), taken(2, 2, 150), taken(3, 2, 150)]);
+        let mixed = occupancy(vec![
+            taken(0, 1, 180),
+            taken(1, 1, 100),
+            taken(2, 2, 150),
+            taken(3, 2, 150),
+        ]);
         assert_eq!(choose_line(&pool(), &mixed, 3, at(40)).unwrap(), line(4));
     }
 
     #[test]
     fn a_line_of_an_ended_challenge_is_taken_last_and_counts_for_nothing() {
-        let mut ended: Vec<_> = (0..7).map(|index| taken(index, 1, 180)).collect();
-        ended.iter_mut().for_each(|taken| taken.open = false);
-        assert_eq!(choose_line(&pool(), &occupancy(ended.clone()), 3, at(0)).unwrap(), line(7));
-        ended.push(Taken { open: false, ..taken(7, 1, 180) });
-        assert_eq!(choose_line(&pool(), &occupancy(ended), 3, at(0)).unwrap(), line(0));
+        let mut ended: Vec<_> = (0..7)
+            .map(|index| Taken {
+                open: false,
+                ..taken(index, 1, 180)
+            })
+            .collect();
+        assert_eq!(
+            choose_line(&pool(), &occupancy(ended.clone()), 3, at(0)).unwrap(),
+            line(7)
+        );
+        ended.push(Taken {
+            open: false,
+            ..taken(7, 1, 180)
+        });
+        assert_eq!(
+            choose_line(&pool(), &occupancy(ended), 3, at(0)).unwrap(),
+            line(0)
+        );
     }
 
     #[test]
     fn many_numbers_can_occupy_every_line() {
-        let all: Vec<_> = (0_u8..8).map(|index| taken(index.into(), index, 200 - i64::from(index))).collect();
+        let all: Vec<_> = (0_u8..8)
+            .map(|index| taken(index.into(), index, 200 - i64::from(index)))
+            .collect();
         let refused = choose_line(&pool(), &occupancy(all), 3, at(100)).unwrap_err();
-        assert_eq!(refused, OpeningRejection::LinesBusy { retry_after: Duration::from_secs(93) });
+        assert_eq!(
+            refused,
+            OpeningRejection::LinesBusy {
+                retry_after: Duration::from_secs(93)
+            }
+        );
     }
 }

@@ -10,7 +10,9 @@ pub mod number_hash;
 pub mod numbers;
 pub mod opening;
 
-pub use call::{Call, CallCommand, CallEvent, CallId, CallOutcome, CallRejection, Caller, Report, UnreadableCaller};
+pub use call::{
+    Call, CallCommand, CallEvent, CallId, CallOutcome, CallRejection, Caller, Report, UnreadableCaller,
+};
 pub use challenge::{Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Opened, Standing};
 pub use contact::Contact;
 pub use guidance::GuidanceReason;

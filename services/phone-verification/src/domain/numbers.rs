@@ -104,15 +104,24 @@ impl Numbers {
     pub fn usable_at(&self, rulebook: &Rulebook, at: Timestamp) -> BTreeSet<PhoneNumber> {
         let counting = self.contracts.values().filter(|contract| {
             // A contract that has not begun counts (PV-16); one that ended counts through the rulebook's tail.
-            contract.period_end.is_some_and(|end| at < rulebook.contract.numbers_count_until(end))
+            contract
+                .period_end
+                .is_some_and(|end| at < rulebook.contract.numbers_count_until(end))
         });
-        let numbers = counting.flat_map(|contract| &contract.numbers).filter(|number| number.counts_at(at));
+        let numbers = counting
+            .flat_map(|contract| &contract.numbers)
+            .filter(|number| number.counts_at(at));
         let known = numbers.filter_map(|number| number.number.known());
-        known.filter(|number| rulebook.numbers.verdict(number, at).is_eligible()).cloned().collect()
+        known
+            .filter(|number| rulebook.numbers.verdict(number, at).is_eligible())
+            .cloned()
+            .collect()
     }
 
     fn hears(&self, contract_id: ContractId, version: u64) -> bool {
-        self.contracts.get(&contract_id).is_none_or(|last| last.version < version)
+        self.contracts
+            .get(&contract_id)
+            .is_none_or(|last| last.version < version)
     }
 }
 
@@ -125,15 +134,28 @@ impl Decider for Numbers {
 
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
         match command {
-            NumbersCommand::Hear { contract_id, version, .. } | NumbersCommand::Withdraw { contract_id, version }
+            NumbersCommand::Hear {
+                contract_id, version, ..
+            }
+            | NumbersCommand::Withdraw { contract_id, version }
                 if !self.hears(contract_id, version) =>
             {
                 Ok(vec![])
             }
-            NumbersCommand::Hear { contract_id, version, numbers, period_end } => {
-                Ok(vec![NumbersEvent::Heard { contract_id, version, numbers, period_end }])
-            }
-            NumbersCommand::Withdraw { contract_id, version } if self.contracts.contains_key(&contract_id) => {
+            NumbersCommand::Hear {
+                contract_id,
+                version,
+                numbers,
+                period_end,
+            } => Ok(vec![NumbersEvent::Heard {
+                contract_id,
+                version,
+                numbers,
+                period_end,
+            }]),
+            NumbersCommand::Withdraw { contract_id, version }
+                if self.contracts.contains_key(&contract_id) =>
+            {
                 Ok(vec![NumbersEvent::Withdrawn { contract_id, version }])
             }
             NumbersCommand::Withdraw { .. } => Ok(vec![]),
@@ -142,12 +164,27 @@ impl Decider for Numbers {
 
     fn evolve(mut self, event: &Self::Event) -> Self {
         let (id, contract) = match event.clone() {
-            NumbersEvent::Heard { contract_id, version, numbers, period_end } => {
-                (contract_id, Contract { version, numbers, period_end: Some(period_end) })
-            }
-            NumbersEvent::Withdrawn { contract_id, version } => {
-                (contract_id, Contract { version, numbers: vec![], period_end: None })
-            }
+            NumbersEvent::Heard {
+                contract_id,
+                version,
+                numbers,
+                period_end,
+            } => (
+                contract_id,
+                Contract {
+                    version,
+                    numbers,
+                    period_end: Some(period_end),
+                },
+            ),
+            NumbersEvent::Withdrawn { contract_id, version } => (
+                contract_id,
+                Contract {
+                    version,
+                    numbers: vec![],
+                    period_end: None,
+                },
+            ),
         };
         self.contracts.insert(id, contract);
         self
@@ -173,19 +210,37 @@ mod tests {
 
     fn number(text: &str, from: &str, until: Option<&str>) -> CountedNumber {
         let number = Personal::new(SUBJECT, PhoneNumber::parse(text).unwrap());
-        CountedNumber { number, counts_from: day(from), counts_until: until.map(day) }
+        CountedNumber {
+            number,
+            counts_from: day(from),
+            counts_until: until.map(day),
+        }
     }
 
     fn heard(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersEvent {
-        NumbersEvent::Heard { contract_id: CONTRACT, version, numbers, period_end: day(end) }
+        NumbersEvent::Heard {
+            contract_id: CONTRACT,
+            version,
+            numbers,
+            period_end: day(end),
+        }
     }
 
     fn hear(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersCommand {
-        NumbersCommand::Hear { contract_id: CONTRACT, version, numbers, period_end: day(end) }
+        NumbersCommand::Hear {
+            contract_id: CONTRACT,
+            version,
+            numbers,
+            period_end: day(end),
+        }
     }
 
     fn usable(numbers: &Numbers, at: Timestamp) -> Vec<String> {
-        numbers.usable_at(&Rulebook::default_rulebook(), at).iter().map(PhoneNumber::national).collect()
+        numbers
+            .usable_at(&Rulebook::default_rulebook(), at)
+            .iter()
+            .map(PhoneNumber::national)
+            .collect()
     }
 
     #[test]
@@ -195,7 +250,10 @@ mod tests {
             number("080-3333-4444", "2026-05-10", None),
         ];
         let state = given::<Numbers>([heard(0, list, "2027-01-01")]).state();
-        assert_eq!(usable(&state, day("2026-05-10") - jiff::SignedDuration::from_nanos(1)), ["09011112222"]);
+        assert_eq!(
+            usable(&state, day("2026-05-10") - jiff::SignedDuration::from_nanos(1)),
+            ["09011112222"]
+        );
         assert_eq!(usable(&state, day("2026-05-10")), ["08033334444"]);
     }
 
@@ -242,12 +300,26 @@ mod tests {
     fn pv_7_who_is_no_longer_policyholder_has_no_numbers_by_that_contract() {
         let list = vec![number("090-1111-2222", "2026-01-01", None)];
         let after = given::<Numbers>([heard(0, list.clone(), "2027-01-01")])
-            .when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 })
-            .then([NumbersEvent::Withdrawn { contract_id: CONTRACT, version: 1 }]);
+            .when(NumbersCommand::Withdraw {
+                contract_id: CONTRACT,
+                version: 1,
+            })
+            .then([NumbersEvent::Withdrawn {
+                contract_id: CONTRACT,
+                version: 1,
+            }]);
         assert!(usable(&after, day("2026-02-01")).is_empty());
-        given::<Numbers>([]).when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 }).then_nothing();
+        given::<Numbers>([])
+            .when(NumbersCommand::Withdraw {
+                contract_id: CONTRACT,
+                version: 1,
+            })
+            .then_nothing();
         given::<Numbers>([heard(2, list, "2027-01-01")])
-            .when(NumbersCommand::Withdraw { contract_id: CONTRACT, version: 1 })
+            .when(NumbersCommand::Withdraw {
+                contract_id: CONTRACT,
+                version: 1,
+            })
             .then_nothing();
     }
 

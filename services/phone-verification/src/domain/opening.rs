@@ -39,11 +39,16 @@ impl Explain for OpeningRejection {
     fn explain(&self) -> Problem {
         use ProblemKind::{FailedPrecondition, NotFound, ResourceExhausted};
         match self {
-            Self::NoUsableNumber { contact } => contact.tell(Problem::new(FailedPrecondition, "NO_USABLE_NUMBER")),
-            Self::TooManyChallenges { retry_after } => {
-                waiting(Problem::new(ResourceExhausted, "TOO_MANY_CHALLENGES"), *retry_after)
+            Self::NoUsableNumber { contact } => {
+                contact.tell(Problem::new(FailedPrecondition, "NO_USABLE_NUMBER"))
             }
-            Self::LinesBusy { retry_after } => waiting(Problem::new(ResourceExhausted, "LINES_BUSY"), *retry_after),
+            Self::TooManyChallenges { retry_after } => waiting(
+                Problem::new(ResourceExhausted, "TOO_MANY_CHALLENGES"),
+                *retry_after,
+            ),
+            Self::LinesBusy { retry_after } => {
+                waiting(Problem::new(ResourceExhausted, "LINES_BUSY"), *retry_after)
+            }
             Self::LoginSuperseded => Problem::new(FailedPrecondition, "LOGIN_SUPERSEDED"),
             Self::ChallengeNotFound => Problem::new(NotFound, "CHALLENGE_NOT_FOUND"),
         }
@@ -51,5 +56,7 @@ impl Explain for OpeningRejection {
 }
 
 fn waiting(problem: Problem, retry_after: Duration) -> Problem {
-    problem.with("retry_after_s", retry_after.as_secs().to_string()).retry_after(retry_after)
+    problem
+        .with("retry_after_s", retry_after.as_secs().to_string())
+        .retry_after(retry_after)
 }
