@@ -1,7 +1,11 @@
 //! What developers and `make run` need and nobody deploys: private servers, all services as processes, the sample book,
 //! its import, the journey through the main job, and a small client.
 
+pub mod cli;
 pub mod client;
 pub mod import;
+pub mod journey;
 pub mod output;
 pub mod sample;
+pub mod session;
+pub mod stack;

@@ -1,2 +1,5 @@
-//! The `madoguchi` program.
-fn main() {}
+//! The `madoguchi` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    dev::cli::main()
+}

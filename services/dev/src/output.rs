@@ -1,4 +1,4 @@
-//! Words to whoever sits at the terminal: the one place that writes to standard output. A closed pipe
+//! Words to whoever sits at the terminal: the one place that writes to standard output and error. A closed pipe
 //! (`madoguchi … | head`) is no reason to fail.
 
 use std::io::Write as _;
@@ -14,4 +14,9 @@ pub fn line(text: std::fmt::Arguments<'_>) {
 #[macro_export]
 macro_rules! say {
     ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
+}
+
+/// Writes one line to standard error.
+pub fn error(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -53,7 +53,7 @@ pub enum ImportError {
         /// The file.
         file: &'static str,
         /// Its answer.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// A service answered something else than one result per row.
     #[error("{file}: the answer does not match the rows that were sent")]
@@ -156,7 +156,7 @@ impl Run<'_> {
     async fn file<R: Importable>(&self) -> Result<FileSummary, ImportError> {
         let path = self.folders.files.join(R::FILE);
         let (read, digest) = rows::read::<R>(&path)?;
-        let mut state = FileState::open(&self.folders.state, R::FILE, digest)?;
+        let mut state = FileState::open(&self.folders.state, R::FILE, digest);
         if state.acknowledged == 0 {
             state.summary.refuse(read.broken);
         }
@@ -179,7 +179,7 @@ impl Run<'_> {
 
     /// Sends a batch, again while the service says that a moment later may do.
     async fn batch<R: Importable>(&self, request_id: String, rows: Vec<R>) -> Result<Vec<ImportRowResult>, ImportError> {
-        const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+        const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
         let count = rows.len();
         let send = async || match R::send(self.client, self.administrator, request_id.clone(), rows.clone()).await {
             Ok(results) => Ok(Ok(results)),
@@ -188,12 +188,13 @@ impl Run<'_> {
                 if refusal.is_passing() { Err(refusal) } else { Ok(Err(refusal)) }
             }
         };
+        let refused = |refusal| ImportError::Refused { file: R::FILE, refusal: Box::new(refusal) };
         let results = match testkit::poll(PATIENCE, send).await {
             Ok(Ok(results)) => results,
-            Ok(Err(refusal)) | Err(Some(refusal)) => return Err(ImportError::Refused { file: R::FILE, refusal }),
+            Ok(Err(refusal)) | Err(Some(refusal)) => return Err(refused(refusal)),
             Err(None) => {
                 let refusal = Refusal::from(tonic::Status::deadline_exceeded("no answer within a minute"));
-                return Err(ImportError::Refused { file: R::FILE, refusal });
+                return Err(refused(refusal));
             }
         };
         let whole = results.len() == count && results.iter().all(|row| row.outcome() != ImportOutcome::Unspecified);

@@ -48,11 +48,11 @@ impl Sender {
 
 impl FileState {
     /// Goes on with an interrupted import of this very file, or starts a new one.
-    pub(super) fn open(folder: &Path, file: &str, digest: String) -> Result<Self, ImportError> {
+    pub(super) fn open(folder: &Path, file: &str, digest: String) -> Self {
         let path = folder.join(format!("{file}.state.json"));
         let report = folder.join(format!("{file}.report.csv"));
         let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        Ok(match kept.filter(|kept| kept.digest == digest) {
+        match kept.filter(|kept| kept.digest == digest) {
             Some(kept) => {
                 Self { path, report, digest, attempt: kept.attempt, acknowledged: kept.acknowledged, summary: kept.summary }
             }
@@ -64,7 +64,7 @@ impl FileState {
                 acknowledged: 0,
                 summary: FileSummary { file: file.to_owned(), ..FileSummary::default() },
             },
-        })
+        }
     }
 
     pub(super) fn sender(&self) -> Sender {

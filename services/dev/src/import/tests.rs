@@ -42,30 +42,30 @@ fn a_file_with_other_columns_is_refused_as_a_whole() {
 #[test]
 fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned()).unwrap();
+    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
     state.acknowledge(vec![result(2, ImportOutcome::Recorded), result(3, ImportOutcome::Refused)]).unwrap();
     let next = state.sender().request_id(1);
     drop(state);
 
-    let state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned()).unwrap();
+    let state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
     assert_eq!((state.acknowledged, state.summary.recorded, state.summary.refused), (1, 1, 1));
     assert_eq!(state.sender().request_id(1), next);
     assert_eq!(state.summary.problems[0].column, "policyholder_phones");
 
-    let other = FileState::open(folder.path(), "contracts.csv", "d2".to_owned()).unwrap();
+    let other = FileState::open(folder.path(), "contracts.csv", "d2".to_owned());
     assert_eq!(other.acknowledged, 0, "another file starts anew");
 }
 
 #[test]
 fn en_16_a_finished_import_leaves_its_report_and_the_next_one_is_a_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned()).unwrap();
+    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
     state.acknowledge(vec![result(3, ImportOutcome::Refused)]).unwrap();
     let before = state.sender().request_id(0);
     state.close().unwrap();
     let report = std::fs::read_to_string(folder.path().join("contracts.csv.report.csv")).unwrap();
     assert_eq!(report, "line,column,reason,message\n3,policyholder_phones,PHONE_NUMBER_UNREADABLE,unreadable\n");
-    let again = FileState::open(folder.path(), "contracts.csv", "d1".to_owned()).unwrap();
+    let again = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
     assert_eq!(again.acknowledged, 0);
     assert_ne!(again.sender().request_id(0), before);
 }

@@ -121,7 +121,7 @@ fn rows<R: FileRow>(model: Option<&R>, spoilt: &[Spoilt], prefix: &str) -> Vec<B
         .zip(1..)
         .filter_map(|(Spoilt(column, value, reported), number)| {
             let mut cells = numbered(number);
-            *cells.get_mut(*places.get(column)?)? = (*value).to_owned();
+            (*value).clone_into(cells.get_mut(*places.get(column)?)?);
             Some(BadRow { cells, column: reported })
         })
         .collect();

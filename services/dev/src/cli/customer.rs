@@ -1,0 +1,176 @@
+//! The commands a customer would use.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use contracts::claim_images::v1::{ImageCategory, ImageState, SendSubmissionRequest};
+use contracts::identity::v1::{CompleteLoginRequest, LoginRequest};
+use contracts::phone_verification::v1::OpenChallengeRequest;
+use contracts::views::v1::{ListAccidentsRequest, ListContractsRequest};
+use kernel::{Clock as _, SystemClock};
+
+use super::staff::report_call;
+use super::{Failure, Ground};
+use crate::client::{self, Bearer, Refusal, UploadSource, request_id};
+use crate::say;
+use crate::session::LoggedIn;
+
+/// How long one question after the tokens waits for the call.
+const WAIT_MS: i32 = 10_000;
+
+#[derive(Args)]
+pub(super) struct Login {
+    /// E-mail address
+    #[arg(long)]
+    user_id: String,
+    /// Password
+    #[arg(long)]
+    password: String,
+    /// Report the call yourself, as if it came from this number
+    #[arg(long, value_name = "NUMBER")]
+    call_from: Option<String>,
+}
+
+impl Login {
+    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
+        let nobody = Bearer::nobody();
+        let request =
+            LoginRequest { user_id: self.user_id.clone(), password: self.password.clone(), device: "madoguchi".to_owned() };
+        let login = told(ground.client.identity(&nobody).login(request).await)?;
+        if login.phone_call_required {
+            let request = OpenChallengeRequest { request_id: request_id(), login_token: login.login_token.clone() };
+            let challenge = told(ground.client.phone_verification(&nobody).open_challenge(request).await)?;
+            let challenge = challenge.challenge.unwrap_or_default();
+            say!("{}", challenge.instruction);
+            match &self.call_from {
+                Some(number) => report_call(ground, &challenge.line_to_dial, Some(number)).await?,
+                None => say!("madoguchi call --line {} --from YOUR-NUMBER", challenge.line_to_dial),
+            }
+        }
+        let mut customer = LoggedIn {
+            email: self.user_id.clone(),
+            password: self.password.clone(),
+            phone: self.call_from.clone().unwrap_or_default(),
+            access_token: String::new(),
+            access_expires_at_us: 0,
+            refresh_token: String::new(),
+        };
+        while SystemClock.now().as_microsecond() < login.login_expires_at_us {
+            let request = CompleteLoginRequest { login_token: login.login_token.clone(), wait_ms: WAIT_MS };
+            if let Some(tokens) = told(ground.client.identity(&nobody).complete_login(request).await)?.tokens {
+                customer.take(tokens);
+                ground.session.customer = Some(customer);
+                ground.session.write(&ground.folder)?;
+                say!("logged in");
+                return Ok(());
+            }
+        }
+        Err("no call came in time".into())
+    }
+}
+
+pub(super) async fn contracts(ground: &mut Ground) -> Result<(), Failure> {
+    let bearer = logged_in(ground).await?;
+    let mut request = ListContractsRequest::default();
+    loop {
+        let page = told(ground.client.customer_view(&bearer).list_contracts(request.clone()).await)?;
+        for row in page.contracts {
+            say!("{}  {}-{}  {}", row.contract_id, row.policy_number, row.branch_number, row.product);
+            say!("    insured: {}; {}", row.insured_name, row.object_address);
+            for phone in row.phones {
+                let verdict = if phone.usable_for_login { "usable for login" } else { &phone.reason };
+                say!("    {} ({verdict})", phone.number);
+            }
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(());
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+pub(super) async fn accidents(ground: &mut Ground) -> Result<(), Failure> {
+    let bearer = logged_in(ground).await?;
+    let mut request = ListAccidentsRequest::default();
+    loop {
+        let page = told(ground.client.customer_view(&bearer).list_accidents(request.clone()).await)?;
+        for row in page.accidents {
+            say!("{}  {}  {}  {}", row.accident_id, row.claim_number, row.kind, row.state);
+            say!("    {}; {} pictures sent, {} not sent yet", row.place, row.sent_images, row.unsent_images);
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(());
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Upload {
+    /// The picture
+    file: PathBuf,
+    /// Accident (UUID), see `madoguchi accidents`
+    #[arg(long, value_name = "ID")]
+    accident: String,
+}
+
+impl Upload {
+    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
+        let bearer = logged_in(ground).await?;
+        let source = UploadSource {
+            file_name: self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            category: ImageCategory::DamagedProperty,
+            bytes: std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?,
+        };
+        let finished = client::Upload::whole(&ground.client, &bearer, &self.accident, &source).await?;
+        let image = finished.image.unwrap_or_default();
+        match image.state() {
+            ImageState::Refused => say!("refused: {} ({})", image.refusal_message, image.refusal_reason),
+            _ => say!("{}  {}  {} × {}", image.image_id, image.content_type, image.width, image.height),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Send {
+    /// Accident (UUID), see `madoguchi accidents`
+    #[arg(long, value_name = "ID")]
+    accident: String,
+    /// A word to the adjuster
+    #[arg(long, default_value = "")]
+    note: String,
+}
+
+impl Send {
+    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
+        let bearer = logged_in(ground).await?;
+        let request = SendSubmissionRequest {
+            request_id: request_id(),
+            accident_id: self.accident.clone(),
+            image_ids: Vec::new(),
+            note: self.note.clone(),
+        };
+        let sent = told(ground.client.claim_images(&bearer).send_submission(request).await)?;
+        say!("{}  {} pictures", sent.submission_id, sent.image_ids.len());
+        Ok(())
+    }
+}
+
+/// The customer who logged in last, with tokens that are good.
+async fn logged_in(ground: &mut Ground) -> Result<Bearer, Failure> {
+    let Some(customer) = &mut ground.session.customer else {
+        return Err("nobody is logged in: madoguchi login --user-id … --password …".into());
+    };
+    let renewed = customer.refresh_if_due(&ground.client).await?;
+    let bearer = customer.bearer();
+    if renewed {
+        ground.session.write(&ground.folder)?;
+    }
+    Ok(bearer)
+}
+
+/// An answer, or the refusal in words for people.
+pub(super) fn told<T>(call: Result<tonic::Response<T>, tonic::Status>) -> Result<T, Refusal> {
+    call.map(tonic::Response::into_inner).map_err(Refusal::from)
+}

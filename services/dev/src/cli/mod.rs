@@ -1,0 +1,126 @@
+//! The `madoguchi` program's commands: `run` for everything at once, and a small client for what runs.
+
+mod book;
+mod customer;
+mod run;
+mod staff;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::client::Client;
+use crate::output;
+use crate::session::Session;
+use crate::stack::{DataFolder, Description, Secrets};
+
+/// Any reason why a command failed, told once, to whoever typed it.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(name = "madoguchi", version, about = "Madoguchi on your machine: all services, sample data, a small client")]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the stack keeps its data.
+#[derive(Args)]
+struct Place {
+    /// Data folder: servers, secrets, logs, stack.json
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything, import the sample book, play the journey, stay up until Ctrl-C
+    Run(run::Run),
+    /// Write the sample book as CSV files
+    Sample(book::Sample),
+    /// Import contracts.csv, credentials.csv and accidents.csv of a folder; goes on where it was interrupted
+    Import(book::Import),
+    /// Log in with password and phone call
+    Login(customer::Login),
+    /// List the customer's contracts
+    Contracts,
+    /// List the customer's accidents
+    Accidents,
+    /// Hand in a picture
+    Upload(customer::Upload),
+    /// Send the pictures handed in for an accident
+    Send(customer::Send),
+    /// List an adjuster's queue
+    Queue(staff::Queue),
+    /// List the pictures of an accident, and save their thumbnails
+    Gallery(staff::Gallery),
+    /// Be the carrier: report a call to a line
+    Call(staff::Call),
+    /// Print a staff token
+    StaffToken(staff::StaffToken),
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(failure) => fail(&failure),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let data = cli.place.data;
+    match cli.command {
+        Command::Run(run) => return run.execute(&data).await,
+        Command::Sample(sample) => sample.execute()?,
+        Command::Import(import) => return import.execute(&Ground::open(&data)?).await,
+        Command::Login(login) => login.execute(&mut Ground::open(&data)?).await?,
+        Command::Contracts => customer::contracts(&mut Ground::open(&data)?).await?,
+        Command::Accidents => customer::accidents(&mut Ground::open(&data)?).await?,
+        Command::Upload(upload) => upload.execute(&mut Ground::open(&data)?).await?,
+        Command::Send(send) => send.execute(&mut Ground::open(&data)?).await?,
+        Command::Queue(queue) => queue.execute(&Ground::open(&data)?).await?,
+        Command::Gallery(gallery) => gallery.execute(&Ground::open(&data)?).await?,
+        Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
+        Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    output::error(format_args!("madoguchi: {failure}"));
+    ExitCode::FAILURE
+}
+
+/// What a command against a running stack works with.
+struct Ground {
+    folder: DataFolder,
+    client: Client,
+    secrets: Secrets,
+    session: Session,
+}
+
+impl Ground {
+    fn open(data: &std::path::Path) -> Result<Self, Failure> {
+        let description = Description::read(data)
+            .map_err(|error| format!("nothing runs here yet; start it with `madoguchi run` ({error})"))?;
+        let folder = DataFolder::open(data)?;
+        let secrets = Secrets::open(&folder)?;
+        let session = Session::read(&folder);
+        Ok(Self { client: Client::new(&description.services)?, folder, secrets, session })
+    }
+
+    /// A staff token of this person with these roles, good for an hour.
+    fn staff_token(&self, id: &str, roles: &[&str]) -> Result<String, Failure> {
+        use kernel::Clock as _;
+        Ok(self.secrets.staff().token(id, roles, kernel::SystemClock.now().as_second(), 3_600)?)
+    }
+}

@@ -1,0 +1,167 @@
+//! The commands of staff and of the carrier.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use contracts::claim_images::v1::GetThumbnailRequest;
+use contracts::phone_verification::v1::report_call_request::Caller;
+use contracts::phone_verification::v1::{MissingCallerId, ReportCallRequest};
+use contracts::views::v1::{ListGalleryRequest, ListQueueRequest};
+
+use super::customer::told;
+use super::{Failure, Ground};
+use crate::client::{Bearer, request_id};
+use crate::say;
+
+/// Who the adjuster commands ask as, if nobody is named and no journey was played.
+const SOME_ADJUSTER: &str = "A001";
+
+#[derive(Args)]
+pub(super) struct Queue {
+    /// Staff id; by default the adjuster of the last journey
+    #[arg(long, value_name = "ID")]
+    adjuster: Option<String>,
+    /// Add this office's accidents without adjuster
+    #[arg(long, default_value = "")]
+    office: String,
+}
+
+impl Queue {
+    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
+        let bearer = adjuster(ground, self.adjuster.as_deref())?;
+        let mut request = ListQueueRequest { office: self.office.clone(), ..ListQueueRequest::default() };
+        loop {
+            let page = told(ground.client.adjuster_view(&bearer).list_queue(request.clone()).await)?;
+            for item in page.items {
+                say!("{}  {}  {} pictures  {}", item.accident_id, item.claim_number, item.image_count, item.policyholder_name);
+                if !item.note.is_empty() {
+                    say!("    {}", item.note);
+                }
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(());
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Gallery {
+    /// Accident (UUID), see `madoguchi queue`
+    #[arg(long, value_name = "ID")]
+    accident: String,
+    /// Staff id; by default the adjuster of the last journey
+    #[arg(long, value_name = "ID")]
+    adjuster: Option<String>,
+    /// Folder to save the thumbnails in
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Gallery {
+    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
+        let bearer = adjuster(ground, self.adjuster.as_deref())?;
+        let mut request = ListGalleryRequest { accident_id: self.accident.clone(), ..ListGalleryRequest::default() };
+        loop {
+            let page = told(ground.client.adjuster_view(&bearer).list_gallery(request.clone()).await)?;
+            for image in page.images {
+                say!("{}  {}  {} × {}  {}", image.image_id, image.content_type, image.width, image.height, image.state);
+                if image.has_thumbnail {
+                    self.save(ground, &bearer, image.image_id).await?;
+                }
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(());
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    async fn save(&self, ground: &Ground, bearer: &Bearer, image_id: String) -> Result<(), Failure> {
+        let Some(out) = &self.out else { return Ok(()) };
+        std::fs::create_dir_all(out)?;
+        let path = out.join(format!("{image_id}.jpg"));
+        let request = GetThumbnailRequest { accident_id: self.accident.clone(), image_id };
+        let thumbnail = told(ground.client.claim_images(bearer).get_thumbnail(request).await)?;
+        std::fs::write(&path, thumbnail.jpeg)?;
+        say!("    {}", path.display());
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Call {
+    /// The line that is dialled
+    #[arg(long)]
+    line: String,
+    /// The number the call comes from; withheld if absent
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+}
+
+impl Call {
+    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
+        report_call(ground, &self.line, self.from.as_deref()).await
+    }
+}
+
+/// Reports a call as the carrier does; the answer is the same whatever came of it (PV-13).
+pub(super) async fn report_call(ground: &Ground, line: &str, from: Option<&str>) -> Result<(), Failure> {
+    let caller = from.map_or(Caller::Missing(MissingCallerId::Withheld.into()), |number| Caller::Number(number.to_owned()));
+    let request = ReportCallRequest {
+        request_id: request_id(),
+        trunk: "madoguchi".to_owned(),
+        call_id: request_id(),
+        dialled_line: line.to_owned(),
+        received_at_us: 0,
+        caller: Some(caller),
+    };
+    let carrier = Bearer::new(ground.secrets.carrier());
+    told(ground.client.phone_verification(&carrier).report_call(request).await)?;
+    say!("the call is reported");
+    Ok(())
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    Adjuster,
+    Supervisor,
+    CallCentre,
+    Administrator,
+}
+
+#[derive(Args)]
+pub(super) struct StaffToken {
+    /// What the person may do; may be given several times
+    #[arg(long, required = true)]
+    role: Vec<Role>,
+    /// Staff id
+    #[arg(long)]
+    id: String,
+}
+
+impl StaffToken {
+    pub(super) fn execute(&self, ground: &Ground) -> Result<(), Failure> {
+        let roles: Vec<_> = self.role.iter().map(|role| role.name()).collect();
+        say!("{}", ground.staff_token(&self.id, &roles)?);
+        Ok(())
+    }
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Adjuster => "adjuster",
+            Self::Supervisor => "supervisor",
+            Self::CallCentre => "call_centre",
+            Self::Administrator => "administrator",
+        }
+    }
+}
+
+fn adjuster(ground: &Ground, named: Option<&str>) -> Result<Bearer, Failure> {
+    let remembered = Some(ground.session.adjuster.as_str()).filter(|id| !id.is_empty());
+    let id = named.or(remembered).unwrap_or(SOME_ADJUSTER);
+    Ok(Bearer::new(&ground.staff_token(id, &["adjuster"])?))
+}

@@ -1,0 +1,73 @@
+//! Step 1: every good row arrives, every bad row is reported, importing again changes nothing (EN-16).
+
+use std::collections::BTreeSet;
+
+use super::checks::{Checks, Halt};
+use super::Setting;
+use crate::client::request_id;
+use crate::import::{FileSummary, Folders, Show, import};
+use crate::sample::SampleFile;
+use contracts::endorsement::v1::ImportContractsRequest;
+
+pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> Result<(), Halt> {
+    let administrator = setting.staff("M001", &["administrator"], checks)?;
+    let folders = Folders { files: setting.folder.file("sample"), state: setting.folder.file("import") };
+
+    let adjuster = setting.staff("A001", &["adjuster"], checks)?;
+    let call = setting
+        .client
+        .endorsement(&adjuster)
+        .import_contracts(ImportContractsRequest { request_id: request_id(), rows: Vec::new() })
+        .await;
+    checks.refused("nobody but an administrator may import", call, "CALLER_NOT_ALLOWED");
+
+    let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
+    let first = checks.done("the three files are imported", outcome)?;
+    for (file, summary) in setting.files.iter().zip(&first) {
+        let arrived = summary.recorded + summary.unchanged;
+        checks.equal(&format!("{}: every good row arrives", file.name), &arrived, &file.good_rows());
+        bad_rows(file, summary, checks);
+    }
+
+    let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
+    let second = checks.done("the three files are imported again", outcome)?;
+    for (file, summary) in setting.files.iter().zip(&second) {
+        let seen = (summary.recorded, summary.unchanged, summary.refused);
+        let expected = (0, file.good_rows(), file.refusals.len());
+        checks.equal(&format!("{}: importing again changes nothing", file.name), &seen, &expected);
+    }
+    Ok(())
+}
+
+/// Exactly the bad lines are refused, each with the spoilt column, a reason and a text.
+fn bad_rows(file: &SampleFile, summary: &FileSummary, checks: &mut Checks) {
+    let expected: BTreeSet<_> = file.refusals.iter().map(|refusal| refusal.line).collect();
+    let reported: BTreeSet<_> = summary.problems.iter().map(|problem| problem.line).collect();
+    let wrong: Vec<_> = expected.symmetric_difference(&reported).collect();
+    checks.check(
+        &format!("{}: exactly the {} bad rows are refused", file.name, expected.len()),
+        wrong.is_empty() && summary.refused == expected.len(),
+        format_args!("{} refused; lines in doubt: {wrong:?}", summary.refused),
+    );
+    let unnamed: Vec<_> = file
+        .refusals
+        .iter()
+        .filter(|refusal| {
+            !summary.problems.iter().any(|problem| {
+                problem.line == refusal.line
+                    && problem.column == refusal.column
+                    && !problem.reason.is_empty()
+                    && !problem.message.is_empty()
+            })
+        })
+        .map(|refusal| {
+            let seen: Vec<_> = summary.problems.iter().filter(|problem| problem.line == refusal.line).collect();
+            format!("line {} ({}): {seen:?}", refusal.line, refusal.column)
+        })
+        .collect();
+    checks.check(
+        &format!("{}: each is reported with line, field and reason", file.name),
+        unnamed.is_empty(),
+        unnamed.join("; "),
+    );
+}

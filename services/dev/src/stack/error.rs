@@ -1,0 +1,75 @@
+//! Why the stack does not stand: told to a developer, with the end of the log that says more.
+
+use std::path::{Path, PathBuf};
+
+use testkit::ServerError;
+use testkit::staff_issuer::StaffIssuerError;
+
+/// Why the stack does not stand.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// PostgreSQL or NATS.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A service's program is not where it should be.
+    #[error("{} is missing: run `make build`", path.display())]
+    NotBuilt {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A service ended.
+    #[error("{service} ended; the end of {}:\n{tail}", log.display())]
+    Ended {
+        /// Which.
+        service: &'static str,
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// A service does not say that it serves.
+    #[error("{service} does not serve after {seconds} s; the end of {}:\n{tail}", log.display())]
+    NotServing {
+        /// Which.
+        service: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// There is no such service.
+    #[error("there is no service {service}")]
+    Unknown {
+        /// What was asked for.
+        service: String,
+    },
+    /// A file of the data folder.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder with a name of ours belongs to somebody else.
+    #[error("{} belongs to somebody else: remove it, or choose another data folder", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The kept key of the staff tokens.
+    #[error("{0}: remove the data folder to start anew")]
+    StaffKey(#[from] StaffIssuerError),
+}
+
+impl StackError {
+    /// For `map_err`: keeps what was tried, and on what.
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}

@@ -1,0 +1,120 @@
+//! The data folder: what is where in it. Files are readable by their owner alone, because most hold secrets or people's
+//! data.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::StackError;
+
+/// The data folder of one stack.
+#[derive(Debug, Clone)]
+pub struct DataFolder {
+    path: PathBuf,
+}
+
+impl DataFolder {
+    /// Opens the folder, which is made if it does not exist. Others may pass through it, because PostgreSQL may run as
+    /// another user, but not look around.
+    pub fn open(path: &Path) -> Result<Self, StackError> {
+        make(path, 0o711)?;
+        let path = path.canonicalize().map_err(StackError::file("find", path))?;
+        let folder = Self { path };
+        for name in ["secrets", "config", "logs", "services", "import", "sample"] {
+            make(&folder.path.join(name), 0o700)?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A secret's file.
+    pub(super) fn secret(&self, name: &str) -> PathBuf {
+        self.path.join("secrets").join(name)
+    }
+
+    /// A service's settings.
+    pub(super) fn config(&self, service: &str) -> PathBuf {
+        self.path.join("config").join(format!("{service}.toml"))
+    }
+
+    /// A service's log.
+    pub fn log(&self, service: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{service}.log"))
+    }
+
+    /// A service's own files.
+    pub(super) fn service(&self, service: &str) -> Result<PathBuf, StackError> {
+        let path = self.path.join("services").join(service);
+        make(&path, 0o700)?;
+        Ok(path)
+    }
+
+    /// Writes a file whole or not at all, readable by its owner alone.
+    pub fn write(&self, path: &Path, text: &str) -> Result<(), StackError> {
+        let part = path.with_extension("part");
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            file.write_all(text.as_bytes())?;
+            fs::rename(&part, path)
+        };
+        write().map_err(StackError::file("write", path))
+    }
+
+    /// What is kept in `path`, made by `new` the first time.
+    pub(super) fn kept(
+        &self,
+        path: &Path,
+        new: impl FnOnce() -> Result<String, StackError>,
+    ) -> Result<String, StackError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim_end().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let text = new()?;
+                self.write(path, &format!("{text}\n"))?;
+                Ok(text.trim_end().to_owned())
+            }
+            Err(error) => Err(StackError::file("read", path)(error)),
+        }
+    }
+
+    /// A folder for PostgreSQL outside, where the user PostgreSQL runs as cannot enter this one. Named by this folder's
+    /// path and emptied when it belongs to an earlier folder of the same path.
+    pub(super) fn outside(&self) -> Result<PathBuf, StackError> {
+        let name = hex::encode(&Sha256::digest(self.path.as_os_str().as_encoded_bytes())[..8]);
+        let outside = Path::new("/var/tmp").join(format!("madoguchi-{name}"));
+        make(&outside, 0o711)?;
+        // A link or a folder of somebody else's in this place for all could be a trap.
+        let found = fs::symlink_metadata(&outside).map_err(StackError::file("look at", &outside))?;
+        let own = fs::metadata(&self.path).map_err(StackError::file("look at", &self.path))?;
+        if !found.is_dir() || found.uid() != own.uid() {
+            return Err(StackError::Foreign { path: outside });
+        }
+        let instance = self.kept(&self.file("instance"), || Ok(hex::encode(rand::random::<[u8; 16]>())))?;
+        let marker = outside.join("instance");
+        if fs::read_to_string(&marker).is_ok_and(|other| other.trim_end() != instance) {
+            fs::remove_dir_all(&outside).map_err(StackError::file("remove", &outside))?;
+            make(&outside, 0o711)?;
+        }
+        self.write(&marker, &instance)?;
+        Ok(outside)
+    }
+}
+
+fn make(path: &Path, mode: u32) -> Result<(), StackError> {
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map_err(StackError::file("create", path)),
+    }
+}

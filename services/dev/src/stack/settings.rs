@@ -1,0 +1,119 @@
+//! The settings each service is started with, as files an operator would write too.
+
+use std::collections::BTreeMap;
+
+use contracts::names::{CLAIM_IMAGES, IDENTITY, PHONE_VERIFICATION, SERVICES as PUBLISHERS};
+use kernel::rulebook::DEFAULT_RULEBOOK;
+use testkit::staff_issuer::STAFF_ISSUER;
+use toml::{Table, Value};
+
+use super::infrastructure::{Infrastructure, KEYRING};
+use super::{DataFolder, SERVICES, Secrets, StackError};
+
+/// The lines customers are told to dial (PV-8).
+pub const LINES: [&str; 8] = [
+    "03-0000-0101",
+    "03-0000-0102",
+    "03-0000-0103",
+    "03-0000-0104",
+    "03-0000-0105",
+    "03-0000-0106",
+    "03-0000-0107",
+    "03-0000-0108",
+];
+
+/// Writes the settings of all services.
+pub(super) fn write(
+    folder: &DataFolder,
+    secrets: &Secrets,
+    infrastructure: &Infrastructure,
+    ports: &BTreeMap<&'static str, u16>,
+) -> Result<(), StackError> {
+    folder.write(&folder.config("rulebook"), &rulebook())?;
+    for service in SERVICES {
+        let table = settings(folder, secrets, infrastructure, ports, service)?;
+        folder.write(&folder.config(service), &table.to_string())?;
+    }
+    Ok(())
+}
+
+fn settings(
+    folder: &DataFolder,
+    secrets: &Secrets,
+    infrastructure: &Infrastructure,
+    ports: &BTreeMap<&'static str, u16>,
+    service: &str,
+) -> Result<Table, StackError> {
+    let address = |service: &str| format!("127.0.0.1:{}", ports.get(service).copied().unwrap_or_default());
+    let url = |service: &str| format!("http://{}", address(service));
+    let secret = |name: String| path(&secrets.file(&name));
+    let feeds = PUBLISHERS.into_iter().map(|publisher| (publisher.to_owned(), Value::from(url(publisher)))).collect();
+    let accept = secrets.accepted().into_iter().map(|(peer, hash)| (peer, Value::from(hash))).collect();
+    let mut table = Table::from_iter([
+        section("grpc", [("listen", Value::from(address(service)))]),
+        section("database", [("url", infrastructure.database_url(service).into())]),
+        section("keyring", [
+            ("url", infrastructure.database_url(KEYRING).into()),
+            ("master_key_file", secret("master_key".to_owned())),
+        ]),
+        section("secrets", [("pepper_file", secret(format!("pepper_{service}")))]),
+        section("nats", [("url", infrastructure.nats.url().into())]),
+        ("feeds".to_owned(), Value::Table(feeds)),
+        section("peers", [
+            ("own_secret_file", secret(format!("peer_{service}"))),
+            ("accept", Value::Table(accept)),
+        ]),
+        section("tokens", [
+            ("identity_url", url(IDENTITY).into()),
+            ("staff_issuer", STAFF_ISSUER.into()),
+            ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
+        ]),
+        section("telemetry", [("log_format", "human".into()), ("log", "info".into())]),
+        section("rulebook", [("file", path(&folder.config("rulebook")))]),
+    ]);
+    let own = own(folder, secrets, service)?;
+    if !own.is_empty() {
+        table.insert("service".to_owned(), Value::Table(own));
+    }
+    Ok(table)
+}
+
+/// What one service alone needs.
+fn own(folder: &DataFolder, secrets: &Secrets, service: &str) -> Result<Table, StackError> {
+    Ok(match service {
+        IDENTITY => Table::from_iter([(
+            "signing_key_file".to_owned(),
+            path(&secrets.file("identity_signing_key.pem")),
+        )]),
+        PHONE_VERIFICATION => Table::from_iter([("lines".to_owned(), LINES.to_vec().into())]),
+        CLAIM_IMAGES => {
+            let files = folder.service(service)?;
+            Table::from_iter([
+                ("spool_folder".to_owned(), path(&files.join("spool"))),
+                ("originals_folder".to_owned(), path(&files.join("originals"))),
+            ])
+        }
+        _ => Table::new(),
+    })
+}
+
+fn section<const N: usize>(name: &str, keys: [(&str, Value); N]) -> (String, Value) {
+    (name.to_owned(), Value::Table(keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+}
+
+fn path(path: &std::path::Path) -> Value {
+    Value::from(path.to_string_lossy().into_owned())
+}
+
+/// The rulebook that ships with the software, without the weekly maintenance (OP-1): a developer may work on a Sunday
+/// evening.
+pub(super) fn rulebook() -> String {
+    match DEFAULT_RULEBOOK.parse::<Table>() {
+        Ok(mut table) => {
+            table.insert("maintenance".to_owned(), Value::Array(Vec::new()));
+            table.to_string()
+        }
+        // Its own tests prove that it parses; a service that reads this says what is wrong.
+        Err(error) => error.to_string(),
+    }
+}
