@@ -18,7 +18,7 @@ pub use codec::{CodecError, OpenError, decode_sealed, event_types, open, open_al
 pub use cursor::{Cursor, CursorError, Position};
 pub use decider::Decider;
 pub use envelope::{Actor, Metadata, NewEvent, RecordedEvent};
-pub use postgres::{MIGRATOR, PostgresStore};
+pub use postgres::{MIGRATOR, PostgresStore, outside_transactions};
 pub use problem::{Explain, FieldViolation, Problem, ProblemKind};
 pub use repository::{Committed, ExecuteError, Executed, LoadError, Loaded, Repository};
 pub use request::{Cause, Request, RequestKey, Trigger};

@@ -235,7 +235,9 @@ async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Resul
     // Idle keyring connections cost the machine more than opening one now and then.
     let options = sqlx::postgres::PgPoolOptions::new()
         .max_connections(4)
-        .idle_timeout(Duration::from_mins(1));
+        .idle_timeout(Duration::from_mins(1))
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(eventsourcing::outside_transactions(connection)));
     let keyring_pool = database::connect("keyring.url", &settings.keyring, options).await?;
     database::migrate(&keyring_pool, &[&privacy::MIGRATOR]).await?;
     let nats = match &settings.nats {

@@ -21,6 +21,7 @@ use crate::{
     AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, StoreError,
     StreamName,
 };
+pub use connection::outside_transactions;
 use failure::{append_failure, store_failure};
 
 /// Creates schema `store`; versions 1000 to 1999. Tolerates the other migrators of the same database.
@@ -59,9 +60,12 @@ impl PostgresStore {
     }
 
     /// Pool options whose every new connection gets its timeouts and raises the epoch if the instance or its timeline
-    /// is not the one the store was last written on.
+    /// is not the one the store was last written on, and which lends none that stands inside a transaction.
     pub fn pool_options() -> PgPoolOptions {
-        PgPoolOptions::new().after_connect(|connection, _| Box::pin(connection::enter(connection)))
+        PgPoolOptions::new()
+            .after_connect(|connection, _| Box::pin(connection::enter(connection)))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(connection::outside_transactions(connection)))
     }
 
     /// The pool, for the tables a service keeps beside its events.

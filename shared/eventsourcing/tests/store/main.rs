@@ -7,6 +7,7 @@
 )]
 
 mod backend;
+mod cancelled;
 mod checker;
 mod contract;
 mod drill;
