@@ -101,19 +101,3 @@ pub struct ChangedPhones {
     /// The numbers that replace them, in order.
     pub after: Vec<Personal<PhoneNumber>>,
 }
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use eventsourcing::{event_types, fixtures};
-
-    use super::Event;
-
-    #[test]
-    fn every_event_ever_written_still_decodes() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
-        fixtures::check::<Event>(folder).unwrap();
-        fixtures::check_all(folder, &[event_types::<Event>()]).unwrap();
-    }
-}

@@ -257,3 +257,25 @@ async fn en_17_an_import_after_a_change_of_ours_does_not_restore_the_old_number(
         "大阪府大阪市北区1-1"
     );
 }
+
+#[tokio::test]
+async fn of_two_racing_submissions_resting_on_the_same_review_exactly_one_wins() {
+    let (world, id) = with_a_contract().await;
+    let changes = [
+        to(&id, &[NEW], "2026-11-16"),
+        to(&id, &["03-1234-5678"], "2026-11-16"),
+    ];
+    let mut tokens = Vec::new();
+    for change in &changes {
+        tokens.push(world.prepare(&HOLDER, change).await.unwrap().confirm_token);
+    }
+    let request_ids = [new_request_id(), new_request_id()];
+    let (one, other) = tokio::join!(
+        world.submit(&HOLDER, &changes[0], &request_ids[0], &tokens[0]),
+        world.submit(&HOLDER, &changes[1], &request_ids[1], &tokens[1]),
+    );
+    let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+    assert_eq!(won.unwrap().endorsement.unwrap().state(), Effective);
+    assert_refused(lost, Code::FailedPrecondition, "CONTENT_CHANGED");
+    assert_eq!(numbers(&world, &id).await.len(), 1);
+}

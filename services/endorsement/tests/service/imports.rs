@@ -1,10 +1,11 @@
 //! EN-16: good and bad rows, again, and by whom.
 
 use contracts::endorsement::v1 as proto;
+use privacy::{Keyring, MasterKey};
 use tonic::Code;
 
-use crate::book::{contract_id, new_request_id, row};
-use crate::world::{As, Outcome, World, assert_refused};
+use crate::book::{contract_id, new_request_id, row, subject};
+use crate::world::{As, MASTER_KEY, Outcome, World, assert_refused};
 
 fn refused(field: &str, reason: &str) -> Outcome {
     Outcome::Refused(vec![(field.to_owned(), reason.to_owned())])
@@ -112,4 +113,43 @@ async fn only_administrators_import_and_not_without_bounds() {
         .import_as(&As::Administrator, proto::ImportContractsRequest::default())
         .await;
     assert_refused(answer, Code::InvalidArgument, "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn op_4_an_erased_person_is_shown_empty_and_never_imported_again() {
+    let mut world = World::new().await;
+    world.import(vec![row("AB00000001", "C0001")]).await;
+    let keyring = Keyring::new(
+        world.keyring.pool.clone(),
+        MasterKey::from_hex(MASTER_KEY).unwrap(),
+    );
+    keyring.destroy(subject("C0001")).await.unwrap();
+    // A running service forgets keys after a while; a new one never had them.
+    world.kill_and_restart().await;
+    let contract = world
+        .contract(&As::CallCentre, &contract_id("AB00000001"))
+        .await
+        .unwrap();
+    let insured = contract.insured.unwrap();
+    assert_eq!(
+        (
+            insured.name.as_str(),
+            insured.address.as_str(),
+            contract.object_address.as_str()
+        ),
+        ("", "", "")
+    );
+    assert_eq!(
+        (
+            insured.phones[0].number.as_str(),
+            insured.phones[0].reason.as_str()
+        ),
+        ("", "NUMBER_ERASED")
+    );
+    let mut changed = row("AB00000001", "C0001");
+    changed.agency_name = "見本代理店".to_owned();
+    assert_eq!(
+        world.import(vec![changed]).await,
+        [refused("policyholder.customer_number", "SUBJECT_ERASED")]
+    );
 }

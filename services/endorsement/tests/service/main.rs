@@ -9,6 +9,7 @@
 mod book;
 mod changes;
 mod events;
+mod fixtures;
 mod imports;
 mod refusals;
 mod world;
