@@ -1,0 +1,112 @@
+//! What can be asked of an account. Time, new ids and hashes come along.
+
+use kernel::personal::Personal;
+use kernel::rulebook::RegistrationRoute;
+use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
+
+use super::RegistrationRefusal;
+use crate::domain::{PasswordHash, ReservationId, TokenHash};
+
+/// A command to an account.
+#[derive(Debug, Clone)]
+pub enum AccountCommand {
+    /// Record the intent to register.
+    StartRegistration(Box<StartRegistration>),
+    /// A later step was refused.
+    RefuseRegistration {
+        /// Why.
+        reason: RegistrationRefusal,
+        /// Now.
+        at: Timestamp,
+    },
+    /// All steps are done.
+    CompleteRegistration {
+        /// Now.
+        at: Timestamp,
+    },
+    /// Keep the same password at a higher cost.
+    Rehash {
+        /// The hash the password was verified against.
+        verified: PasswordHash,
+        /// The new hash.
+        password: PasswordHash,
+    },
+    /// The password was verified: open a login.
+    OpenLogin {
+        /// The new login.
+        login: LoginId,
+        /// The hash the password was verified against; must be the one in force.
+        verified: PasswordHash,
+        /// What the customer calls the device.
+        device: Personal<String>,
+        /// Whether the phone gate is in force (PV-2).
+        phone_call_required: bool,
+        /// Now.
+        at: Timestamp,
+        /// When the login expires.
+        expires_at: Timestamp,
+    },
+    /// Phone verification matched a call.
+    VerifyLogin {
+        /// The login.
+        login: LoginId,
+        /// The challenge.
+        challenge: ChallengeId,
+        /// When the call arrived.
+        matched_at: Timestamp,
+    },
+    /// Exchange a login for tokens, if its call has come.
+    CompleteLogin {
+        /// The login.
+        login: LoginId,
+        /// The session to open.
+        session: SessionId,
+        /// The refresh token to issue.
+        refresh: TokenHash,
+        /// Now.
+        at: Timestamp,
+        /// When the refresh token expires.
+        refresh_expires_at: Timestamp,
+    },
+    /// Exchange a refresh token.
+    Refresh {
+        /// The session it names.
+        session: SessionId,
+        /// The token given.
+        presented: TokenHash,
+        /// Its successor.
+        refresh: TokenHash,
+        /// Now.
+        at: Timestamp,
+        /// When the successor expires.
+        refresh_expires_at: Timestamp,
+    },
+    /// End a session.
+    Logout {
+        /// The session.
+        session: SessionId,
+        /// Now.
+        at: Timestamp,
+    },
+}
+
+/// All that a registration needs.
+#[derive(Debug, Clone)]
+pub struct StartRegistration {
+    /// The new account.
+    pub account: AccountId,
+    /// The contract whose code was given.
+    pub contract: ContractId,
+    /// Its policyholder.
+    pub subject: SubjectId,
+    /// The way it came.
+    pub route: RegistrationRoute,
+    /// The e-mail address.
+    pub email: EmailAddress,
+    /// The user ID to reserve.
+    pub reservation: ReservationId,
+    /// The password chosen.
+    pub password: PasswordHash,
+    /// Now.
+    pub at: Timestamp,
+}

@@ -1,0 +1,177 @@
+//! What happened to an account. Registration is told to the others only when it is complete (docs/adr/0006).
+
+use std::collections::BTreeSet;
+
+use kernel::personal::Personal;
+use kernel::rulebook::RegistrationRoute;
+use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{PasswordHash, ReservationId, TokenHash};
+
+/// An event of an account's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum AccountEvent {
+    /// The right code was given: the intent, with all that the later steps need.
+    #[serde(rename = "account.registration_started.v1")]
+    RegistrationStarted {
+        /// The account.
+        account_id: AccountId,
+        /// The contract whose code was given.
+        contract_id: ContractId,
+        /// Whose contracts the account will see.
+        subjects: BTreeSet<SubjectId>,
+        /// The way it came.
+        route: RegistrationRoute,
+        /// The e-mail address, of the account's own subject.
+        email: Personal<EmailAddress>,
+        /// The user ID to reserve.
+        reservation: ReservationId,
+        /// The password chosen.
+        password: PasswordHash,
+        /// When.
+        started_at: Timestamp,
+    },
+    /// A later step was refused; the account came to nothing.
+    #[serde(rename = "account.registration_refused.v1")]
+    RegistrationRefused {
+        /// Why.
+        reason: RegistrationRefusal,
+        /// When.
+        refused_at: Timestamp,
+    },
+    /// Registration is complete.
+    #[serde(rename = "account.registered.v1")]
+    Registered {
+        /// Whose contracts the account sees.
+        subjects: BTreeSet<SubjectId>,
+        /// The way it came.
+        route: RegistrationRoute,
+        /// The e-mail address, of the account's own subject.
+        email: Personal<EmailAddress>,
+        /// Whether a code sent to it was typed (ID-19).
+        email_confirmed: bool,
+        /// The user ID it logs in with.
+        reservation: ReservationId,
+        /// The password it logs in with.
+        password: PasswordHash,
+        /// When.
+        registered_at: Timestamp,
+    },
+    /// The same password, hashed at a higher cost (ID-14).
+    #[serde(rename = "account.password_rehashed.v1")]
+    PasswordRehashed {
+        /// The user ID it logs in with.
+        reservation: ReservationId,
+        /// The new hash.
+        password: PasswordHash,
+    },
+    /// The password was right; supersedes the login open before.
+    #[serde(rename = "account.login_opened.v1")]
+    LoginOpened {
+        /// The login.
+        login_id: LoginId,
+        /// What the customer calls the device.
+        device: Personal<String>,
+        /// Whether the phone call is awaited (PV-2).
+        phone_call_required: bool,
+        /// When.
+        opened_at: Timestamp,
+        /// From this instant it is worth nothing.
+        expires_at: Timestamp,
+    },
+    /// The call came from a registered number (PV-1).
+    #[serde(rename = "account.login_verified.v1")]
+    LoginVerified {
+        /// The login.
+        login_id: LoginId,
+        /// The challenge that was matched.
+        challenge_id: ChallengeId,
+        /// When the call arrived.
+        matched_at: Timestamp,
+    },
+    /// Tokens were issued for a login.
+    #[serde(rename = "account.session_opened.v1")]
+    SessionOpened {
+        /// The session.
+        session_id: SessionId,
+        /// The login it came from.
+        login_id: LoginId,
+        /// Whether a call verified it (EN-15).
+        call_verified: bool,
+        /// The first refresh token.
+        refresh: TokenHash,
+        /// When.
+        opened_at: Timestamp,
+        /// When the refresh token expires.
+        refresh_expires_at: Timestamp,
+    },
+    /// The answer to the login was lost: other tokens for the same session, the first ones unused (ID-16).
+    #[serde(rename = "account.session_reissued.v1")]
+    SessionReissued {
+        /// The session.
+        session_id: SessionId,
+        /// One more first refresh token.
+        refresh: TokenHash,
+        /// When the refresh token expires.
+        refresh_expires_at: Timestamp,
+    },
+    /// A refresh token was exchanged (ID-16).
+    #[serde(rename = "account.session_refreshed.v1")]
+    SessionRefreshed {
+        /// The session.
+        session_id: SessionId,
+        /// The token given.
+        presented: TokenHash,
+        /// Its successor.
+        refresh: TokenHash,
+        /// When the successor expires.
+        refresh_expires_at: Timestamp,
+    },
+    /// A session ended; its refresh tokens are worth nothing.
+    #[serde(rename = "account.session_ended.v1")]
+    SessionEnded {
+        /// The session.
+        session_id: SessionId,
+        /// Why.
+        reason: SessionEnd,
+        /// When.
+        ended_at: Timestamp,
+    },
+}
+
+/// Why a registration came to nothing after its intent was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RegistrationRefusal {
+    /// Another account has the e-mail address.
+    EmailAlreadyUsed,
+    /// Another account was quicker with the code.
+    InitialCodeUsed,
+    /// The contract changed meanwhile and cannot be registered.
+    ContractNotEligible,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SessionEnd {
+    /// The customer logged out.
+    Logout,
+    /// A refresh token was given that had been used up: somebody copied it (ID-16).
+    ReplayedRefreshToken,
+    /// More sessions than an account may have; the oldest gives way.
+    Superseded,
+}
+
+impl SessionEnd {
+    /// As other services read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "LOGOUT",
+            Self::ReplayedRefreshToken => "REPLAYED_REFRESH_TOKEN",
+            Self::Superseded => "SUPERSEDED",
+        }
+    }
+}

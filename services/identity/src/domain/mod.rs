@@ -1,0 +1,18 @@
+//! What identity decides, without I/O: accounts with their logins and sessions, entitlements of contracts, reservations
+//! of user IDs. Time, ids, hashes and the rulebook's words come inside the commands.
+
+pub mod account;
+pub mod code;
+pub mod entitlement;
+pub mod hashes;
+pub mod password;
+pub mod reservation;
+
+pub use account::{Account, AccountCommand, AccountEvent, AccountRejection};
+pub use code::CodeVerifier;
+pub use entitlement::{Entitlement, EntitlementCommand, EntitlementEvent, EntitlementRejection};
+pub use hashes::{KeyedHash, SlowHash, TokenHash};
+pub use password::PasswordHash;
+pub use reservation::{
+    Reservation, ReservationCommand, ReservationEvent, ReservationId, ReservationRejection,
+};
