@@ -1,4 +1,170 @@
 //! Identity: registers policyholders, logs them in with a phone call as second factor, issues the tokens other services
-//! accept.
+//! accept. Here is the wiring; what is decided is in `domain`.
 
+pub mod api;
+pub mod credentials;
 pub mod domain;
+pub mod hashing;
+pub mod listen;
+pub mod publish;
+pub mod random;
+pub mod react;
+pub mod registrar;
+pub mod secrets;
+pub mod signing;
+pub mod staff_issuer;
+pub mod throttle;
+pub mod tokens;
+pub mod waiting;
+
+use std::sync::Arc;
+
+use contracts::identity::v1::identity_service_server::IdentityServiceServer;
+use contracts::names;
+use service::{Context, ReactionError, Secret, Service, StartError, Wiring};
+
+use crate::api::Api;
+use crate::credentials::Credentials;
+use crate::domain::password::HashCost;
+use crate::hashing::HashingPool;
+use crate::registrar::Registrar;
+use crate::secrets::Secrets;
+use crate::signing::Signer;
+use crate::throttle::Throttle;
+use crate::tokens::TokenIssuer;
+use crate::waiting::Waiting;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The service's texts for people.
+pub const MESSAGES: &str = include_str!("../messages.toml");
+
+service::configuration! {
+    /// What identity alone needs.
+    pub struct Config {
+        /// Private Ed25519 key that tokens are signed with, PKCS #8 PEM.
+        pub signing_key: Secret,
+        /// Public keys (SPKI PEM) tokens were signed with before the last rotation.
+        pub previous_signing_keys: Vec<String> = Vec::new(),
+        /// Threads that hash passwords; each holds `hash_memory_kib`.
+        pub hash_workers: usize = 2,
+        /// Logins that may wait for a thread; more are told to come back (ID-15).
+        pub hash_queue: usize = 64,
+        /// Memory of one hash in KiB, at least 19456 (ID-14).
+        pub hash_memory_kib: u32 = HashCost::MINIMUM.m_kib,
+        /// Passes of one hash, at least 2 (ID-14).
+        pub hash_passes: u32 = HashCost::MINIMUM.t,
+    }
+}
+
+/// The service.
+pub struct Identity;
+
+impl Service for Identity {
+    const NAME: &'static str = names::IDENTITY;
+    const MESSAGES: &'static str = MESSAGES;
+    type Config = Config;
+
+    fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
+        vec![&MIGRATIONS]
+    }
+
+    fn publish() -> Option<messaging::Publish> {
+        Some(publish::publish)
+    }
+
+    async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        wire(&config, &context, wiring).map(|_| ())
+    }
+}
+
+/// Everything the service is made of, plugged in; the parts are given out for whoever wants to look at them.
+pub fn wire(config: &Config, context: &Context, wiring: &mut Wiring) -> Result<Api, StartError> {
+    let api = build(config, context)?;
+    react(&api, wiring)?;
+    wiring.grpc(IdentityServiceServer::new(api.clone()));
+    Ok(api)
+}
+
+fn build(config: &Config, context: &Context) -> Result<Api, StartError> {
+    let secrets = Secrets::new(context.pepper.clone());
+    let tokens = issuer(config, &secrets)?;
+    context.tokens.use_local_keys(Arc::new(tokens.clone()));
+    let hashing = HashingPool::start(
+        config.hash_workers,
+        config.hash_queue,
+        cost(config)?,
+        secrets.hashing_key(),
+    )
+    .map_err(|error| StartError::new("starting the password hashers", error))?;
+    let credentials = Credentials::new(context.pool.clone());
+    Ok(Api {
+        context: context.clone(),
+        accounts: context.repository(),
+        entitlements: context.repository(),
+        throttle: Throttle::new(context.pool.clone(), secrets.clone()),
+        registrar: Registrar::new(context, credentials.clone()),
+        credentials,
+        hashing,
+        tokens,
+        waiting: Waiting::default(),
+        secrets,
+    })
+}
+
+fn issuer(config: &Config, secrets: &Secrets) -> Result<TokenIssuer, StartError> {
+    let signer = Signer::from_pem(config.signing_key.expose())
+        .map_err(|error| StartError::setting("service.signing_key", error))?;
+    let keys = signer
+        .key_set(&config.previous_signing_keys)
+        .map_err(|error| StartError::setting("service.previous_signing_keys", error))?;
+    Ok(TokenIssuer::new(signer, keys, secrets.clone()))
+}
+
+fn cost(config: &Config) -> Result<HashCost, StartError> {
+    let least = HashCost::MINIMUM;
+    if config.hash_memory_kib < least.m_kib {
+        return Err(StartError::setting(
+            "service.hash_memory_kib",
+            format!("must be at least {}", least.m_kib),
+        ));
+    }
+    if config.hash_passes < least.t {
+        return Err(StartError::setting(
+            "service.hash_passes",
+            format!("must be at least {}", least.t),
+        ));
+    }
+    Ok(HashCost {
+        m_kib: config.hash_memory_kib,
+        t: config.hash_passes,
+        p: least.p,
+    })
+}
+
+/// Names here key checkpoints and leases; they never change.
+fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
+    let credentials = api.credentials.clone();
+    wiring.own_reaction("identity-credential-index", move |event| {
+        let credentials = credentials.clone();
+        async move { listen::index(&credentials, &event).await }
+    });
+    let (registrar, context) = (api.registrar.clone(), api.context.clone());
+    wiring.own_reaction("identity-registration", move |event| {
+        let (registrar, context) = (registrar.clone(), context.clone());
+        async move { listen::roll_forward(&registrar, &context, &event).await }
+    });
+    let throttle = api.throttle.clone();
+    wiring.deadlines("identity-attempts", move |now| {
+        let throttle = throttle.clone();
+        async move { throttle.forget(now).await.map_err(ReactionError::from) }
+    });
+    wiring.subscribe(
+        "identity-contracts",
+        names::ENDORSEMENT,
+        Arc::new(listen::Contracts::new(&api.context)),
+    )?;
+    let calls = listen::Calls::new(&api.context, api.waiting.clone());
+    wiring.subscribe("identity-calls", names::PHONE_VERIFICATION, Arc::new(calls))?;
+    Ok(())
+}

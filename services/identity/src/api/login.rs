@@ -1,0 +1,224 @@
+//! Login: the password (ID-6, ID-10, ID-15), then the call (PV-1, PV-2), then tokens (ID-16).
+
+use std::time::Duration;
+
+use contracts::identity::v1::{
+    CompleteLoginRequest, CompleteLoginResponse, LoginRequest, LoginResponse, Tokens,
+};
+use eventsourcing::{ExecuteError, Explain as _, Problem, ProblemKind, Request as Command};
+use kernel::personal::Personal;
+use kernel::{AccountId, LoginId, SessionId, SubjectId};
+use service::tokens::{LoginToken, TokenRefused};
+use service::{consistency_token, refuse};
+use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+
+use super::{Api, parse, session, source};
+use crate::domain::password::{Password, Salt};
+use crate::domain::{AccountCommand, AccountRejection, PasswordHash};
+use crate::publish::publish;
+use crate::random;
+use crate::tokens::{LOGIN_LIFE, NewRefresh, REFRESH_LIFE, expiry};
+
+/// Longest wait for a call, in milliseconds.
+const MAX_WAIT_MS: i32 = 30_000;
+
+pub(super) async fn login(
+    api: &Api,
+    request: Request<LoginRequest>,
+) -> Result<Response<LoginResponse>, Status> {
+    parse::login(request.get_ref()).map_err(refuse)?;
+    let (source, envelope) = (source(&request), api.once("Login", &request));
+    let LoginRequest {
+        user_id,
+        password,
+        device,
+    } = request.into_inner();
+    let password = Password::typed(&password);
+    let Some((account, verified)) = verify(api, &user_id, password.clone(), &source).await? else {
+        return Err(refuse(login_failed()));
+    };
+    let verified = rehash(api, account, &envelope, password, verified).await;
+
+    let login = LoginId::from_uuid(random::id());
+    let now = envelope.at;
+    let expires_at = expiry(now, LOGIN_LIFE);
+    let open = AccountCommand::OpenLogin {
+        login,
+        verified,
+        device: Personal::new(SubjectId::of_account(account), device),
+        phone_call_required: api.context.rulebook.login.phone_required(now),
+        at: now,
+        expires_at,
+    };
+    let opened = api
+        .accounts
+        .execute(account, &envelope, open)
+        .await
+        .map_err(refuse)?;
+    let holder = opened.state.holder().ok_or_else(|| refuse(login_failed()))?;
+    let token = api
+        .tokens
+        .login(account, login, holder, now, expires_at)
+        .map_err(session::not_signed)?;
+    Ok(Response::new(LoginResponse {
+        login_token: token,
+        login_expires_at_us: expires_at.as_microsecond(),
+        phone_call_required: holder.login.is_some_and(|login| login.phone_call_required),
+    }))
+}
+
+fn login_failed() -> Problem {
+    Problem::new(ProblemKind::Unauthenticated, "LOGIN_FAILED")
+}
+
+/// The account the password is right for. Unknown user and wrong password cost one query and one hash each, and neither
+/// looks at a stream, whose length would tell.
+async fn verify(
+    api: &Api,
+    user_id: &str,
+    password: Password,
+    source: &str,
+) -> Result<Option<(AccountId, PasswordHash)>, Status> {
+    let user = api.secrets.typed_user_id(user_id);
+    let attempt = api
+        .throttle
+        .admit(user, source, api.now())
+        .await
+        .map_err(refuse)?;
+    let known = api.credentials.of_user(user).await.map_err(refuse)?;
+    let nobodys = api.secrets.nobodys_salt(user);
+    let (salt, cost) = known
+        .as_ref()
+        .map_or((nobodys, api.hashing.cost()), |(_, hash)| (hash.salt, hash.cost));
+    let hash = match api.hashing.hash(password, salt, cost).await {
+        Ok(hash) => hash,
+        Err(busy) => {
+            api.throttle.undo(attempt, api.now()).await.map_err(refuse)?;
+            return Err(refuse(busy.explain()));
+        }
+    };
+    let right = known.filter(|(_, known)| known.hash.as_bytes().ct_eq(hash.as_bytes()).into());
+    if right.is_some() {
+        api.throttle.forgive(attempt).await.map_err(refuse)?;
+    }
+    Ok(right)
+}
+
+/// ID-14: a hash made at a lower cost is replaced while the password is at hand. A login does not fail for it.
+async fn rehash(
+    api: &Api,
+    account: AccountId,
+    envelope: &Command,
+    password: Password,
+    verified: PasswordHash,
+) -> PasswordHash {
+    if verified.cost == api.hashing.cost() {
+        return verified;
+    }
+    let Ok(stronger) = api.hashing.hash_new(password, Salt(*random::secret())).await else {
+        return verified;
+    };
+    let command = AccountCommand::Rehash {
+        verified: verified.clone(),
+        password: stronger.clone(),
+    };
+    let request = Command {
+        key: eventsourcing::RequestKey::derive("once", "Rehash", random::id()),
+        ..envelope.clone()
+    };
+    let rehashed = api.accounts.execute(account, &request, command).await;
+    let Ok(rehashed) = rehashed else { return verified };
+    if let (Some(holder), Some(revision)) = (rehashed.state.holder(), rehashed.revision) {
+        let written = api
+            .credentials
+            .put_password(account, holder.reservation, &stronger, revision)
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "the credential index is behind; its reaction will write it");
+        }
+    }
+    stronger
+}
+
+pub(super) async fn complete(
+    api: &Api,
+    request: Request<CompleteLoginRequest>,
+) -> Result<Response<CompleteLoginResponse>, Status> {
+    let envelope = api.once("CompleteLogin", &request);
+    let CompleteLoginRequest { login_token, wait_ms } = request.into_inner();
+    let token = api
+        .context
+        .tokens
+        .login_token(&login_token)
+        .await
+        .map_err(|refused| refuse(token_problem(refused)))?;
+    let wait_ms = u64::try_from(wait_ms.clamp(0, MAX_WAIT_MS)).unwrap_or(0);
+    let until = Instant::now() + Duration::from_millis(wait_ms);
+    let mut waiter = api.waiting.wait_for(token.login);
+    let refresh = api.tokens.new_refresh(token.account);
+    loop {
+        let issued = issue(api, &envelope, &token, &refresh).await?;
+        // A stopping service lets its waiters go: they call again, elsewhere.
+        if issued.tokens.is_some() || Instant::now() >= until || api.context.shutdown.is_cancelled() {
+            return Ok(Response::new(issued));
+        }
+        tokio::select! {
+            () = waiter.next_look(until) => {}
+            () = api.context.shutdown.cancelled() => {}
+        }
+    }
+}
+
+fn token_problem(refused: TokenRefused) -> Problem {
+    match refused {
+        TokenRefused::Invalid => AccountRejection::LoginUnknown.explain(),
+        TokenRefused::Expired => AccountRejection::LoginExpired.explain(),
+        TokenRefused::KeysUnavailable => refused.explain(),
+    }
+}
+
+/// One look: tokens if the call has come.
+async fn issue(
+    api: &Api,
+    envelope: &Command,
+    token: &LoginToken,
+    refresh: &NewRefresh,
+) -> Result<CompleteLoginResponse, Status> {
+    let now = api.now();
+    let refresh_expires_at = expiry(now, REFRESH_LIFE);
+    let command = AccountCommand::CompleteLogin {
+        login: token.login,
+        session: SessionId::from_uuid(envelope.key.derive_id("session")),
+        refresh: refresh.hash,
+        at: now,
+        refresh_expires_at,
+    };
+    let request = Command {
+        at: now,
+        ..envelope.clone()
+    };
+    let done = match api.accounts.execute(token.account, &request, command).await {
+        Err(ExecuteError::Rejected(AccountRejection::NoAccount)) => {
+            return Err(refuse(AccountRejection::LoginUnknown.explain()));
+        }
+        done => done.map_err(refuse)?,
+    };
+    let session = done
+        .state
+        .holder()
+        .and_then(|holder| Some((holder, holder.session_of(token.login)?)));
+    let Some((holder, (id, session))) = session.filter(|_| !done.events.is_empty()) else {
+        return Ok(CompleteLoginResponse {
+            tokens: None,
+            consistency_token: String::new(),
+        });
+    };
+    let tokens: Tokens = session::tokens(api, token.account, id, session, holder, refresh, now)?;
+    let consistency_token = consistency_token(api.context.name, publish, &done.events);
+    Ok(CompleteLoginResponse {
+        tokens: Some(tokens),
+        consistency_token,
+    })
+}

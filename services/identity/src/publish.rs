@@ -1,0 +1,190 @@
+//! What the others hear of identity's events: completed registrations, sessions opened and ended. Intents and refusals
+//! stay inside. Pure; sealed fields are copied unopened.
+
+use contracts::identity::v1::{self as proto, identity_event::Event};
+use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
+use messaging::{Outgoing, Unsealed, sealed_to_wire};
+use prost::Message as _;
+
+use crate::domain::{Account, AccountEvent};
+
+/// The integration event of a stored event, if it is told.
+pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
+    if recorded.stream.category() != Account::CATEGORY {
+        return Ok(None);
+    }
+    let told = told(decode_sealed(recorded)?).map_err(|error| CodecError::Unwritable {
+        stream: recorded.stream.to_string(),
+        problem: error.to_string(),
+    })?;
+    let Some((event_name, event)) = told else {
+        return Ok(None);
+    };
+    let message = proto::IdentityEvent {
+        event_id: recorded.id.to_string(),
+        entity_id: recorded.stream.id().to_string(),
+        version: recorded.revision,
+        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+        event: Some(event),
+    };
+    Ok(Some(Outgoing {
+        entity_kind: "account",
+        event_name,
+        entity_id: recorded.stream.id(),
+        payload: message.encode_to_vec(),
+    }))
+}
+
+fn told(event: AccountEvent) -> Result<Option<(&'static str, Event)>, Unsealed> {
+    Ok(match event {
+        AccountEvent::Registered {
+            subjects,
+            route,
+            email,
+            email_confirmed,
+            ..
+        } => {
+            let registered = proto::AccountRegistered {
+                subject_ids: subjects.iter().map(ToString::to_string).collect(),
+                route: format!("{route:?}"),
+                email: Some(sealed_to_wire(&email)?),
+                email_confirmed,
+            };
+            Some(("registered", Event::AccountRegistered(registered)))
+        }
+        AccountEvent::SessionOpened {
+            session_id,
+            login_id,
+            call_verified,
+            ..
+        } => {
+            let opened = proto::SessionOpened {
+                session_id: session_id.to_string(),
+                login_id: login_id.to_string(),
+                call_verified,
+            };
+            Some(("session_opened", Event::SessionOpened(opened)))
+        }
+        AccountEvent::SessionEnded {
+            session_id, reason, ..
+        } => {
+            let ended = proto::SessionEnded {
+                session_id: session_id.to_string(),
+                reason: reason.as_str().to_owned(),
+            };
+            Some(("session_ended", Event::SessionEnded(ended)))
+        }
+        AccountEvent::RegistrationStarted { .. }
+        | AccountEvent::RegistrationRefused { .. }
+        | AccountEvent::PasswordRehashed { .. }
+        | AccountEvent::LoginOpened { .. }
+        | AccountEvent::LoginVerified { .. }
+        | AccountEvent::SessionReissued { .. }
+        | AccountEvent::SessionRefreshed { .. } => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use eventsourcing::{Actor, Cursor, Metadata, StreamName};
+    use kernel::EventId;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn recorded(category: &'static str, fixture: &str) -> RecordedEvent {
+        let mut fixture: Value = serde_json::from_str(fixture).unwrap();
+        let now = "2026-11-23T03:00:00Z".parse().unwrap();
+        RecordedEvent {
+            stream: StreamName::new("identity", category, Uuid::from_u128(3)),
+            revision: 3,
+            cursor: Cursor::postgres(1, 2, 3),
+            id: EventId::from_uuid(Uuid::from_u128(4)),
+            event_type: fixture["type"].as_str().unwrap().to_owned(),
+            data: fixture["data"].take(),
+            metadata: Metadata {
+                request_key: Uuid::nil(),
+                request_index: 0,
+                payload_hash: String::new(),
+                actor: Actor::Anonymous,
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+                occurred_at: now,
+            },
+            recorded_at: now,
+        }
+    }
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../tests/fixtures/events/", $name, ".json"))
+        };
+    }
+
+    #[test]
+    fn a_registration_is_told_when_it_is_complete_with_its_address_sealed() {
+        let outgoing = publish(&recorded("account", fixture!("account.registered.v1")))
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (outgoing.entity_kind, outgoing.event_name),
+            ("account", "registered")
+        );
+        let message = proto::IdentityEvent::decode(outgoing.payload.as_slice()).unwrap();
+        assert_eq!(
+            (message.version, message.occurred_at_us),
+            (3, 1_795_402_800_000_000)
+        );
+        let Some(Event::AccountRegistered(registered)) = message.event else {
+            unreachable!()
+        };
+        let email = registered.email.unwrap();
+        assert_eq!(
+            (
+                registered.route.as_str(),
+                email.algorithm.as_str(),
+                email.path.as_str()
+            ),
+            ("A", "XC20P", "/email")
+        );
+        assert!(!registered.email_confirmed);
+    }
+
+    #[test]
+    fn sessions_are_told_and_everything_else_stays_inside() {
+        let name = |category: &'static str, fixture: &str| {
+            let outgoing = publish(&recorded(category, fixture)).unwrap();
+            outgoing.map(|outgoing| outgoing.event_name)
+        };
+        assert_eq!(
+            name("account", fixture!("account.session_opened.v1")),
+            Some("session_opened")
+        );
+        assert_eq!(
+            name("account", fixture!("account.session_ended.v1")),
+            Some("session_ended")
+        );
+        for inside in [
+            fixture!("account.registration_started.v1"),
+            fixture!("account.registration_refused.v1"),
+            fixture!("account.login_opened.v1"),
+            fixture!("account.session_refreshed.v1"),
+        ] {
+            assert_eq!(name("account", inside), None);
+        }
+        assert_eq!(name("reservation", fixture!("reservation.taken.v1")), None);
+        assert_eq!(name("entitlement", fixture!("entitlement.registered.v1")), None);
+    }
+
+    #[test]
+    fn an_address_in_clear_is_never_told() {
+        let mut event = recorded("account", fixture!("account.registered.v1"));
+        event.data["email"] =
+            serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "a@example.jp"}});
+        assert!(matches!(publish(&event), Err(CodecError::Unwritable { .. })));
+    }
+}

@@ -1,0 +1,165 @@
+//! The tokens customers hold: login and access tokens (signed, for everyone to verify) and refresh tokens (opaque, only
+//! their keyed hash is kept).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
+use jsonwebtoken::jwk::JwkSet;
+use kernel::{AccountId, LoginId, SessionId, Timestamp};
+use service::tokens::{
+    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, KeySource, KeySourceError, LOGIN_AUDIENCE,
+    LoginClaims, issue_access, issue_login,
+};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::domain::TokenHash;
+use crate::domain::account::{Holder, Session};
+use crate::random;
+use crate::secrets::Secrets;
+use crate::signing::Signer;
+
+/// How long an access token is good.
+pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// How long a login token is good.
+pub const LOGIN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// How long an unused refresh token is good.
+pub const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The instant a token issued now expires, in whole seconds as tokens count.
+pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
+    let end = now.checked_add(life).unwrap_or(Timestamp::MAX);
+    Timestamp::from_second(end.as_second()).unwrap_or(end)
+}
+
+/// Issues tokens.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer {
+    signer: Arc<Signer>,
+    keys: Arc<JwkSet>,
+    secrets: Secrets,
+}
+
+/// A new refresh token, and what is kept of it.
+pub struct NewRefresh {
+    secret: Zeroizing<[u8; 32]>,
+    /// What is kept.
+    pub hash: TokenHash,
+}
+
+/// A refresh token as a customer gives it.
+pub struct PresentedRefresh {
+    /// The account it names.
+    pub account: AccountId,
+    /// The session it names.
+    pub session: SessionId,
+    /// Its secret, hashed.
+    pub hash: TokenHash,
+}
+
+impl TokenIssuer {
+    /// Signs with `signer`; `keys` is what others verify by.
+    pub fn new(signer: Signer, keys: JwkSet, secrets: Secrets) -> Self {
+        Self {
+            signer: Arc::new(signer),
+            keys: Arc::new(keys),
+            secrets,
+        }
+    }
+
+    /// The public keys.
+    pub fn keys(&self) -> &JwkSet {
+        &self.keys
+    }
+
+    /// The token of a login whose password was right.
+    pub fn login(
+        &self,
+        account: AccountId,
+        login: LoginId,
+        holder: &Holder,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<String, IssueError> {
+        let claims = LoginClaims {
+            iss: CUSTOMER_ISSUER.to_owned(),
+            aud: LOGIN_AUDIENCE.to_owned(),
+            sub: account,
+            login,
+            subjects: holder.subjects.clone(),
+            iat: now.as_second(),
+            exp: expires_at.as_second(),
+        };
+        issue_login(self.signer.id(), self.signer.key(), &claims)
+    }
+
+    /// The access token of a session.
+    pub fn access(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        session: &Session,
+        holder: &Holder,
+        now: Timestamp,
+    ) -> Result<String, IssueError> {
+        let second_factor = session.call_verified.then_some("tel");
+        let claims = AccessClaims {
+            iss: CUSTOMER_ISSUER.to_owned(),
+            aud: ACCESS_AUDIENCE.to_owned(),
+            sub: account,
+            sid: id,
+            subjects: holder.subjects.clone(),
+            amr: std::iter::once("pwd")
+                .chain(second_factor)
+                .map(str::to_owned)
+                .collect(),
+            iat: now.as_second(),
+            exp: expiry(now, ACCESS_LIFE).as_second(),
+        };
+        issue_access(self.signer.id(), self.signer.key(), &claims)
+    }
+
+    /// A new refresh token of an account.
+    pub fn new_refresh(&self, account: AccountId) -> NewRefresh {
+        let secret = random::secret();
+        let hash = self.secrets.refresh(account, &secret);
+        NewRefresh { secret, hash }
+    }
+
+    /// Reads a refresh token; `None` if it is none of ours by its form.
+    pub fn read_refresh(&self, token: &str) -> Option<PresentedRefresh> {
+        let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
+        let (account, rest) = bytes.split_first_chunk::<16>()?;
+        let (session, secret) = rest.split_first_chunk::<16>()?;
+        let secret: &[u8; 32] = secret.try_into().ok()?;
+        let account = AccountId::from_uuid(Uuid::from_bytes(*account));
+        let session = SessionId::from_uuid(Uuid::from_bytes(*session));
+        Some(PresentedRefresh {
+            account,
+            session,
+            hash: self.secrets.refresh(account, secret),
+        })
+    }
+}
+
+impl NewRefresh {
+    /// The token as the customer keeps it: it names its stream, so that finding it needs no index.
+    pub fn token(&self, account: AccountId, session: SessionId) -> String {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
+        bytes.extend_from_slice(account.as_uuid().as_bytes());
+        bytes.extend_from_slice(session.as_uuid().as_bytes());
+        bytes.extend_from_slice(self.secret.as_ref());
+        URL_SAFE_NO_PAD.encode(bytes.as_slice())
+    }
+}
+
+/// Identity verifies its own tokens by its own keys.
+#[async_trait]
+impl KeySource for TokenIssuer {
+    async fn keys(&self) -> Result<JwkSet, KeySourceError> {
+        Ok(JwkSet::clone(&self.keys))
+    }
+}

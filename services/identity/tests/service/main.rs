@@ -1,0 +1,18 @@
+//! The whole service against real PostgreSQL and NATS. Endorsement and phone verification are stand-ins that publish
+//! through the same relay, so what identity hears comes the way it does in production.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod crash;
+mod enumeration;
+mod import;
+mod login;
+mod registration;
+mod session;
+mod source;
+mod world;
