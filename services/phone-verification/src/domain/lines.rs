@@ -212,6 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn pv_8_not_even_where_every_line_is_taken_by_ended_challenges_and_crowded_by_strangers() {
+        let ended = (1..8).map(|index| Taken {
+            open: false,
+            ..taken(index, 1, 180)
+        });
+        let mut crowded = occupancy(ended.chain([taken(0, 1, 180)]).collect());
+        for index in 1..8 {
+            crowded.open_per_line.insert(line(index), 5);
+        }
+        assert_ne!(choose_line(&pool(), &crowded, 3, at(0)).unwrap(), line(0));
+    }
+
+    #[test]
     fn pv_9_challenges_spread_over_the_lines() {
         let mut strangers = Occupancy::default();
         for index in [0, 1, 2, 4, 5, 6, 7] {
