@@ -4,11 +4,10 @@
 use contracts::common::v1 as common;
 use contracts::endorsement::v1::{self as proto, endorsement_event};
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
+use kernel::Personal;
 use kernel::clock::Timestamp;
 use kernel::ids::ContractId;
-use kernel::{Personal, SealedField};
-use messaging::Outgoing;
-use privacy::ERASED_ALGORITHM;
+use messaging::{Outgoing, Unsealed, sealed_to_wire};
 use prost::Message as _;
 
 use crate::domain::{Event, Party, Phone, RequestState, RequestSummary, Terms};
@@ -44,9 +43,6 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
         payload: message.encode_to_vec(),
     }))
 }
-
-/// A personal value in plaintext where only sealed ones may be.
-struct Unsealed;
 
 /// An event's name and content for the others.
 type Told = (&'static str, endorsement_event::Event);
@@ -119,7 +115,7 @@ fn contract_imported(
         policyholder: Some(party(policyholder)?),
         insured: Some(party(insured.unwrap_or(policyholder))?),
         policyholder_is_insured: insured.is_none(),
-        object_address: Some(sealed(object_address)?),
+        object_address: Some(sealed_to_wire(object_address)?),
         insurers: wire::insurers(&terms.insurers),
         offline_reason: terms.offline_reason.unwrap_or_default(),
         last_endorsement_date: wire::date(terms.last_endorsement_date),
@@ -131,12 +127,12 @@ fn party(party: &Party) -> Result<proto::PublishedParty, Unsealed> {
     Ok(proto::PublishedParty {
         subject_id: party.subject.to_string(),
         kind: wire::party_kind(party.kind).to_owned(),
-        name: Some(sealed(&party.name)?),
-        name_kana: Some(sealed(&party.name_kana)?),
-        birth_date: party.birth_date.as_ref().map(sealed).transpose()?,
-        email: party.email.as_ref().map(sealed).transpose()?,
-        postcode: Some(sealed(&party.postcode)?),
-        address: Some(sealed(&party.address)?),
+        name: Some(sealed_to_wire(&party.name)?),
+        name_kana: Some(sealed_to_wire(&party.name_kana)?),
+        birth_date: party.birth_date.as_ref().map(sealed_to_wire).transpose()?,
+        email: party.email.as_ref().map(sealed_to_wire).transpose()?,
+        postcode: Some(sealed_to_wire(&party.postcode)?),
+        address: Some(sealed_to_wire(&party.address)?),
         phones: sealed_phones(&party.phones)?,
     })
 }
@@ -144,39 +140,12 @@ fn party(party: &Party) -> Result<proto::PublishedParty, Unsealed> {
 fn sealed_phones(phones: &[Phone]) -> Result<Vec<common::SealedPhone>, Unsealed> {
     let sealed_phone = |phone: &Phone| {
         Ok(common::SealedPhone {
-            number: Some(sealed(&phone.number)?),
+            number: Some(sealed_to_wire(&phone.number)?),
             counts_from_us: phone.counts_from.as_microsecond(),
             counts_until_us: phone.counts_until.map(Timestamp::as_microsecond),
         })
     };
     phones.iter().map(sealed_phone).collect()
-}
-
-/// A sealed field as it stands, under the id of the event it was sealed in.
-fn sealed<T>(value: &Personal<T>) -> Result<common::SealedField, Unsealed> {
-    match value {
-        Personal::Sealed(SealedField {
-            path,
-            subject,
-            key_id,
-            algorithm,
-            nonce,
-            ciphertext,
-        }) => Ok(common::SealedField {
-            path: path.clone(),
-            subject_id: subject.to_string(),
-            key_id: key_id.to_string(),
-            algorithm: algorithm.clone(),
-            nonce: nonce.clone(),
-            ciphertext: ciphertext.clone(),
-        }),
-        Personal::Erased { subject } => Ok(common::SealedField {
-            subject_id: subject.to_string(),
-            algorithm: ERASED_ALGORITHM.to_owned(),
-            ..common::SealedField::default()
-        }),
-        Personal::Known { .. } => Err(Unsealed),
-    }
 }
 
 fn endorsement_changed(

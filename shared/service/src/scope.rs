@@ -43,6 +43,11 @@ impl Scope {
         SCOPE.sync_scope(self.clone(), poll)
     }
 
+    /// Whether the caller reads English rather than Japanese: for data that come in both, as contact routes do.
+    pub fn english(&self) -> bool {
+        self.languages.best() == crate::messages::Language::En
+    }
+
     /// A problem's text in the caller's language: for answers that carry texts, as warnings, guidance and import rows do.
     pub fn text(&self, problem: &Problem) -> String {
         self.catalogue

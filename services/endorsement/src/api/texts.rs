@@ -3,7 +3,6 @@
 
 use eventsourcing::{Problem, ProblemKind};
 use service::Scope;
-use tonic_types::StatusExt as _;
 
 /// The text of a reason.
 pub(super) fn text(reason: &'static str) -> String {
@@ -12,9 +11,5 @@ pub(super) fn text(reason: &'static str) -> String {
 
 /// The text of a problem with its metadata filled in.
 pub(super) fn render(problem: &Problem) -> String {
-    Scope::current()
-        .status(problem)
-        .get_details_localized_message()
-        .map(|text| text.message)
-        .unwrap_or_default()
+    Scope::current().text(problem)
 }
