@@ -1,11 +1,12 @@
 //! What endorsement's events mean here: a policyholder's numbers, or that a party's numbers do not count (PV-7). Pure:
 //! the numbers stay sealed, opening them is the listener's.
 
-use contracts::common::v1::{SealedField as WireField, SealedPhone};
+use contracts::common::v1::SealedPhone;
 use contracts::endorsement::v1::{
     ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event,
 };
 use kernel::{ContractId, EventId, IdError, SealedField, SubjectId, Timestamp};
+use messaging::sealed_from_wire;
 
 /// What is heard of one contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +114,7 @@ fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed
 
 fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
     Ok(SealedNumber {
-        field: sealed(phone.number.ok_or(Malformed::Missing("number"))?)?,
+        field: sealed_from_wire(&phone.number.ok_or(Malformed::Missing("number"))?)?,
         counts_from: Timestamp::from_microsecond(phone.counts_from_us)?,
         counts_until: phone
             .counts_until_us
@@ -122,21 +123,11 @@ fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
     })
 }
 
-fn sealed(field: WireField) -> Result<SealedField, Malformed> {
-    Ok(SealedField {
-        path: field.path,
-        subject: field.subject_id.parse()?,
-        key_id: field.key_id.parse()?,
-        algorithm: field.algorithm,
-        nonce: field.nonce,
-        ciphertext: field.ciphertext,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use contracts::common::v1::SealedField as WireField;
     use contracts::endorsement::v1::{EndorsementChanged, PublishedParty};
     use uuid::Uuid;
 

@@ -4,7 +4,6 @@ use contracts::phone_verification::v1::{Challenge as Message, ChallengeState, Gu
 use eventsourcing::{Problem, ProblemKind};
 use kernel::{ChallengeId, Timestamp};
 use service::Scope;
-use tonic_types::StatusExt as _;
 
 use crate::domain::{Challenge, GuidanceReason, Standing};
 
@@ -53,10 +52,7 @@ pub(crate) const fn instruction(standing: Standing) -> &'static str {
     }
 }
 
-/// A text of the catalogue in the caller's language. The runtime renders texts for refusals; what is no refusal is taken
-/// from one that is never sent.
+/// A text of the catalogue in the caller's language.
 fn text(key: &'static str, line: &str) -> String {
-    let unsent = Problem::new(ProblemKind::FailedPrecondition, key).with("line", line);
-    let localized = Scope::current().status(&unsent).get_details_localized_message();
-    localized.map(|localized| localized.message).unwrap_or_default()
+    Scope::current().text(&Problem::new(ProblemKind::FailedPrecondition, key).with("line", line))
 }
