@@ -21,7 +21,10 @@ pub(super) async fn write(
 ) -> Result<Response<proto::WriteUploadResponse>, Status> {
     let owner = owner(&request)?;
     let mut stream = request.into_inner();
-    let Some(first) = stream.message().await? else {
+    let first = tokio::time::timeout(IDLE, stream.message())
+        .await
+        .map_err(|_| status(stalled()))?;
+    let Some(first) = first? else {
         return Err(refuse(parse::invalid("upload_id", "ID_INVALID")));
     };
     let upload_id: UploadId = parse::id("upload_id", &first.upload_id).map_err(refuse)?;
@@ -52,6 +55,10 @@ pub(super) async fn write(
         Ok(Err(Stopped::Connection(status))) => Err(*status),
         Err(_) => Err(status(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN"))),
     }
+}
+
+fn stalled() -> Problem {
+    Problem::new(ProblemKind::Aborted, "UPLOAD_STALLED")
 }
 
 fn buffer() -> Zeroizing<Vec<u8>> {
@@ -126,7 +133,7 @@ impl Receiving {
             }
             message = tokio::time::timeout(IDLE, stream.message()) => match message {
                 Ok(message) => message.map_err(|status| Stopped::Connection(Box::new(status))),
-                Err(_) => Err(Problem::new(ProblemKind::Aborted, "UPLOAD_STALLED").into()),
+                Err(_) => Err(stalled().into()),
             },
         }
     }

@@ -9,7 +9,8 @@ use kernel::{Personal, Timestamp};
 use super::command::{Command, NewImage};
 use super::event::Event;
 use super::image::{
-    ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES, RefusalReason,
+    ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_FILES, MAX_ACCIDENT_IMAGES,
+    RefusalReason,
 };
 use super::import::{AccidentState, ImportedAccident};
 use super::rejection::Rejection;
@@ -84,7 +85,8 @@ impl Standing {
             .filter(|image| !matches!(image.state, ImageState::Refused(_)))
             .collect();
         let bytes: u64 = kept.iter().map(|image| image.size_bytes).sum();
-        if kept.len() >= MAX_ACCIDENT_IMAGES || bytes.saturating_add(size_bytes) > MAX_ACCIDENT_BYTES {
+        let full = kept.len() >= MAX_ACCIDENT_IMAGES || self.images.len() >= MAX_ACCIDENT_FILES;
+        if full || bytes.saturating_add(size_bytes) > MAX_ACCIDENT_BYTES {
             return Err(Rejection::AccidentFull);
         }
         Ok(())

@@ -273,6 +273,17 @@ fn an_accident_takes_300_pictures_and_no_more() {
 }
 
 #[test]
+fn refused_files_fill_an_accident_too_but_only_after_a_thousand() {
+    let tried = |count| std::iter::once(imported()).chain((0..count).map(|n| refused(1000 + n)));
+    given::<Accident>(tried(999))
+        .when(receive(1, 1, 10))
+        .then_accepted();
+    given::<Accident>(tried(1000))
+        .when(receive(1, 1, 10))
+        .then_rejected("ACCIDENT_FULL");
+}
+
+#[test]
 fn an_accident_takes_a_gibibyte_and_no_more() {
     let history = || [imported(), received(1, 1, MAX_ACCIDENT_BYTES - 10)];
     given::<Accident>(history())

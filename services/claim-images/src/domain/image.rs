@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most pictures of one accident, refused ones not counted.
 pub const MAX_ACCIDENT_IMAGES: usize = 300;
+/// Most files of one accident, refused ones counted: each is an event in the accident's stream.
+pub(super) const MAX_ACCIDENT_FILES: usize = 1000;
 /// Most bytes of one accident's pictures together: 1 GiB.
 pub const MAX_ACCIDENT_BYTES: u64 = 1024 * 1024 * 1024;
 

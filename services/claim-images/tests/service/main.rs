@@ -1,0 +1,16 @@
+//! The whole service on real PostgreSQL and NATS with real photographs, started in process on a port of the system's
+//! choice; pictures are decoded by the real program as a child.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod callers;
+mod custody;
+mod imports;
+mod journey;
+mod refusals;
+mod resuming;
+mod world;
