@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use eventsourcing::{ExecuteError, LoadError, Repository, Request};
 use futures::future::try_join_all;
+use kernel::Contact;
 use kernel::{ChallengeId, ContactTopic, EventId, Rulebook, SubjectId, Timestamp};
 use privacy::Pepper;
 use service::tokens::LoginToken;
 use service::{IntoStatus, status};
 
 use crate::domain::{
-    Challenge, ChallengeCommand, ChallengeRejection, Contact, LinePool, NumberHash, Numbers, Opened,
-    OpeningRejection,
+    Challenge, ChallengeCommand, ChallengeRejection, LinePool, NumberHash, Numbers, Opened, OpeningRejection,
 };
 use crate::hashing::number_hash;
 use crate::line_rows::{Ask, LineRows, TakeError};

@@ -75,6 +75,13 @@ impl Problem {
         self
     }
 
+    /// Adds several facts.
+    #[must_use]
+    pub fn with_all(mut self, facts: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.metadata.extend(facts);
+        self
+    }
+
     /// Adds a wrong field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, reason: &'static str) -> Self {

@@ -5,6 +5,7 @@
 pub mod calendar;
 pub mod caller;
 pub mod clock;
+pub mod contact;
 pub mod email;
 pub mod ids;
 pub mod initial_code;
@@ -22,6 +23,7 @@ mod rulebook_file;
 pub use calendar::HolidayCalendar;
 pub use caller::{CallerId, MissingReason};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use contact::Contact;
 pub use email::EmailAddress;
 pub use ids::{
     AccidentId, AccountId, ChallengeId, ContractId, EndorsementId, EventId, IdError, ImageId, KeyId, LoginId,

@@ -3,13 +3,12 @@
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as proto;
 use eventsourcing::{Problem, ProblemKind};
+use kernel::Contact;
 use kernel::clock::Timestamp;
 use kernel::{ContactTopic, Personal, PhoneNumber, Rulebook};
 
 use super::texts::{render, text};
-use crate::domain::{
-    Contact, LoginUse, Party, PartyRole, Phone, Review, Standing, login_use, scheduled_or_in_force,
-};
+use crate::domain::{LoginUse, Party, PartyRole, Phone, Review, Standing, login_use, scheduled_or_in_force};
 use crate::wire;
 
 pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Contract {

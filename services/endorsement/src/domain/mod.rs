@@ -3,7 +3,6 @@
 
 mod command;
 mod confirm;
-mod contact;
 mod contract;
 mod endorsement;
 mod event;
@@ -15,7 +14,6 @@ mod review;
 
 pub use command::{Command, Requester, Submit};
 pub use confirm::ConfirmKey;
-pub use contact::Contact;
 pub use contract::{Contract, Standing};
 pub use endorsement::{Endorsement, RequestState, RequestSummary, receipt_number};
 pub use event::{ChangedPhones, Event};

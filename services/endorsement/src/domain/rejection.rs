@@ -3,8 +3,8 @@
 use eventsourcing::{Explain, Problem, ProblemKind};
 use jiff::civil::Date;
 
-use super::contact::Contact;
 use super::endorsement::RequestState;
+use kernel::Contact;
 
 /// A field of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,16 +114,19 @@ impl Explain for Rejection {
         match self {
             Self::ContractNotFound => Problem::new(NotFound, "CONTRACT_NOT_FOUND"),
             Self::EndorsementNotFound => Problem::new(NotFound, "ENDORSEMENT_NOT_FOUND"),
-            Self::NotEligible { reasons, contact } => contact.tell(
-                Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE").with("reasons", reasons.join(",")),
-            ),
-            Self::NotOnline { reason, contact } => contact
-                .tell(Problem::new(FailedPrecondition, "CONTRACT_NOT_ONLINE").with("offline_reason", reason)),
+            Self::NotEligible { reasons, contact } => {
+                Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE")
+                    .with("reasons", reasons.join(","))
+                    .with_all(contact.facts())
+            }
+            Self::NotOnline { reason, contact } => Problem::new(FailedPrecondition, "CONTRACT_NOT_ONLINE")
+                .with("offline_reason", reason)
+                .with_all(contact.facts()),
             Self::UseInsuredSection { field } => {
                 Problem::new(FailedPrecondition, "USE_INSURED_SECTION").field(field, "USE_INSURED_SECTION")
             }
             Self::NameChangeByCallCentre { contact } => {
-                contact.tell(Problem::new(FailedPrecondition, "NAME_CHANGE_BY_CALL_CENTRE"))
+                Problem::new(FailedPrecondition, "NAME_CHANGE_BY_CALL_CENTRE").with_all(contact.facts())
             }
             Self::Malformed(violations) => malformed(violations),
             Self::EffectiveDatePast { today } => Problem::new(InvalidArgument, "EFFECTIVE_DATE_PAST")

@@ -11,12 +11,12 @@ use kernel::rulebook::EffectiveDateError;
 use kernel::{ContactTopic, Rulebook, Timestamp};
 
 use super::command::Requester;
-use super::contact::Contact;
 use super::contract::Standing;
 use super::event::ChangedPhones;
 use super::party::{ContractKind, InsurerShare, PartyKind, PartyRole, Section};
 use super::phones::{LoginUse, Phone, login_use, numbers_at, scheduled_or_in_force};
 use super::rejection::{Rejection, Violation};
+use kernel::Contact;
 
 /// PV-15: after the change no number of the policyholder could be used for login.
 pub(super) const NO_USABLE_PHONE_LEFT: &str = "NO_USABLE_PHONE_LEFT";

@@ -3,7 +3,6 @@
 
 pub mod call;
 pub mod challenge;
-pub mod contact;
 pub mod guidance;
 pub mod lines;
 pub mod number_hash;
@@ -14,7 +13,6 @@ pub use call::{
     Call, CallCommand, CallEvent, CallId, CallOutcome, CallRejection, Caller, Report, UnreadableCaller,
 };
 pub use challenge::{Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Opened, Standing};
-pub use contact::Contact;
 pub use guidance::GuidanceReason;
 pub use lines::{LinePool, LinePoolError, Occupancy, Taken, choose_line};
 pub use number_hash::NumberHash;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventsourcing::{Explain, Problem, ProblemKind};
 
-use super::contact::Contact;
+use kernel::Contact;
 
 /// A challenge that was not opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Explain for OpeningRejection {
         use ProblemKind::{FailedPrecondition, NotFound, ResourceExhausted};
         match self {
             Self::NoUsableNumber { contact } => {
-                contact.tell(Problem::new(FailedPrecondition, "NO_USABLE_NUMBER"))
+                Problem::new(FailedPrecondition, "NO_USABLE_NUMBER").with_all(contact.facts())
             }
             Self::TooManyChallenges { retry_after } => waiting(
                 Problem::new(ResourceExhausted, "TOO_MANY_CHALLENGES"),
