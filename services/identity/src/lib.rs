@@ -12,7 +12,6 @@ pub mod react;
 pub mod registrar;
 pub mod secrets;
 pub mod signing;
-pub mod staff_issuer;
 pub mod throttle;
 pub mod tokens;
 pub mod waiting;

@@ -3,9 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::pkcs8::{
-    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding,
-};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::{
@@ -13,9 +11,6 @@ use jsonwebtoken::jwk::{
     OctetKeyPairType, PublicKeyUse,
 };
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
-
-use crate::random;
 
 /// A key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +21,6 @@ pub enum KeyError {
     /// Not a public Ed25519 key.
     #[error("not an Ed25519 public key in SPKI PEM")]
     Public,
-    /// A new key cannot be written.
-    #[error("a new key cannot be written as PEM")]
-    Encode,
 }
 
 /// The key tokens are signed with.
@@ -80,12 +72,6 @@ impl Signer {
     }
 }
 
-/// A new private key as PKCS #8 PEM: for development and tests; production brings its own.
-pub fn generate_pem() -> Result<Zeroizing<String>, KeyError> {
-    let key = SigningKey::from_bytes(&random::secret());
-    key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Encode)
-}
-
 fn jwk(key: &VerifyingKey) -> Jwk {
     Jwk {
         common: CommonParameters {
@@ -115,8 +101,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use ed25519_dalek::pkcs8::EncodePublicKey as _;
+    use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 
     use super::*;
+
+    fn signer(seed: u8) -> Signer {
+        let key = SigningKey::from_bytes(&[seed; 32]);
+        Signer::from_pem(&key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
+    }
 
     #[test]
     fn the_thumbprint_is_that_of_rfc_8037_appendix_a_3() {
@@ -129,8 +121,8 @@ mod tests {
 
     #[test]
     fn the_key_set_has_the_current_key_first_and_then_the_previous() {
-        let signer = Signer::from_pem(&generate_pem().unwrap()).unwrap();
-        let previous = Signer::from_pem(&generate_pem().unwrap()).unwrap();
+        let signer = signer(1);
+        let previous = self::signer(2);
         let pem = previous.public.to_public_key_pem(LineEnding::LF).unwrap();
         let keys = signer.key_set(&[pem]).unwrap();
         let ids: Vec<_> = keys
@@ -147,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         assert!(matches!(Signer::from_pem("secret"), Err(KeyError::Private)));
-        let signer = Signer::from_pem(&generate_pem().unwrap()).unwrap();
+        let signer = signer(1);
         assert!(matches!(signer.key_set(&["x".to_owned()]), Err(KeyError::Public)));
         assert!(!format!("{signer:?}").contains("PRIVATE"));
     }

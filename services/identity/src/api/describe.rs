@@ -2,15 +2,15 @@
 
 use contracts::common::v1::ContactRoute;
 use contracts::identity::v1::DescribeRegistrationResponse;
+use eventsourcing::{Problem, ProblemKind};
 use kernel::clock::Clock as _;
 use kernel::opening_hours::{ContactRoute as Route, ContactTopic};
 use kernel::{Rulebook, Timestamp};
-use service::Context;
-
-use super::text;
+use service::{Context, Scope};
 
 pub(super) fn describe(context: &Context) -> DescribeRegistrationResponse {
     let (rules, now) = (&context.rulebook, context.clock.now());
+    let text = |reason| Scope::current().text(&Problem::new(ProblemKind::InvalidArgument, reason));
     DescribeRegistrationResponse {
         routes: rules
             .registration
@@ -18,7 +18,7 @@ pub(super) fn describe(context: &Context) -> DescribeRegistrationResponse {
             .iter()
             .map(|route| format!("{route:?}"))
             .collect(),
-        conditions: conditions(rules, now).into_iter().map(text::of).collect(),
+        conditions: conditions(rules, now).into_iter().map(text).collect(),
         contact: Some(contact(rules.contact(ContactTopic::Registration), now)),
     }
 }
@@ -41,7 +41,7 @@ fn conditions(rules: &Rulebook, now: Timestamp) -> Vec<&'static str> {
 }
 
 fn contact(route: &Route, now: Timestamp) -> ContactRoute {
-    let english = text::is_english();
+    let english = Scope::current().english();
     let open_now = route.open_at(now);
     ContactRoute {
         topic: route.topic.as_str().to_owned(),

@@ -7,13 +7,13 @@ use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
 use contracts::identity::v1::{
     ImportInitialCredentialsRequest, ImportInitialCredentialsResponse, InitialCredential,
 };
-use eventsourcing::{Explain as _, Request as Command, RequestKey};
+use eventsourcing::{Explain as _, Problem, ProblemKind, Request as Command, RequestKey};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use service::{command, refuse};
+use service::{Scope, command, refuse};
 use tonic::{Request, Response, Status};
 
+use super::Api;
 use super::parse::{self, Row, Violations, Wrong};
-use super::{Api, text};
 use crate::domain::code::is_strong;
 use crate::domain::entitlement::IssuedCode;
 use crate::domain::password::Password;
@@ -141,7 +141,7 @@ fn result(line: u32, outcome: ImportOutcome, wrong: &[Wrong]) -> ImportRowResult
     let problem = |wrong: &Wrong| ImportProblem {
         field: wrong.field.to_owned(),
         reason: wrong.reason.to_owned(),
-        message: text::of(wrong.reason),
+        message: Scope::current().text(&Problem::new(ProblemKind::InvalidArgument, wrong.reason)),
     };
     ImportRowResult {
         line,

@@ -6,7 +6,6 @@ mod login;
 mod parse;
 mod register;
 mod session;
-mod text;
 
 use async_trait::async_trait;
 use contracts::identity::v1::identity_service_server::IdentityService;

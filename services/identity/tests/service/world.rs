@@ -13,12 +13,12 @@ use contracts::identity::v1::{
 use contracts::names;
 use contracts::phone_verification::v1::{ChallengeMatched, PhoneVerificationEvent, phone_verification_event};
 use identity::Identity;
-use identity::staff_issuer::StaffIssuer;
 use kernel::clock::{Clock as _, ManualClock};
 use kernel::{BranchNumber, ContractId, CustomerNumber, PolicyNumber, SubjectId};
 use prost::Message as _;
-use service::{Overrides, Role, Running, Service, start_in_process};
+use service::{Overrides, Running, Service, start_in_process};
 use sha2::{Digest as _, Sha256};
+use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
 use testkit::{TestDatabase, TestNats, wait_for};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -104,23 +104,15 @@ impl World {
         );
 
         let folder = tempfile::tempdir().unwrap();
-        let staff = StaffIssuer::new(
-            "https://staff.example",
-            &identity::signing::generate_pem().unwrap(),
-        )
-        .unwrap();
+        let staff = StaffIssuer::generate();
         let jwks = folder.path().join("staff.json");
-        std::fs::write(&jwks, serde_json::to_string(&staff.key_set().unwrap()).unwrap()).unwrap();
+        std::fs::write(&jwks, staff.jwks()).unwrap();
         let signing_key = folder.path().join("signing.pem");
-        std::fs::write(
-            &signing_key,
-            identity::signing::generate_pem().unwrap().as_bytes(),
-        )
-        .unwrap();
+        std::fs::write(&signing_key, StaffIssuer::generate().to_pem().unwrap()).unwrap();
         let toml = toml_of(&database, &keyring, &nats)
             + &format!(
                 "[feeds]\nendorsement = \"{}\"\nphone-verification = \"{}\"\n[peers]\nown_secret = \"identity-secret\"\n\
-                 [tokens]\nstaff_issuer = \"https://staff.example\"\nstaff_jwks_file = \"{}\"\n\
+                 [tokens]\nstaff_issuer = \"{STAFF_ISSUER}\"\nstaff_jwks_file = \"{}\"\n\
                  {settings}\n[service]\n{service}\nsigning_key_file = \"{}\"\n",
                 sources[0].url(),
                 sources[1].url(),
@@ -175,7 +167,7 @@ impl World {
     pub(crate) fn as_administrator<T>(&self, message: T) -> Request<T> {
         let token = self
             .staff
-            .issue("staff-1", &[Role::Administrator], self.clock.now(), 600)
+            .token("staff-1", &["administrator"], self.clock.now().as_second(), 600)
             .unwrap();
         bearing(message, &token)
     }
