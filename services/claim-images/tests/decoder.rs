@@ -62,6 +62,44 @@ async fn ci_4_a_jpeg_that_claims_64_megapixels_ends_in_a_refusal() {
     assert_eq!(refusal(&real(), &file).await, Some(RefusalReason::Truncated));
 }
 
+/// A PNG whose header claims this many pixels a side, with the checksums of an honest one.
+fn claiming(side: u32) -> Vec<u8> {
+    let chunk = |kind: &[u8], data: &[u8]| {
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        let content = [kind, data].concat();
+        [&length[..], &content, &crc32(&content).to_be_bytes()].concat()
+    };
+    let header = [&side.to_be_bytes()[..], &side.to_be_bytes(), &[8, 6, 0, 0, 0]].concat();
+    let data = chunk(b"IDAT", &[0x78, 0x9C, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
+    [
+        &b"\x89PNG\r\n\x1a\n"[..],
+        &chunk(b"IHDR", &header),
+        &data,
+        &chunk(b"IEND", b""),
+    ]
+    .concat()
+}
+
+/// ISO 3309, as PNG's annex has it.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_child_gets_no_more_memory_than_its_limit() {
+    // 1.6 GB, which this machine's system would promise to anybody who is not limited. (The header check that such a
+    // file never passes is left out here.)
+    let answer = real().decode(ContentType::Png, &claiming(20_000)).await.unwrap();
+    assert_eq!(answer.unwrap_err(), RefusalReason::DecodeLimit);
+    // 16 MB is promised, and then the picture is not there.
+    let answer = real().decode(ContentType::Png, &claiming(2_000)).await.unwrap();
+    assert_ne!(answer.unwrap_err(), RefusalReason::DecodeLimit);
+}
+
 #[tokio::test]
 async fn a_child_that_breaks_refuses_its_picture_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
