@@ -51,6 +51,10 @@ service::configuration! {
         pub decoders: u8 = 2,
         /// The program to start as `program decode`; empty = this program itself.
         pub decoder_program: PathBuf = PathBuf::new(),
+        /// Seconds a file waits for its turn to be judged before the client is asked to come back.
+        pub decoder_wait_s: u32 = 20,
+        /// Seconds after which a connection that sends nothing is taken for dead.
+        pub idle_timeout_s: u32 = 60,
         /// Hours after which an unfinished upload is dropped.
         pub upload_lifetime_h: u32 = 24,
     }
@@ -102,6 +106,8 @@ impl Service for ClaimImages {
             turns,
             decoder: Decoder::new(decoder_program(&config)?, DECODER_WALL_CLOCK),
             judging: Arc::new(Semaphore::new(config.decoders.max(1).into())),
+            decoder_wait: Duration::from_secs(config.decoder_wait_s.into()),
+            idle_timeout: Duration::from_secs(config.idle_timeout_s.into()),
             upload_lifetime: Duration::from_secs(u64::from(config.upload_lifetime_h) * SECONDS_PER_HOUR),
             context,
         }));

@@ -1,7 +1,5 @@
 //! What one upload may be.
 
-use std::time::Duration;
-
 /// Most bytes of one file: 32 MiB.
 pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Most bytes of one chunk: 1 MiB.
@@ -10,8 +8,6 @@ pub const MAX_CHUNK_BYTES: usize = 1024 * 1024;
 pub const CHUNK_BYTES: u32 = 64 * 1024;
 /// Received bytes are synced to disk at least this often: every MiB.
 pub const SEGMENT_BYTES: usize = 1024 * 1024;
-/// A connection that sends nothing for so long is taken for dead.
-pub const IDLE: Duration = Duration::from_mins(1);
 /// Longest file name, in characters.
 pub const MAX_FILE_NAME_CHARS: usize = 255;
 /// Longest note, in characters.

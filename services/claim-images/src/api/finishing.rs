@@ -23,8 +23,6 @@ use crate::uploads::{Upload, UploadState};
 use crate::{ClaimImages, publish, wire};
 
 const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
-/// A file waits this long for its turn to be judged.
-const MAX_WAIT: Duration = Duration::from_secs(20);
 /// When a decoder may be free again.
 const RETRY_BUSY: Duration = Duration::from_secs(5);
 /// Longer than finishing can take.
@@ -149,7 +147,7 @@ async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Res
 async fn permit(api: &Api) -> Result<OwnedSemaphorePermit, Status> {
     let busy =
         || status(Problem::new(ProblemKind::ResourceExhausted, "DECODERS_BUSY").retry_after(RETRY_BUSY));
-    let waiting = tokio::time::timeout(MAX_WAIT, api.judging.clone().acquire_owned());
+    let waiting = tokio::time::timeout(api.decoder_wait, api.judging.clone().acquire_owned());
     waiting.await.map_err(|_| busy())?.map_err(|_| busy())
 }
 

@@ -44,6 +44,10 @@ pub(crate) struct Api {
     pub(crate) decoder: Decoder,
     /// Files held in memory and decoded at the same time.
     pub(crate) judging: Arc<Semaphore>,
+    /// How long a file waits to be one of them.
+    pub(crate) decoder_wait: Duration,
+    /// After which a connection that sends nothing is taken for dead.
+    pub(crate) idle_timeout: Duration,
     /// After which an unfinished upload is dropped.
     pub(crate) upload_lifetime: Duration,
 }

@@ -228,4 +228,43 @@ mod tests {
             .collect();
         assert_eq!(found, ["OCCURRED_AT_INVALID", "PLACE_TOO_LONG"]);
     }
+    #[test]
+    fn what_is_there_but_malformed_is_told_by_its_column() {
+        for (row, expected) in [
+            (
+                AccidentRow {
+                    branch_number: "70000".to_owned(),
+                    ..good()
+                },
+                "BRANCH_NUMBER_INVALID",
+            ),
+            (
+                AccidentRow {
+                    customer_number: "C1".to_owned(),
+                    ..good()
+                },
+                "CUSTOMER_NUMBER_INVALID",
+            ),
+            (
+                AccidentRow {
+                    adjuster_id: "x".repeat(101),
+                    ..good()
+                },
+                "ADJUSTER_ID_INVALID",
+            ),
+            (
+                AccidentRow {
+                    office: "x".repeat(101),
+                    ..good()
+                },
+                "OFFICE_TOO_LONG",
+            ),
+        ] {
+            let problems = read(&row, now()).unwrap_err();
+            assert_eq!(
+                problems.iter().map(|problem| problem.reason).collect::<Vec<_>>(),
+                [expected]
+            );
+        }
+    }
 }

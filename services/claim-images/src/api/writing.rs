@@ -1,6 +1,8 @@
 //! Receiving chunks (CI-6). The receiving goes on beside the call: when a connection breaks, what has arrived is still
 //! synced, and the client resumes behind it.
 
+use std::time::Duration;
+
 use contracts::claim_images::v1 as proto;
 use eventsourcing::{Problem, ProblemKind};
 use kernel::ids::UploadId;
@@ -12,7 +14,7 @@ use super::uploads::{check_not_aborted, find, finished};
 use super::{Api, owner, parse};
 use crate::spool::{Spool, SpoolError};
 use crate::turns::Turn;
-use crate::upload_limits::{IDLE, MAX_CHUNK_BYTES, SEGMENT_BYTES};
+use crate::upload_limits::{MAX_CHUNK_BYTES, SEGMENT_BYTES};
 use crate::uploads::{Upload, UploadState};
 
 pub(super) async fn write(
@@ -21,7 +23,7 @@ pub(super) async fn write(
 ) -> Result<Response<proto::WriteUploadResponse>, Status> {
     let owner = owner(&request)?;
     let mut stream = request.into_inner();
-    let first = tokio::time::timeout(IDLE, stream.message())
+    let first = tokio::time::timeout(api.idle_timeout, stream.message())
         .await
         .map_err(|_| status(stalled()))?;
     let Some(first) = first? else {
@@ -40,6 +42,7 @@ pub(super) async fn write(
     let receiving = Receiving {
         context: api.context.clone(),
         spool: api.spool.clone(),
+        idle_timeout: api.idle_timeout,
         turn,
         upload,
         persisted: received,
@@ -83,6 +86,7 @@ impl From<Problem> for Stopped {
 struct Receiving {
     context: Context,
     spool: Spool,
+    idle_timeout: Duration,
     turn: Turn,
     upload: Upload,
     persisted: u64,
@@ -131,7 +135,7 @@ impl Receiving {
             () = self.context.shutdown.cancelled() => {
                 Err(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN").into())
             }
-            message = tokio::time::timeout(IDLE, stream.message()) => match message {
+            message = tokio::time::timeout(self.idle_timeout, stream.message()) => match message {
                 Ok(message) => message.map_err(|status| Stopped::Connection(Box::new(status))),
                 Err(_) => Err(stalled().into()),
             },
@@ -172,6 +176,7 @@ impl Receiving {
         let Self {
             context,
             spool,
+            idle_timeout,
             turn,
             upload,
             persisted,
@@ -183,6 +188,7 @@ impl Receiving {
         Ok(Self {
             context,
             spool,
+            idle_timeout,
             turn,
             upload,
             persisted: persisted + length,

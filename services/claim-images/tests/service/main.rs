@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod breakage;
 mod callers;
 mod custody;
 mod imports;

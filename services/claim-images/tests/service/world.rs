@@ -82,6 +82,7 @@ pub(crate) struct World {
     pub(crate) nats: TestNats,
     staff: StaffIssuer,
     folder: tempfile::TempDir,
+    settings: String,
     running: Option<Running>,
     channel: Channel,
 }
@@ -103,6 +104,12 @@ pub(crate) const STRANGER: As = As::Holder("C0002");
 impl World {
     /// A Monday morning in Japan, with one open accident of [`HOLDER`]'s and one of [`STRANGER`]'s.
     pub(crate) async fn new() -> Self {
+        let program = env!("CARGO_BIN_EXE_madoguchi-claim-images");
+        Self::with(&format!("decoder_program = \"{program}\"")).await
+    }
+
+    /// The same with other settings of the service's own.
+    pub(crate) async fn with(settings: &str) -> Self {
         let clock = ManualClock::new("2026-11-16T10:00:00+09:00".parse().unwrap());
         let staff = StaffIssuer::generate();
         let folder = tempfile::tempdir().unwrap();
@@ -114,6 +121,7 @@ impl World {
             nats: testkit::nats().await.unwrap(),
             staff,
             folder,
+            settings: settings.to_owned(),
             running: None,
             channel: Channel::from_static("http://127.0.0.1:1").connect_lazy(),
         };
@@ -169,7 +177,7 @@ staff_jwks_file = "{}/staff.json"
 [service]
 spool_folder = "{}"
 originals_folder = "{}"
-decoder_program = "{}"
+{}
 "#,
             self.database.url,
             self.keyring.url,
@@ -179,7 +187,7 @@ decoder_program = "{}"
             self.folder.path().display(),
             self.spool().display(),
             self.originals().display(),
-            env!("CARGO_BIN_EXE_madoguchi-claim-images"),
+            self.settings,
         )
     }
 
