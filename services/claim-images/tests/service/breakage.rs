@@ -28,7 +28,7 @@ async fn a_malformed_call_is_told_which_field_is_wrong() {
     };
     let refused = world.finish(HOLDER, short).await.unwrap_err();
     assert_eq!(fields(&refused), only("sha256", "SHA256_INVALID"));
-    let mut mixed = chunks(&upload_id, &[0; 2 * CHUNK], 0);
+    let mut mixed = chunks(&upload_id, &vec![0; 2 * CHUNK], 0);
     mixed[1].upload_id = world.started(10).await;
     let refused = world.write(HOLDER, mixed).await.unwrap_err();
     assert_eq!(fields(&refused), only("upload_id", "UPLOAD_ID_CHANGED"));
