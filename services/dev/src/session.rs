@@ -61,8 +61,14 @@ impl LoggedIn {
         if SystemClock.now().as_microsecond() + MARGIN_US < self.access_expires_at_us {
             return Ok(false);
         }
-        let request = RefreshRequest { refresh_token: self.refresh_token.clone() };
-        let answer = client.identity(&Bearer::nobody()).refresh(request).await?.into_inner();
+        let request = RefreshRequest {
+            refresh_token: self.refresh_token.clone(),
+        };
+        let answer = client
+            .identity(&Bearer::nobody())
+            .refresh(request)
+            .await?
+            .into_inner();
         if let Some(tokens) = answer.tokens {
             self.take(tokens);
         }
@@ -84,6 +90,9 @@ impl Session {
 
     /// Remembers it.
     pub fn write(&self, folder: &DataFolder) -> Result<(), StackError> {
-        folder.write(&folder.file(FILE), &serde_json::to_string_pretty(self).unwrap_or_default())
+        folder.write(
+            &folder.file(FILE),
+            &serde_json::to_string_pretty(self).unwrap_or_default(),
+        )
     }
 }

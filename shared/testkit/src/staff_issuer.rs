@@ -30,12 +30,16 @@ pub struct StaffIssuer {
 impl StaffIssuer {
     /// An issuer with a new random key.
     pub fn generate() -> Self {
-        Self { key: SigningKey::from_bytes(&rand::random()) }
+        Self {
+            key: SigningKey::from_bytes(&rand::random()),
+        }
     }
 
     /// The issuer whose key is kept in this PEM text.
     pub fn from_pem(pem: &str) -> Result<Self, StaffIssuerError> {
-        Ok(Self { key: SigningKey::from_pkcs8_pem(pem)? })
+        Ok(Self {
+            key: SigningKey::from_pkcs8_pem(pem)?,
+        })
     }
 
     /// The private key as PEM (PKCS #8): a secret.
@@ -46,7 +50,8 @@ impl StaffIssuer {
     /// The public key as JSON Web Key Set (RFC 7517, RFC 8037): what `tokens.staff_jwks_file` names.
     pub fn jwks(&self) -> String {
         let x = self.public();
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": x, "x": x}]}).to_string()
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": x, "x": x}]})
+            .to_string()
     }
 
     /// A token of the staff member `id` with these roles (`adjuster`, `supervisor`, `call_centre`, `administrator`),

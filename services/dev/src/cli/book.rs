@@ -28,11 +28,20 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn execute(&self) -> Result<(), Failure> {
-        let recipe = Recipe { seed: self.seed, contracts: self.contracts, as_of: jst_date(SystemClock.now()) };
+        let recipe = Recipe {
+            seed: self.seed,
+            contracts: self.contracts,
+            as_of: jst_date(SystemClock.now()),
+        };
         let files = compose(&Book::compute(recipe));
         let paths = write(&files, &self.out)?;
         for (file, path) in files.iter().zip(paths) {
-            say!("{}: {} good rows, {} bad rows", path.display(), file.good_rows(), file.refusals.len());
+            say!(
+                "{}: {} good rows, {} bad rows",
+                path.display(),
+                file.good_rows(),
+                file.refusals.len()
+            );
         }
         Ok(())
     }
@@ -49,16 +58,33 @@ impl Import {
     pub(super) async fn execute(&self, ground: &Ground) -> Result<ExitCode, Failure> {
         let administrator = Bearer::new(&ground.staff_token("M001", &["administrator"])?);
         let state = ground.folder.file("import");
-        let folders = Folders { files: self.dir.clone(), state: state.clone() };
+        let folders = Folders {
+            files: self.dir.clone(),
+            state: state.clone(),
+        };
         let summaries = import(&ground.client, &administrator, &folders, Show::Progress).await?;
         for summary in &summaries {
             for problem in &summary.problems {
-                let column = if problem.column.is_empty() { "the line" } else { &problem.column };
-                say!("{}:{}: {column}: {} ({})", summary.file, problem.line, problem.message, problem.reason);
+                let column = if problem.column.is_empty() {
+                    "the line"
+                } else {
+                    &problem.column
+                };
+                say!(
+                    "{}:{}: {column}: {} ({})",
+                    summary.file,
+                    problem.line,
+                    problem.message,
+                    problem.reason
+                );
             }
         }
         say!("reports of bad rows: {}", state.join("*.report.csv").display());
         let refused: usize = summaries.iter().map(|summary| summary.refused).sum();
-        Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if refused == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

@@ -34,17 +34,32 @@ pub(super) struct Login {
 impl Login {
     pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
         let nobody = Bearer::nobody();
-        let request =
-            LoginRequest { user_id: self.user_id.clone(), password: self.password.clone(), device: "madoguchi".to_owned() };
+        let request = LoginRequest {
+            user_id: self.user_id.clone(),
+            password: self.password.clone(),
+            device: "madoguchi".to_owned(),
+        };
         let login = told(ground.client.identity(&nobody).login(request).await)?;
         if login.phone_call_required {
-            let request = OpenChallengeRequest { request_id: request_id(), login_token: login.login_token.clone() };
-            let challenge = told(ground.client.phone_verification(&nobody).open_challenge(request).await)?;
+            let request = OpenChallengeRequest {
+                request_id: request_id(),
+                login_token: login.login_token.clone(),
+            };
+            let challenge = told(
+                ground
+                    .client
+                    .phone_verification(&nobody)
+                    .open_challenge(request)
+                    .await,
+            )?;
             let challenge = challenge.challenge.unwrap_or_default();
             say!("{}", challenge.instruction);
             match &self.call_from {
                 Some(number) => report_call(ground, &challenge.line_to_dial, Some(number)).await?,
-                None => say!("madoguchi call --line {} --from YOUR-NUMBER", challenge.line_to_dial),
+                None => say!(
+                    "madoguchi call --line {} --from YOUR-NUMBER",
+                    challenge.line_to_dial
+                ),
             }
         }
         let mut customer = LoggedIn {
@@ -56,8 +71,12 @@ impl Login {
             refresh_token: String::new(),
         };
         while SystemClock.now().as_microsecond() < login.login_expires_at_us {
-            let request = CompleteLoginRequest { login_token: login.login_token.clone(), wait_ms: WAIT_MS };
-            if let Some(tokens) = told(ground.client.identity(&nobody).complete_login(request).await)?.tokens {
+            let request = CompleteLoginRequest {
+                login_token: login.login_token.clone(),
+                wait_ms: WAIT_MS,
+            };
+            if let Some(tokens) = told(ground.client.identity(&nobody).complete_login(request).await)?.tokens
+            {
                 customer.take(tokens);
                 ground.session.customer = Some(customer);
                 ground.session.write(&ground.folder)?;
@@ -73,12 +92,28 @@ pub(super) async fn contracts(ground: &mut Ground) -> Result<(), Failure> {
     let bearer = logged_in(ground).await?;
     let mut request = ListContractsRequest::default();
     loop {
-        let page = told(ground.client.customer_view(&bearer).list_contracts(request.clone()).await)?;
+        let page = told(
+            ground
+                .client
+                .customer_view(&bearer)
+                .list_contracts(request.clone())
+                .await,
+        )?;
         for row in page.contracts {
-            say!("{}  {}-{}  {}", row.contract_id, row.policy_number, row.branch_number, row.product);
+            say!(
+                "{}  {}-{}  {}",
+                row.contract_id,
+                row.policy_number,
+                row.branch_number,
+                row.product
+            );
             say!("    insured: {}; {}", row.insured_name, row.object_address);
             for phone in row.phones {
-                let verdict = if phone.usable_for_login { "usable for login" } else { &phone.reason };
+                let verdict = if phone.usable_for_login {
+                    "usable for login"
+                } else {
+                    &phone.reason
+                };
                 say!("    {} ({verdict})", phone.number);
             }
         }
@@ -93,10 +128,27 @@ pub(super) async fn accidents(ground: &mut Ground) -> Result<(), Failure> {
     let bearer = logged_in(ground).await?;
     let mut request = ListAccidentsRequest::default();
     loop {
-        let page = told(ground.client.customer_view(&bearer).list_accidents(request.clone()).await)?;
+        let page = told(
+            ground
+                .client
+                .customer_view(&bearer)
+                .list_accidents(request.clone())
+                .await,
+        )?;
         for row in page.accidents {
-            say!("{}  {}  {}  {}", row.accident_id, row.claim_number, row.kind, row.state);
-            say!("    {}; {} pictures sent, {} not sent yet", row.place, row.sent_images, row.unsent_images);
+            say!(
+                "{}  {}  {}  {}",
+                row.accident_id,
+                row.claim_number,
+                row.kind,
+                row.state
+            );
+            say!(
+                "    {}; {} pictures sent, {} not sent yet",
+                row.place,
+                row.sent_images,
+                row.unsent_images
+            );
         }
         if page.next_page_token.is_empty() {
             return Ok(());
@@ -118,7 +170,11 @@ impl Upload {
     pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
         let bearer = logged_in(ground).await?;
         let source = UploadSource {
-            file_name: self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            file_name: self
+                .file
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             category: ImageCategory::DamagedProperty,
             bytes: std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?,
         };
@@ -126,7 +182,13 @@ impl Upload {
         let image = finished.image.unwrap_or_default();
         match image.state() {
             ImageState::Refused => say!("refused: {} ({})", image.refusal_message, image.refusal_reason),
-            _ => say!("{}  {}  {} × {}", image.image_id, image.content_type, image.width, image.height),
+            _ => say!(
+                "{}  {}  {} × {}",
+                image.image_id,
+                image.content_type,
+                image.width,
+                image.height
+            ),
         }
         Ok(())
     }

@@ -19,7 +19,11 @@ use crate::stack::{DataFolder, Description, Secrets};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
-#[command(name = "madoguchi", version, about = "Madoguchi on your machine: all services, sample data, a small client")]
+#[command(
+    name = "madoguchi",
+    version,
+    about = "Madoguchi on your machine: all services, sample data, a small client"
+)]
 struct Cli {
     #[command(flatten)]
     place: Place,
@@ -115,12 +119,20 @@ impl Ground {
         let folder = DataFolder::open(data)?;
         let secrets = Secrets::open(&folder)?;
         let session = Session::read(&folder);
-        Ok(Self { client: Client::new(&description.services)?, folder, secrets, session })
+        Ok(Self {
+            client: Client::new(&description.services)?,
+            folder,
+            secrets,
+            session,
+        })
     }
 
     /// A staff token of this person with these roles, good for an hour.
     fn staff_token(&self, id: &str, roles: &[&str]) -> Result<String, Failure> {
         use kernel::Clock as _;
-        Ok(self.secrets.staff().token(id, roles, kernel::SystemClock.now().as_second(), 3_600)?)
+        Ok(self
+            .secrets
+            .staff()
+            .token(id, roles, kernel::SystemClock.now().as_second(), 3_600)?)
     }
 }

@@ -69,15 +69,26 @@ impl Run {
         }
         say!("\nstopping");
         stack.stop().await;
-        Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if passed {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     async fn start_and_play(&self, data: &Path) -> Result<(Stack, Vec<Step>), Failure> {
         let programs = match &self.programs {
             Some(programs) => programs.clone(),
-            None => std::env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default(),
+            None => std::env::current_exe()?
+                .parent()
+                .map(Path::to_owned)
+                .unwrap_or_default(),
         };
-        say!("starting PostgreSQL, NATS and {} services in {}", SERVICES.len(), data.display());
+        say!(
+            "starting PostgreSQL, NATS and {} services in {}",
+            SERVICES.len(),
+            data.display()
+        );
         let stack = Stack::start(data, &programs).await?;
         let steps = self.play(&stack).await?;
         Ok((stack, steps))
@@ -92,7 +103,15 @@ impl Run {
             say!("\n{fallen}");
         }
         let passed = fallen.is_none() && steps.iter().all(|step| step.passed);
-        say!("\n{}; {}", if passed { "every check held" } else { "NOT every check held" }, self.report.display());
+        say!(
+            "\n{}; {}",
+            if passed {
+                "every check held"
+            } else {
+                "NOT every check held"
+            },
+            self.report.display()
+        );
         Ok(passed)
     }
 
@@ -102,7 +121,14 @@ impl Run {
         let client = Client::new(&stack.description().services)?;
         let secrets = Secrets::open(folder)?;
         let photos = self.photos.clone();
-        let setting = Setting { client: &client, secrets: &secrets, book: &book, files: &files, folder, photos };
+        let setting = Setting {
+            client: &client,
+            secrets: &secrets,
+            book: &book,
+            files: &files,
+            folder,
+            photos,
+        };
         Ok(journey::play(&setting).await)
     }
 
@@ -117,10 +143,16 @@ impl Run {
 /// The book of the run before if it was the same one, so that a second run on another day imports the same rows.
 fn book(folder: &DataFolder, seed: u64, contracts: u32) -> Result<(Book, [SampleFile; 3]), Failure> {
     let kept = folder.file("sample/recipe.json");
-    let before: Option<Recipe> = std::fs::read(&kept).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let before: Option<Recipe> = std::fs::read(&kept)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok());
     let recipe = before
         .filter(|before| (before.seed, before.contracts) == (seed, contracts))
-        .unwrap_or_else(|| Recipe { seed, contracts, as_of: jst_date(SystemClock.now()) });
+        .unwrap_or_else(|| Recipe {
+            seed,
+            contracts,
+            as_of: jst_date(SystemClock.now()),
+        });
     let book = Book::compute(recipe);
     let files = sample::compose(&book);
     sample::write(&files, &folder.file("sample"))?;
@@ -131,7 +163,8 @@ fn book(folder: &DataFolder, seed: u64, contracts: u32) -> Result<(Book, [Sample
 /// The addresses, and three commands to try.
 fn invite(stack: &Stack) {
     let data = stack.folder().path().display();
-    let program = std::env::current_exe().map_or_else(|_| "madoguchi".to_owned(), |path| path.display().to_string());
+    let program =
+        std::env::current_exe().map_or_else(|_| "madoguchi".to_owned(), |path| path.display().to_string());
     say!("\nThe services (gRPC, with reflection and health):");
     for (service, address) in &stack.description().services {
         say!("  {service:<20} {address}");

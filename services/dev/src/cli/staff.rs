@@ -29,11 +29,29 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
         let bearer = adjuster(ground, self.adjuster.as_deref())?;
-        let mut request = ListQueueRequest { office: self.office.clone(), ..ListQueueRequest::default() };
+        let mut request = ListQueueRequest {
+            office: self.office.clone(),
+            ..ListQueueRequest::default()
+        };
         loop {
-            let page = told(ground.client.adjuster_view(&bearer).list_queue(request.clone()).await)?;
+            let page = told(
+                ground
+                    .client
+                    .adjuster_view(&bearer)
+                    .list_queue(request.clone())
+                    .await,
+            )?;
+            if page.items.is_empty() && request.page_token.is_empty() {
+                say!("nothing waits");
+            }
             for item in page.items {
-                say!("{}  {}  {} pictures  {}", item.accident_id, item.claim_number, item.image_count, item.policyholder_name);
+                say!(
+                    "{}  {}  {} pictures  {}",
+                    item.accident_id,
+                    item.claim_number,
+                    item.image_count,
+                    item.policyholder_name
+                );
                 if !item.note.is_empty() {
                     say!("    {}", item.note);
                 }
@@ -62,11 +80,27 @@ pub(super) struct Gallery {
 impl Gallery {
     pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
         let bearer = adjuster(ground, self.adjuster.as_deref())?;
-        let mut request = ListGalleryRequest { accident_id: self.accident.clone(), ..ListGalleryRequest::default() };
+        let mut request = ListGalleryRequest {
+            accident_id: self.accident.clone(),
+            ..ListGalleryRequest::default()
+        };
         loop {
-            let page = told(ground.client.adjuster_view(&bearer).list_gallery(request.clone()).await)?;
+            let page = told(
+                ground
+                    .client
+                    .adjuster_view(&bearer)
+                    .list_gallery(request.clone())
+                    .await,
+            )?;
             for image in page.images {
-                say!("{}  {}  {} × {}  {}", image.image_id, image.content_type, image.width, image.height, image.state);
+                say!(
+                    "{}  {}  {} × {}  {}",
+                    image.image_id,
+                    image.content_type,
+                    image.width,
+                    image.height,
+                    image.state
+                );
                 if image.has_thumbnail {
                     self.save(ground, &bearer, image.image_id).await?;
                 }
@@ -82,7 +116,10 @@ impl Gallery {
         let Some(out) = &self.out else { return Ok(()) };
         std::fs::create_dir_all(out)?;
         let path = out.join(format!("{image_id}.jpg"));
-        let request = GetThumbnailRequest { accident_id: self.accident.clone(), image_id };
+        let request = GetThumbnailRequest {
+            accident_id: self.accident.clone(),
+            image_id,
+        };
         let thumbnail = told(ground.client.claim_images(bearer).get_thumbnail(request).await)?;
         std::fs::write(&path, thumbnail.jpeg)?;
         say!("    {}", path.display());
@@ -108,7 +145,9 @@ impl Call {
 
 /// Reports a call as the carrier does; the answer is the same whatever came of it (PV-13).
 pub(super) async fn report_call(ground: &Ground, line: &str, from: Option<&str>) -> Result<(), Failure> {
-    let caller = from.map_or(Caller::Missing(MissingCallerId::Withheld.into()), |number| Caller::Number(number.to_owned()));
+    let caller = from.map_or(Caller::Missing(MissingCallerId::Withheld.into()), |number| {
+        Caller::Number(number.to_owned())
+    });
     let request = ReportCallRequest {
         request_id: request_id(),
         trunk: "madoguchi".to_owned(),
@@ -118,7 +157,13 @@ pub(super) async fn report_call(ground: &Ground, line: &str, from: Option<&str>)
         caller: Some(caller),
     };
     let carrier = Bearer::new(ground.secrets.carrier());
-    told(ground.client.phone_verification(&carrier).report_call(request).await)?;
+    told(
+        ground
+            .client
+            .phone_verification(&carrier)
+            .report_call(request)
+            .await,
+    )?;
     say!("the call is reported");
     Ok(())
 }

@@ -48,9 +48,15 @@ impl Client {
     /// From the services' addresses (`127.0.0.1:port`) by name.
     pub fn new(addresses: &BTreeMap<String, String>) -> Result<Self, AddressError> {
         let channel = |service: &'static str| {
-            let missing = || AddressError { service, why: "not in stack.json".to_owned() };
+            let missing = || AddressError {
+                service,
+                why: "not in stack.json".to_owned(),
+            };
             let url = format!("http://{}", addresses.get(service).ok_or_else(missing)?);
-            let endpoint = Endpoint::from_shared(url).map_err(|error| AddressError { service, why: error.to_string() })?;
+            let endpoint = Endpoint::from_shared(url).map_err(|error| AddressError {
+                service,
+                why: error.to_string(),
+            })?;
             Ok(endpoint.connect_lazy())
         };
         Ok(Self {
@@ -112,7 +118,10 @@ pub enum Language {
 impl Bearer {
     /// Nobody.
     pub const fn nobody() -> Self {
-        Self { authorization: None, language: Language::English }
+        Self {
+            authorization: None,
+            language: Language::English,
+        }
     }
 
     /// Whoever holds this token or secret. One that cannot be sent is not sent, and the call refused.
@@ -121,7 +130,10 @@ impl Bearer {
         if let Some(value) = &mut authorization {
             value.set_sensitive(true);
         }
-        Self { authorization, language: Language::English }
+        Self {
+            authorization,
+            language: Language::English,
+        }
     }
 
     /// The same, to be refused in another language.
@@ -141,7 +153,9 @@ impl std::fmt::Debug for Bearer {
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
         if let Some(authorization) = &self.authorization {
-            request.metadata_mut().insert("authorization", authorization.clone());
+            request
+                .metadata_mut()
+                .insert("authorization", authorization.clone());
         }
         let language = match self.language {
             Language::English => MetadataValue::from_static("en"),
@@ -154,5 +168,7 @@ impl Interceptor for Bearer {
 
 /// A new request id: the caller's own choice, so that a repeated call has one effect.
 pub fn request_id() -> String {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(rand::random())
+        .into_uuid()
+        .to_string()
 }

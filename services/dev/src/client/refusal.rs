@@ -39,14 +39,19 @@ impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info();
-        let violations = details.bad_request().map(|request| request.field_violations.iter().map(violation).collect());
+        let violations = details
+            .bad_request()
+            .map(|request| request.field_violations.iter().map(violation).collect());
         Self {
             code: status.code(),
             reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
-            metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
-            message: details
-                .localized_message()
-                .map_or_else(|| status.message().to_owned(), |localized| localized.message.clone()),
+            metadata: info
+                .map(|info| info.metadata.clone().into_iter().collect())
+                .unwrap_or_default(),
+            message: details.localized_message().map_or_else(
+                || status.message().to_owned(),
+                |localized| localized.message.clone(),
+            ),
             violations: violations.unwrap_or_default(),
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
         }
@@ -57,26 +62,42 @@ fn violation(violation: &tonic_types::FieldViolation) -> Violation {
     Violation {
         field: violation.field.clone(),
         reason: violation.reason.clone(),
-        message: violation
-            .localized_message
-            .as_ref()
-            .map_or_else(|| violation.description.clone(), |localized| localized.message.clone()),
+        message: violation.localized_message.as_ref().map_or_else(
+            || violation.description.clone(),
+            |localized| localized.message.clone(),
+        ),
     }
 }
 
 impl Refusal {
     /// Whether the same call may well succeed a moment later.
     pub fn is_passing(&self) -> bool {
-        matches!(self.code, Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::DeadlineExceeded)
+        matches!(
+            self.code,
+            Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::DeadlineExceeded
+        )
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let code = format!("{:?}", self.code);
-        write!(f, "{} ({code}): {}", if self.reason.is_empty() { "refused" } else { &self.reason }, self.message)?;
+        write!(
+            f,
+            "{} ({code}): {}",
+            if self.reason.is_empty() {
+                "refused"
+            } else {
+                &self.reason
+            },
+            self.message
+        )?;
         for violation in &self.violations {
-            write!(f, "\n  {}: {} ({})", violation.field, violation.message, violation.reason)?;
+            write!(
+                f,
+                "\n  {}: {} ({})",
+                violation.field, violation.message, violation.reason
+            )?;
         }
         match self.retry_after {
             Some(after) => write!(f, "\n  try again in {:.1} s", after.as_secs_f64()),
@@ -101,16 +122,30 @@ mod tests {
     fn a_refusal_tells_reason_text_field_and_retry() {
         let mut details = ErrorDetails::new();
         details
-            .set_error_info("TOO_MANY", "madoguchi.test", HashMap::from([("limit".to_owned(), "3".to_owned())]))
+            .set_error_info(
+                "TOO_MANY",
+                "madoguchi.test",
+                HashMap::from([("limit".to_owned(), "3".to_owned())]),
+            )
             .set_localized_message("en", "Too many.")
             .set_retry_info(Some(Duration::from_secs(2)))
             .add_bad_request_violation("items[0]", "one too many");
-        let refusal = Refusal::from(Status::with_error_details(Code::ResourceExhausted, "dev text", details));
-        assert_eq!((refusal.reason.as_str(), refusal.metadata["limit"].as_str()), ("TOO_MANY", "3"));
+        let refusal = Refusal::from(Status::with_error_details(
+            Code::ResourceExhausted,
+            "dev text",
+            details,
+        ));
+        assert_eq!(
+            (refusal.reason.as_str(), refusal.metadata["limit"].as_str()),
+            ("TOO_MANY", "3")
+        );
         assert!(refusal.is_passing());
         let text = refusal.to_string();
         assert!(text.contains("TOO_MANY (ResourceExhausted): Too many."), "{text}");
-        assert!(text.contains("items[0]: one too many") && text.contains("try again in 2.0 s"), "{text}");
+        assert!(
+            text.contains("items[0]: one too many") && text.contains("try again in 2.0 s"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use contracts::claim_images::v1::{
-    FinishUploadRequest, FinishUploadResponse, ImageCategory, QueryUploadRequest, StartUploadRequest, WriteUploadRequest,
+    FinishUploadRequest, FinishUploadResponse, ImageCategory, QueryUploadRequest, StartUploadRequest,
+    WriteUploadRequest,
 };
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -52,26 +53,53 @@ impl<'a> Upload<'a> {
             size_bytes: source.bytes.len() as u64,
             file_name: source.file_name.clone(),
         };
-        let started = client.claim_images(bearer).start_upload(request).await?.into_inner();
-        Ok(Self { client, bearer, source, id: started.upload_id })
+        let started = client
+            .claim_images(bearer)
+            .start_upload(request)
+            .await?
+            .into_inner();
+        Ok(Self {
+            client,
+            bearer,
+            source,
+            id: started.upload_id,
+        })
     }
 
     /// How much the service has kept.
     pub async fn persisted(&self) -> Result<u64, Refusal> {
-        let request = QueryUploadRequest { upload_id: self.id.clone() };
-        Ok(self.client.claim_images(self.bearer).query_upload(request).await?.into_inner().persisted_size_bytes)
+        let request = QueryUploadRequest {
+            upload_id: self.id.clone(),
+        };
+        Ok(self
+            .client
+            .claim_images(self.bearer)
+            .query_upload(request)
+            .await?
+            .into_inner()
+            .persisted_size_bytes)
     }
 
     /// Sends everything from `offset` on; the size that is kept then.
     pub async fn write_from(&self, offset: u64) -> Result<u64, Refusal> {
         let chunks = futures::stream::iter(self.chunks(offset));
-        Ok(self.client.claim_images(self.bearer).write_upload(chunks).await?.into_inner().persisted_size_bytes)
+        Ok(self
+            .client
+            .claim_images(self.bearer)
+            .write_upload(chunks)
+            .await?
+            .into_inner()
+            .persisted_size_bytes)
     }
 
     /// Sends about the first half and breaks the connection off in the middle of the call, as a lost signal does; the
     /// size that was kept, which is 0 if nothing was kept within ten seconds.
     pub async fn write_half_and_break_off(&self) -> Result<u64, Refusal> {
-        let half: Vec<_> = self.chunks(0).into_iter().take(self.source.bytes.len().div_ceil(CHUNK_BYTES).div_ceil(2)).collect();
+        let half: Vec<_> = self
+            .chunks(0)
+            .into_iter()
+            .take(self.source.bytes.len().div_ceil(CHUNK_BYTES).div_ceil(2))
+            .collect();
         let sent: u64 = half.iter().map(|chunk| chunk.data.len() as u64).sum();
         let never_ending = futures::stream::iter(half).chain(futures::stream::pending());
         let kept = async || match self.persisted().await {
@@ -101,7 +129,12 @@ impl<'a> Upload<'a> {
             upload_id: self.id.clone(),
             sha256: Sha256::digest(&self.source.bytes).to_vec(),
         };
-        Ok(self.client.claim_images(self.bearer).finish_upload(request).await?.into_inner())
+        Ok(self
+            .client
+            .claim_images(self.bearer)
+            .finish_upload(request)
+            .await?
+            .into_inner())
     }
 
     /// Starts, writes and finishes.
@@ -117,7 +150,9 @@ impl<'a> Upload<'a> {
     }
 
     fn chunks(&self, offset: u64) -> Vec<WriteUploadRequest> {
-        let start = usize::try_from(offset).map_or(self.source.bytes.len(), |start| start.min(self.source.bytes.len()));
+        let start = usize::try_from(offset).map_or(self.source.bytes.len(), |start| {
+            start.min(self.source.bytes.len())
+        });
         let mut offset = offset;
         self.source.bytes[start..]
             .chunks(CHUNK_BYTES)

@@ -87,8 +87,17 @@ pub async fn import(
     show: Show,
 ) -> Result<Vec<FileSummary>, ImportError> {
     std::fs::create_dir_all(&folders.state).map_err(ImportError::file(&folders.state))?;
-    let run = Run { client, administrator, folders, show };
-    Ok(vec![run.file::<ContractRow>().await?, run.file::<InitialCredential>().await?, run.file::<AccidentRow>().await?])
+    let run = Run {
+        client,
+        administrator,
+        folders,
+        show,
+    };
+    Ok(vec![
+        run.file::<ContractRow>().await?,
+        run.file::<InitialCredential>().await?,
+        run.file::<AccidentRow>().await?,
+    ])
 }
 
 /// A row that one of the services imports.
@@ -113,7 +122,12 @@ impl Importable for ContractRow {
         rows: Vec<Self>,
     ) -> Result<Vec<ImportRowResult>, tonic::Status> {
         let request = ImportContractsRequest { request_id, rows };
-        Ok(client.endorsement(administrator).import_contracts(request).await?.into_inner().results)
+        Ok(client
+            .endorsement(administrator)
+            .import_contracts(request)
+            .await?
+            .into_inner()
+            .results)
     }
 }
 
@@ -127,7 +141,12 @@ impl Importable for InitialCredential {
         rows: Vec<Self>,
     ) -> Result<Vec<ImportRowResult>, tonic::Status> {
         let request = ImportInitialCredentialsRequest { request_id, rows };
-        Ok(client.identity(administrator).import_initial_credentials(request).await?.into_inner().results)
+        Ok(client
+            .identity(administrator)
+            .import_initial_credentials(request)
+            .await?
+            .into_inner()
+            .results)
     }
 }
 
@@ -141,7 +160,12 @@ impl Importable for AccidentRow {
         rows: Vec<Self>,
     ) -> Result<Vec<ImportRowResult>, tonic::Status> {
         let request = ImportAccidentsRequest { request_id, rows };
-        Ok(client.claim_images(administrator).import_accidents(request).await?.into_inner().results)
+        Ok(client
+            .claim_images(administrator)
+            .import_accidents(request)
+            .await?
+            .into_inner()
+            .results)
     }
 }
 
@@ -160,13 +184,22 @@ impl Run<'_> {
         if state.acknowledged == 0 {
             state.summary.refuse(read.broken);
         }
-        let batches: Vec<_> = read.rows.chunks(BATCH_ROWS).map(<[R]>::to_vec).enumerate().skip(state.acknowledged).collect();
+        let batches: Vec<_> = read
+            .rows
+            .chunks(BATCH_ROWS)
+            .map(<[R]>::to_vec)
+            .enumerate()
+            .skip(state.acknowledged)
+            .collect();
         let done = read.rows.len().min(state.acknowledged * BATCH_ROWS);
         let progress = progress::Progress::start(self.show, R::FILE, read.rows.len(), done);
         let sender = &state.sender();
-        let mut answers = futures::stream::iter(batches)
-            .map(|(number, rows)| async move { (rows.len(), self.batch(sender.request_id(number), rows).await) })
-            .buffered(AT_ONCE);
+        let mut answers =
+            futures::stream::iter(batches)
+                .map(|(number, rows)| async move {
+                    (rows.len(), self.batch(sender.request_id(number), rows).await)
+                })
+                .buffered(AT_ONCE);
         // Answers come in the order of the batches, so what is acknowledged has no holes.
         while let Some((rows, answer)) = answers.next().await {
             state.acknowledge(answer?)?;
@@ -178,17 +211,29 @@ impl Run<'_> {
     }
 
     /// Sends a batch, again while the service says that a moment later may do.
-    async fn batch<R: Importable>(&self, request_id: String, rows: Vec<R>) -> Result<Vec<ImportRowResult>, ImportError> {
+    async fn batch<R: Importable>(
+        &self,
+        request_id: String,
+        rows: Vec<R>,
+    ) -> Result<Vec<ImportRowResult>, ImportError> {
         const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
         let count = rows.len();
-        let send = async || match R::send(self.client, self.administrator, request_id.clone(), rows.clone()).await {
-            Ok(results) => Ok(Ok(results)),
-            Err(status) => {
-                let refusal = Refusal::from(status);
-                if refusal.is_passing() { Err(refusal) } else { Ok(Err(refusal)) }
-            }
+        let send =
+            async || match R::send(self.client, self.administrator, request_id.clone(), rows.clone()).await {
+                Ok(results) => Ok(Ok(results)),
+                Err(status) => {
+                    let refusal = Refusal::from(status);
+                    if refusal.is_passing() {
+                        Err(refusal)
+                    } else {
+                        Ok(Err(refusal))
+                    }
+                }
+            };
+        let refused = |refusal| ImportError::Refused {
+            file: R::FILE,
+            refusal: Box::new(refusal),
         };
-        let refused = |refusal| ImportError::Refused { file: R::FILE, refusal: Box::new(refusal) };
         let results = match testkit::poll(PATIENCE, send).await {
             Ok(Ok(results)) => results,
             Ok(Err(refusal)) | Err(Some(refusal)) => return Err(refused(refusal)),
@@ -197,7 +242,14 @@ impl Run<'_> {
                 return Err(refused(refusal));
             }
         };
-        let whole = results.len() == count && results.iter().all(|row| row.outcome() != ImportOutcome::Unspecified);
-        if whole { Ok(results) } else { Err(ImportError::Answer { file: R::FILE }) }
+        let whole = results.len() == count
+            && results
+                .iter()
+                .all(|row| row.outcome() != ImportOutcome::Unspecified);
+        if whole {
+            Ok(results)
+        } else {
+            Err(ImportError::Answer { file: R::FILE })
+        }
     }
 }

@@ -36,7 +36,9 @@ impl Progress {
             Show::Nothing => Look::Nothing,
             Show::Progress if std::io::stderr().is_terminal() => {
                 let bar = ProgressBar::new(total as u64);
-                if let Ok(style) = ProgressStyle::with_template("  {prefix:<16} {bar:40} {pos}/{len} {per_sec} {eta}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("  {prefix:<16} {bar:40} {pos}/{len} {per_sec} {eta}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_prefix(file);
@@ -48,7 +50,12 @@ impl Progress {
         if done > 0 && show == Show::Progress {
             say!("  {file}: going on after row {done} of {total}");
         }
-        Self { file, total, done: AtomicUsize::new(done), look }
+        Self {
+            file,
+            total,
+            done: AtomicUsize::new(done),
+            look,
+        }
     }
 
     pub(super) fn advance(&self, rows: usize) {
@@ -70,8 +77,16 @@ impl Progress {
             bar.finish_and_clear();
         }
         if !matches!(self.look, Look::Nothing) {
-            let FileSummary { recorded, unchanged, refused, .. } = summary;
-            say!("  {}: {recorded} recorded, {unchanged} unchanged, {refused} refused", self.file);
+            let FileSummary {
+                recorded,
+                unchanged,
+                refused,
+                ..
+            } = summary;
+            say!(
+                "  {}: {recorded} recorded, {unchanged} unchanged, {refused} refused",
+                self.file
+            );
         }
     }
 }

@@ -19,7 +19,12 @@ pub struct BadRow {
 
 impl BadRow {
     pub(super) fn of_line(line: u32, reason: &str, message: String) -> Self {
-        Self { line, column: String::new(), reason: reason.to_owned(), message }
+        Self {
+            line,
+            column: String::new(),
+            reason: reason.to_owned(),
+            message,
+        }
     }
 }
 
@@ -52,12 +57,13 @@ impl FileSummary {
                 ImportOutcome::Unchanged => self.unchanged += 1,
                 ImportOutcome::Refused | ImportOutcome::Unspecified => {
                     self.refused += 1;
-                    self.problems.extend(row.problems.into_iter().map(|problem| BadRow {
-                        line: row.line,
-                        column: column_of(&problem.field),
-                        reason: problem.reason,
-                        message: problem.message,
-                    }));
+                    self.problems
+                        .extend(row.problems.into_iter().map(|problem| BadRow {
+                            line: row.line,
+                            column: column_of(&problem.field),
+                            reason: problem.reason,
+                            message: problem.message,
+                        }));
                 }
             }
         }

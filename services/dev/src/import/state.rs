@@ -51,24 +51,37 @@ impl FileState {
     pub(super) fn open(folder: &Path, file: &str, digest: String) -> Self {
         let path = folder.join(format!("{file}.state.json"));
         let report = folder.join(format!("{file}.report.csv"));
-        let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let kept = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         match kept.filter(|kept| kept.digest == digest) {
-            Some(kept) => {
-                Self { path, report, digest, attempt: kept.attempt, acknowledged: kept.acknowledged, summary: kept.summary }
-            }
+            Some(kept) => Self {
+                path,
+                report,
+                digest,
+                attempt: kept.attempt,
+                acknowledged: kept.acknowledged,
+                summary: kept.summary,
+            },
             None => Self {
                 path,
                 report,
                 digest,
                 attempt: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
                 acknowledged: 0,
-                summary: FileSummary { file: file.to_owned(), ..FileSummary::default() },
+                summary: FileSummary {
+                    file: file.to_owned(),
+                    ..FileSummary::default()
+                },
             },
         }
     }
 
     pub(super) fn sender(&self) -> Sender {
-        Sender { attempt: self.attempt, digest: self.digest.clone() }
+        Sender {
+            attempt: self.attempt,
+            digest: self.digest.clone(),
+        }
     }
 
     /// Adds a batch's results and writes them down before the next batch counts.
@@ -93,13 +106,23 @@ impl FileState {
     pub(super) fn close(mut self) -> Result<FileSummary, ImportError> {
         self.summary.problems.sort_by_key(|problem| problem.line);
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let written = self.summary.problems.iter().try_for_each(|problem| writer.serialize(problem));
+        let written = self
+            .summary
+            .problems
+            .iter()
+            .try_for_each(|problem| writer.serialize(problem));
         let bytes = written.map_err(std::io::Error::other).and_then(|()| {
-            writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))
+            writer
+                .into_inner()
+                .map_err(|error| std::io::Error::other(error.to_string()))
         });
-        bytes.and_then(|bytes| std::fs::write(&self.report, bytes)).map_err(ImportError::file(&self.report))?;
+        bytes
+            .and_then(|bytes| std::fs::write(&self.report, bytes))
+            .map_err(ImportError::file(&self.report))?;
         match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ImportError::file(&self.path)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ImportError::file(&self.path)(error))
+            }
             _ => Ok(self.summary),
         }
     }

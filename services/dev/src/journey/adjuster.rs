@@ -10,15 +10,20 @@ use contracts::views::v1::{
 use sha2::{Digest as _, Sha256};
 
 use super::checks::{Checks, Halt};
-use super::images::{HandedIn, NOTE, check_thumbnail};
+use super::images::check_thumbnail;
+use super::sending::{HandedIn, NOTE};
 use super::{Journey, until};
 use crate::client::{Bearer, Refusal, request_id};
 
 impl Journey<'_> {
     pub(super) async fn look_as_adjuster(&mut self, checks: &mut Checks) -> Result<(), Halt> {
         let customer = self.bearer(checks).await?;
-        let Some(handed_in) = &self.handed_in else { return Err(Halt) };
-        let adjuster = self.setting.staff(&self.customer.adjuster, &["adjuster"], checks)?;
+        let Some(handed_in) = &self.handed_in else {
+            return Err(Halt);
+        };
+        let adjuster = self
+            .setting
+            .staff(&self.customer.adjuster, &["adjuster"], checks)?;
         self.queue(&adjuster, handed_in, checks).await?;
         self.gallery(&adjuster, handed_in, checks).await?;
         self.original(&adjuster, &customer, handed_in, checks).await?;
@@ -29,18 +34,58 @@ impl Journey<'_> {
         let tokens = vec![handed_in.consistency_token.clone()];
         let found = self.find(adjuster, handed_in, tokens.clone()).await;
         let found = checks.done("the queue is listed", found)?;
-        checks.check("CI-3: the submission waits in its adjuster's queue", found.is_some(), "it is not there");
+        checks.check(
+            "CI-3: the submission waits in its adjuster's queue",
+            found.is_some(),
+            "it is not there",
+        );
         let item = found.unwrap_or_default();
-        checks.equal("CI-2: it is one submission with its pictures", &(item.image_count as usize), &handed_in.image_ids.len());
-        checks.equal("the customer's word reaches the adjuster", &item.note.as_str(), &NOTE);
-        checks.equal("the queue names the policyholder", &item.policyholder_name, &self.customer.name);
-        let request = GetAccidentFileRequest { accident_id: handed_in.accident_id.clone(), consistency_tokens: tokens };
-        let call = self.setting.client.adjuster_view(adjuster).get_accident_file(request).await;
-        let file = checks.answer("the accident's file is shown", call)?.accident.unwrap_or_default();
-        checks.equal("the accident's file knows the contract", &file.policy_number, &self.customer.policy_number);
+        checks.equal(
+            "CI-2: it is one submission with its pictures",
+            &(item.image_count as usize),
+            &handed_in.image_ids.len(),
+        );
+        checks.equal(
+            "the customer's word reaches the adjuster",
+            &item.note.as_str(),
+            &NOTE,
+        );
+        checks.equal(
+            "the queue names the policyholder",
+            &item.policyholder_name,
+            &self.customer.name,
+        );
+        let request = GetAccidentFileRequest {
+            accident_id: handed_in.accident_id.clone(),
+            consistency_tokens: tokens,
+        };
+        let call = self
+            .setting
+            .client
+            .adjuster_view(adjuster)
+            .get_accident_file(request)
+            .await;
+        let file = checks
+            .answer("the accident's file is shown", call)?
+            .accident
+            .unwrap_or_default();
+        checks.equal(
+            "the accident's file knows the contract",
+            &file.policy_number,
+            &self.customer.policy_number,
+        );
         let stranger = self.setting.staff("X999", &["call_centre"], checks)?;
-        let call = self.setting.client.adjuster_view(&stranger).list_queue(ListQueueRequest::default()).await;
-        checks.refused("OP-3: the queue is for claims staff only", call, "CALLER_NOT_ALLOWED");
+        let call = self
+            .setting
+            .client
+            .adjuster_view(&stranger)
+            .list_queue(ListQueueRequest::default())
+            .await;
+        checks.refused(
+            "OP-3: the queue is for claims staff only",
+            call,
+            "CALLER_NOT_ALLOWED",
+        );
         Ok(())
     }
 
@@ -51,10 +96,23 @@ impl Journey<'_> {
         handed_in: &HandedIn,
         consistency_tokens: Vec<String>,
     ) -> Result<Option<QueueItem>, Refusal> {
-        let mut request = ListQueueRequest { consistency_tokens, ..ListQueueRequest::default() };
+        let mut request = ListQueueRequest {
+            consistency_tokens,
+            ..ListQueueRequest::default()
+        };
         loop {
-            let page = self.setting.client.adjuster_view(adjuster).list_queue(request.clone()).await?.into_inner();
-            if let Some(item) = page.items.into_iter().find(|item| item.submission_id == handed_in.submission_id) {
+            let page = self
+                .setting
+                .client
+                .adjuster_view(adjuster)
+                .list_queue(request.clone())
+                .await?
+                .into_inner();
+            if let Some(item) = page
+                .items
+                .into_iter()
+                .find(|item| item.submission_id == handed_in.submission_id)
+            {
                 return Ok(Some(item));
             }
             if page.next_page_token.is_empty() {
@@ -64,20 +122,42 @@ impl Journey<'_> {
         }
     }
 
-    async fn gallery(&self, adjuster: &Bearer, handed_in: &HandedIn, checks: &mut Checks) -> Result<(), Halt> {
+    async fn gallery(
+        &self,
+        adjuster: &Bearer,
+        handed_in: &HandedIn,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
         let request = ListGalleryRequest {
             accident_id: handed_in.accident_id.clone(),
             page_size: 500,
             consistency_tokens: vec![handed_in.consistency_token.clone()],
             ..ListGalleryRequest::default()
         };
-        let call = self.setting.client.adjuster_view(adjuster).list_gallery(request).await;
+        let call = self
+            .setting
+            .client
+            .adjuster_view(adjuster)
+            .list_gallery(request)
+            .await;
         let images = checks.answer("the gallery is listed", call)?.images;
         let seen: BTreeSet<_> = images.iter().map(|image| image.image_id.clone()).collect();
-        checks.equal("CI-3: the gallery has the pictures that were sent", &seen, &handed_in.image_ids);
+        checks.equal(
+            "CI-3: the gallery has the pictures that were sent",
+            &seen,
+            &handed_in.image_ids,
+        );
         for image_id in &handed_in.with_thumbnail {
-            let request = GetThumbnailRequest { accident_id: handed_in.accident_id.clone(), image_id: image_id.clone() };
-            let call = self.setting.client.claim_images(adjuster).get_thumbnail(request).await;
+            let request = GetThumbnailRequest {
+                accident_id: handed_in.accident_id.clone(),
+                image_id: image_id.clone(),
+            };
+            let call = self
+                .setting
+                .client
+                .claim_images(adjuster)
+                .get_thumbnail(request)
+                .await;
             let thumbnail = checks.answer("the adjuster sees the thumbnail", call)?;
             let rotated = *image_id == handed_in.rotated.0;
             let what = if rotated {
@@ -99,23 +179,51 @@ impl Journey<'_> {
         checks: &mut Checks,
     ) -> Result<(), Halt> {
         let (image_id, bytes) = &handed_in.rotated;
-        let request = DownloadOriginalRequest { accident_id: handed_in.accident_id.clone(), image_id: image_id.clone() };
-        let call = self.setting.client.claim_images(adjuster).download_original(request.clone()).await;
+        let request = DownloadOriginalRequest {
+            accident_id: handed_in.accident_id.clone(),
+            image_id: image_id.clone(),
+        };
+        let call = self
+            .setting
+            .client
+            .claim_images(adjuster)
+            .download_original(request.clone())
+            .await;
         let mut stream = checks.answer("the original is handed out", call)?;
         let (mut head, mut original) = (None, Vec::new());
         loop {
-            let message = checks.done("the original's stream goes on", stream.message().await.map_err(Refusal::from))?;
+            let message = checks.done(
+                "the original's stream goes on",
+                stream.message().await.map_err(Refusal::from),
+            )?;
             let Some(message) = message else { break };
             head = head.or(message.head);
             original.extend(message.data);
         }
         let hash = Sha256::digest(bytes).to_vec();
-        checks.equal("CI-5: the original has the same SHA-256", &hex::encode(Sha256::digest(&original)), &hex::encode(&hash));
-        checks.check("CI-5: and byte for byte", original == *bytes, format_args!("{} bytes", original.len()));
+        checks.equal(
+            "CI-5: the original has the same SHA-256",
+            &hex::encode(Sha256::digest(&original)),
+            &hex::encode(&hash),
+        );
+        checks.check(
+            "CI-5: and byte for byte",
+            original == *bytes,
+            format_args!("{} bytes", original.len()),
+        );
         let told = head.is_some_and(|head| head.sha256 == hash && head.size_bytes == bytes.len() as u64);
         checks.check("CI-5: its head says so before", told, "another head");
-        let call = self.setting.client.claim_images(customer).download_original(request).await;
-        checks.refused("CI-5: originals are for claims staff only", call, "CALLER_NOT_ALLOWED");
+        let call = self
+            .setting
+            .client
+            .claim_images(customer)
+            .download_original(request)
+            .await;
+        checks.refused(
+            "CI-5: originals are for claims staff only",
+            call,
+            "CALLER_NOT_ALLOWED",
+        );
         Ok(())
     }
 
@@ -131,24 +239,58 @@ impl Journey<'_> {
             accident_id: handed_in.accident_id.clone(),
             submission_id: handed_in.submission_id.clone(),
         };
-        let call = self.setting.client.claim_images(adjuster).mark_submission_seen(request).await;
-        let token = checks.answer("the submission is marked as seen", call)?.consistency_token;
+        let call = self
+            .setting
+            .client
+            .claim_images(adjuster)
+            .mark_submission_seen(request)
+            .await;
+        let token = checks
+            .answer("the submission is marked as seen", call)?
+            .consistency_token;
         let request = GetAccidentRequest {
             accident_id: handed_in.accident_id.clone(),
             consistency_tokens: vec![token.clone()],
         };
-        let shown = until(checks, "CI-6: the customer sees that the pictures were seen", async || {
-            let call = self.setting.client.customer_view(customer).get_accident(request.clone()).await;
-            let images = call.map_err(|status| Refusal::from(status).to_string())?.into_inner().images;
-            let seen: BTreeSet<_> =
-                images.into_iter().filter(|image| image.state == "SEEN").map(|image| image.image_id).collect();
-            if seen == handed_in.image_ids { Ok(seen) } else { Err(format!("{} are seen", seen.len())) }
-        })
+        let shown = until(
+            checks,
+            "CI-6: the customer sees that the pictures were seen",
+            async || {
+                let call = self
+                    .setting
+                    .client
+                    .customer_view(customer)
+                    .get_accident(request.clone())
+                    .await;
+                let images = call
+                    .map_err(|status| Refusal::from(status).to_string())?
+                    .into_inner()
+                    .images;
+                let seen: BTreeSet<_> = images
+                    .into_iter()
+                    .filter(|image| image.state == "SEEN")
+                    .map(|image| image.image_id)
+                    .collect();
+                if seen == handed_in.image_ids {
+                    Ok(seen)
+                } else {
+                    Err(format!("{} are seen", seen.len()))
+                }
+            },
+        )
         .await?;
-        checks.equal("CI-6: the customer sees that the pictures were seen", &shown, &handed_in.image_ids);
+        checks.equal(
+            "CI-6: the customer sees that the pictures were seen",
+            &shown,
+            &handed_in.image_ids,
+        );
         let left = self.find(adjuster, handed_in, vec![token]).await;
         let left = checks.done("the queue is listed", left)?;
-        checks.check("CI-3: the submission has left the queue", left.is_none(), "it is still there");
+        checks.check(
+            "CI-3: the submission has left the queue",
+            left.is_none(),
+            "it is still there",
+        );
         Ok(())
     }
 }

@@ -1,16 +1,13 @@
 //! Step 4: the contracts as the view has them, and a phone number changed by prepare → review → submit, which the next
-//! login obeys because phone verification heard of it over NATS (EN-1, EN-3, EN-4, EN-6 to EN-9, EN-15, PV-7, PV-15).
+//! login obeys because phone verification heard of it over NATS (EN-1, EN-3, EN-4, EN-6 to EN-9, EN-15, PV-15).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use contracts::endorsement::v1::endorsement_item::Change;
 use contracts::endorsement::v1::{
-    Contract, EndorsementItem, EndorsementState, GetContractRequest, NameChange, PhonesChange, PrepareEndorsementRequest,
-    PrepareEndorsementResponse, Section, SubmitEndorsementRequest,
+    Contract, EndorsementItem, EndorsementState, GetContractRequest, NameChange, PhonesChange,
+    PrepareEndorsementRequest, PrepareEndorsementResponse, Section, SubmitEndorsementRequest,
 };
-use contracts::phone_verification::v1::ChallengeState;
-use contracts::phone_verification::v1::report_call_request::Caller;
 use contracts::views::v1::{ListContractsRequest, ListContractsResponse, ListRequestsRequest};
 use kernel::clock::jst_date;
 use kernel::{Clock as _, PhoneNumber, SystemClock};
@@ -22,8 +19,6 @@ use super::login::neighbour;
 use super::{Journey, until};
 use crate::client::{Bearer, Refusal, request_id};
 
-/// A call that verifies does so at once; one that does not may leave nothing to be seen.
-const JUDGED_WITHIN: Duration = Duration::from_secs(3);
 /// The whole of a contract, in basis points (EN-9).
 const WHOLE: u32 = 10_000;
 
@@ -32,7 +27,9 @@ impl Journey<'_> {
         let bearer = self.bearer(checks).await?;
         self.contracts(&bearer, checks).await?;
         let contracts = self.customer.contracts.clone();
-        let Some((first, others)) = contracts.split_first() else { return Err(Halt) };
+        let Some((first, others)) = contracts.split_first() else {
+            return Err(Halt);
+        };
         self.refusals(&bearer, first, checks).await?;
 
         let new = neighbour(&self.customer.phone, 2);
@@ -41,8 +38,14 @@ impl Journey<'_> {
         for other in others {
             let prepared = self.prepare(&bearer, other, phones(Section::Insured, &new)).await;
             let prepared = checks.answer("the change of a further contract is prepared", prepared)?;
-            let submitted = self.submit(&bearer, other, &new, &prepared.confirm_token, &request_id()).await;
-            tokens.push(checks.answer("the change of a further contract is submitted", submitted)?.consistency_token);
+            let submitted = self
+                .submit(&bearer, other, &new, &prepared.confirm_token, &request_id())
+                .await;
+            tokens.push(
+                checks
+                    .answer("the change of a further contract is submitted", submitted)?
+                    .consistency_token,
+            );
         }
         self.seen_in_view(&bearer, &new, tokens, checks).await?;
         self.next_login(&new, checks).await
@@ -50,43 +53,125 @@ impl Journey<'_> {
 
     /// EN-1: the view lists exactly the customer's contracts.
     async fn contracts(&self, bearer: &Bearer, checks: &mut Checks) -> Result<(), Halt> {
-        let expected: BTreeSet<_> = self.customer.contracts.iter().map(|own| own.policy_number.clone()).collect();
-        let listed = until(checks, "EN-1: the customer view lists the contracts", async || {
-            let answer = self.list(bearer, Vec::new()).await.map_err(|refusal| refusal.to_string())?;
-            let seen: BTreeSet<_> = answer.contracts.iter().map(|row| row.policy_number.clone()).collect();
-            if seen == expected { Ok(answer) } else { Err(format!("{} of {} contracts", seen.len(), expected.len())) }
-        })
+        let expected: BTreeSet<_> = self
+            .customer
+            .contracts
+            .iter()
+            .map(|own| own.policy_number.clone())
+            .collect();
+        let listed = until(
+            checks,
+            "EN-1: the customer view lists the contracts",
+            async || {
+                let answer = self
+                    .list(bearer, Vec::new())
+                    .await
+                    .map_err(|refusal| refusal.to_string())?;
+                let seen: BTreeSet<_> = answer
+                    .contracts
+                    .iter()
+                    .map(|row| row.policy_number.clone())
+                    .collect();
+                if seen == expected {
+                    Ok(answer)
+                } else {
+                    Err(format!("{} of {} contracts", seen.len(), expected.len()))
+                }
+            },
+        )
         .await?;
-        checks.equal("EN-1: the customer view lists the contracts", &listed.contracts.len(), &expected.len());
-        let usable = listed.contracts.iter().all(|row| row.phones.iter().any(|phone| phone.usable_for_login));
-        checks.check("PV-15: each number says whether it is usable for login", usable, "no usable number");
-        checks.check("the view says how current it is", listed.freshness.is_some(), "no freshness");
+        checks.equal(
+            "EN-1: the customer view lists the contracts",
+            &listed.contracts.len(),
+            &expected.len(),
+        );
+        let usable = listed
+            .contracts
+            .iter()
+            .all(|row| row.phones.iter().any(|phone| phone.usable_for_login));
+        checks.check(
+            "PV-15: each number says whether it is usable for login",
+            usable,
+            "no usable number",
+        );
+        checks.check(
+            "the view says how current it is",
+            listed.freshness.is_some(),
+            "no freshness",
+        );
         Ok(())
     }
 
-    async fn refusals(&self, bearer: &Bearer, contract: &OwnContract, checks: &mut Checks) -> Result<(), Halt> {
-        let call = self.prepare(bearer, contract, phones(Section::Policyholder, &neighbour(&self.customer.phone, 2))).await;
-        checks.refused("EN-3: the policyholder's section points to the insured's", call, "USE_INSURED_SECTION");
-        let name = NameChange { name: "見本　新子".to_owned(), name_kana: "ミホン シンコ".to_owned() };
-        let call = self.prepare(bearer, contract, item(Section::Insured, Change::Name(name))).await;
-        checks.refused("EN-4: a name change is refused to the call centre", call, "NAME_CHANGE_BY_CALL_CENTRE");
-        let call = self.prepare(bearer, contract, phones(Section::Insured, &self.customer.phone)).await;
-        checks.refused("EN-6: what already stands is no change", call, "NOTHING_TO_CHANGE");
-        let foreign = self.setting.book.contracts.iter().find(|other| other.row.policy_number != contract.policy_number);
+    async fn refusals(
+        &self,
+        bearer: &Bearer,
+        contract: &OwnContract,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        let call = self
+            .prepare(
+                bearer,
+                contract,
+                phones(Section::Policyholder, &neighbour(&self.customer.phone, 2)),
+            )
+            .await;
+        checks.refused(
+            "EN-3: the policyholder's section points to the insured's",
+            call,
+            "USE_INSURED_SECTION",
+        );
+        let name = NameChange {
+            name: "見本　新子".to_owned(),
+            name_kana: "ミホン シンコ".to_owned(),
+        };
+        let call = self
+            .prepare(bearer, contract, item(Section::Insured, Change::Name(name)))
+            .await;
+        checks.refused(
+            "EN-4: a name change is refused to the call centre",
+            call,
+            "NAME_CHANGE_BY_CALL_CENTRE",
+        );
+        let call = self
+            .prepare(bearer, contract, phones(Section::Insured, &self.customer.phone))
+            .await;
+        checks.refused(
+            "EN-6: what already stands is no change",
+            call,
+            "NOTHING_TO_CHANGE",
+        );
+        let foreign = self
+            .setting
+            .book
+            .contracts
+            .iter()
+            .find(|other| other.row.policy_number != contract.policy_number);
         let foreign = foreign.and_then(|other| {
             let policy = kernel::PolicyNumber::parse(&other.row.policy_number).ok()?;
             let strange = other.credential.customer_number != self.customer_number();
-            strange.then(|| kernel::ContractId::of_policy(&policy, &kernel::BranchNumber::default()).to_string())
+            strange
+                .then(|| kernel::ContractId::of_policy(&policy, &kernel::BranchNumber::default()).to_string())
         });
         let id = foreign.unwrap_or_else(request_id);
-        let call = self.setting.client.endorsement(bearer).get_contract(GetContractRequest { contract_id: id }).await;
+        let call = self
+            .setting
+            .client
+            .endorsement(bearer)
+            .get_contract(GetContractRequest { contract_id: id })
+            .await;
         checks.not_found("somebody else's contract does not exist", call);
         Ok(())
     }
 
     fn customer_number(&self) -> String {
-        let own = self.setting.book.contracts.iter().find(|own| own.row.policy_number == self.customer.policy_number);
-        own.map(|own| own.credential.customer_number.clone()).unwrap_or_default()
+        let own = self
+            .setting
+            .book
+            .contracts
+            .iter()
+            .find(|own| own.row.policy_number == self.customer.policy_number);
+        own.map(|own| own.credential.customer_number.clone())
+            .unwrap_or_default()
     }
 
     /// EN-8: prepare, review, submit; a token for other content is refused, a retry has one effect.
@@ -98,36 +183,85 @@ impl Journey<'_> {
         checks: &mut Checks,
     ) -> Result<String, Halt> {
         let before = self.contract(bearer, contract, checks).await?;
-        let sum: u32 = before.insurers.iter().map(|insurer| insurer.share_basis_points).sum();
+        let sum: u32 = before
+            .insurers
+            .iter()
+            .map(|insurer| insurer.share_basis_points)
+            .sum();
         checks.equal("EN-9: the insurers' shares make the whole", &sum, &WHOLE);
-        let prepared = self.prepare(bearer, contract, phones(Section::Insured, new)).await;
+        let prepared = self
+            .prepare(bearer, contract, phones(Section::Insured, new))
+            .await;
         let prepared = checks.answer("the change is prepared", prepared)?;
         self.review(&prepared, new, checks);
         let unchanged = self.contract(bearer, contract, checks).await?;
-        checks.equal("EN-8: reviewing submits nothing", &unchanged.version, &before.version);
+        checks.equal(
+            "EN-8: reviewing submits nothing",
+            &unchanged.version,
+            &before.version,
+        );
 
         let other = neighbour(&self.customer.phone, 3);
-        let stale = self.submit(bearer, contract, &other, &prepared.confirm_token, &request_id()).await;
-        checks.refused("EN-8: a token for other content is refused", stale, "CONTENT_CHANGED");
+        let stale = self
+            .submit(bearer, contract, &other, &prepared.confirm_token, &request_id())
+            .await;
+        checks.refused(
+            "EN-8: a token for other content is refused",
+            stale,
+            "CONTENT_CHANGED",
+        );
         let id = request_id();
-        let submitted = self.submit(bearer, contract, new, &prepared.confirm_token, &id).await;
+        let submitted = self
+            .submit(bearer, contract, new, &prepared.confirm_token, &id)
+            .await;
         let submitted = checks.answer("the change is submitted", submitted)?;
         let endorsement = submitted.endorsement.clone().unwrap_or_default();
-        checks.equal("EN-10: a change for today takes effect at once", &endorsement.state(), &EndorsementState::Effective);
-        checks.check("EN-18: it has a receipt number", !endorsement.receipt_number.is_empty(), &endorsement.receipt_number);
-        let again = self.submit(bearer, contract, new, &prepared.confirm_token, &id).await;
-        let again = checks.answer("the same request again is answered", again)?.endorsement.unwrap_or_default();
-        checks.equal("the same request again has one effect", &again.endorsement_id, &endorsement.endorsement_id);
-        let stale = self.submit(bearer, contract, &other, &prepared.confirm_token, &request_id()).await;
-        checks.refused("EN-8: the token is stale once the contract has changed", stale, "CONTENT_CHANGED");
+        checks.equal(
+            "EN-10: a change for today takes effect at once",
+            &endorsement.state(),
+            &EndorsementState::Effective,
+        );
+        checks.check(
+            "EN-18: it has a receipt number",
+            !endorsement.receipt_number.is_empty(),
+            &endorsement.receipt_number,
+        );
+        let again = self
+            .submit(bearer, contract, new, &prepared.confirm_token, &id)
+            .await;
+        let again = checks
+            .answer("the same request again is answered", again)?
+            .endorsement
+            .unwrap_or_default();
+        checks.equal(
+            "the same request again has one effect",
+            &again.endorsement_id,
+            &endorsement.endorsement_id,
+        );
+        let stale = self
+            .submit(bearer, contract, &other, &prepared.confirm_token, &request_id())
+            .await;
+        checks.refused(
+            "EN-8: the token is stale once the contract has changed",
+            stale,
+            "CONTENT_CHANGED",
+        );
         Ok(submitted.consistency_token)
     }
 
     fn review(&self, prepared: &PrepareEndorsementResponse, new: &str, checks: &mut Checks) {
         let change = prepared.changes.first().cloned().unwrap_or_default();
-        let digits = |text: &String| PhoneNumber::parse(text).map(|number| number.national()).unwrap_or_default();
+        let digits = |text: &String| {
+            PhoneNumber::parse(text)
+                .map(|number| number.national())
+                .unwrap_or_default()
+        };
         let before: Vec<_> = change.before.iter().map(digits).collect();
-        let after: Vec<_> = change.after.iter().map(|phone| (digits(&phone.number), phone.usable_for_login)).collect();
+        let after: Vec<_> = change
+            .after
+            .iter()
+            .map(|phone| (digits(&phone.number), phone.usable_for_login))
+            .collect();
         checks.check(
             "EN-8: the review shows before, after, insurers and a token",
             before == [self.customer.phone.clone()]
@@ -148,74 +282,75 @@ impl Journey<'_> {
         let listed = self.list(bearer, tokens.clone()).await;
         let listed = checks.done("the view is asked with consistency tokens", listed)?;
         let shown = listed.contracts.iter().all(|row| {
-            row.phones.iter().any(|phone| PhoneNumber::parse(&phone.number).is_ok_and(|number| number.national() == new))
+            row.phones
+                .iter()
+                .any(|phone| PhoneNumber::parse(&phone.number).is_ok_and(|number| number.national() == new))
         });
-        checks.check("EN-8: the view shows the new number to whoever brings the token", shown, "the old number is shown");
-        let request = ListRequestsRequest { consistency_tokens: tokens, ..ListRequestsRequest::default() };
-        let call = self.setting.client.customer_view(bearer).list_requests(request).await;
+        checks.check(
+            "EN-8: the view shows the new number to whoever brings the token",
+            shown,
+            "the old number is shown",
+        );
+        let request = ListRequestsRequest {
+            consistency_tokens: tokens,
+            ..ListRequestsRequest::default()
+        };
+        let call = self
+            .setting
+            .client
+            .customer_view(bearer)
+            .list_requests(request)
+            .await;
         let requests = checks.answer("the change requests are listed", call)?.requests;
-        let effective = requests.iter().filter(|request| request.state == "EFFECTIVE").count();
-        checks.equal("EN-10: the view lists the requests as effective", &effective, &self.customer.contracts.len());
+        let effective = requests
+            .iter()
+            .filter(|request| request.state == "EFFECTIVE")
+            .count();
+        checks.equal(
+            "EN-10: the view lists the requests as effective",
+            &effective,
+            &self.customer.contracts.len(),
+        );
         Ok(())
     }
 
-    /// PV-7: the old number leaves guidance only, the new one verifies. Phone verification hears of it a moment later,
-    /// so a login that still obeys the old number is tried again.
-    async fn next_login(&mut self, new: &str, checks: &mut Checks) -> Result<(), Halt> {
-        let old = std::mem::replace(&mut self.customer.phone, new.to_owned());
-        let started = std::time::Instant::now();
-        let (token, challenge) = loop {
-            let token = self.login_token(checks).await?;
-            let challenge = self.challenge(&token, checks).await?;
-            let call = self.report(&challenge.line_to_dial, Caller::Number(old.clone()), &request_id()).await;
-            checks.answer("the call from the old number is taken", call)?;
-            let seen = testkit::poll(JUDGED_WITHIN, async || {
-                let seen = self.look(&token, &challenge).await.map_err(Err)?;
-                let judged = seen.guidance.is_some() || seen.state() != ChallengeState::Pending;
-                if judged { Ok(seen) } else { Err(Ok(seen)) }
-            })
-            .await;
-            let seen = match seen {
-                Ok(seen) | Err(Some(Ok(seen))) => seen,
-                Err(Some(Err(refusal))) => return checks.done("the challenge is shown", Err(refusal)),
-                Err(None) => return checks.done("the challenge is shown", Err("no answer")),
-            };
-            if seen.state() == ChallengeState::Pending {
-                // On the line of a login before it, a call from the old number is a redial of that one, which leaves
-                // nothing (PV-9).
-                let reason = seen.guidance.unwrap_or_default().reason;
-                checks.check(
-                    "PV-7: the old number verifies no longer, learnt over NATS",
-                    reason.is_empty() || reason == "NUMBER_NOT_REGISTERED",
-                    format_args!("guidance: {reason:?}"),
-                );
-                break (token, challenge);
-            }
-            if started.elapsed() > super::SEEN_WITHIN {
-                checks.check("PV-7: the old number verifies no longer, learnt over NATS", false, "it still does");
-                return Err(Halt);
-            }
+    async fn contract(
+        &self,
+        bearer: &Bearer,
+        contract: &OwnContract,
+        checks: &mut Checks,
+    ) -> Result<Contract, Halt> {
+        let request = GetContractRequest {
+            contract_id: contract.id.clone(),
         };
-        let call = self.report(&challenge.line_to_dial, Caller::Number(new.to_owned()), &request_id()).await;
-        checks.answer("the call from the new number is taken", call)?;
-        let state = until(checks, "PV-7: the new number verifies", async || {
-            let state = self.look(&token, &challenge).await.map_err(|refusal| refusal.to_string())?.state();
-            if state == ChallengeState::Pending { Err("still pending".to_owned()) } else { Ok(state) }
-        })
-        .await?;
-        checks.equal("PV-7: the new number verifies", &state, &ChallengeState::Matched);
-        self.exchange(&token, checks).await
+        let call = self
+            .setting
+            .client
+            .endorsement(bearer)
+            .get_contract(request)
+            .await;
+        Ok(checks
+            .answer("the contract is shown", call)?
+            .contract
+            .unwrap_or_default())
     }
 
-    async fn contract(&self, bearer: &Bearer, contract: &OwnContract, checks: &mut Checks) -> Result<Contract, Halt> {
-        let request = GetContractRequest { contract_id: contract.id.clone() };
-        let call = self.setting.client.endorsement(bearer).get_contract(request).await;
-        Ok(checks.answer("the contract is shown", call)?.contract.unwrap_or_default())
-    }
-
-    async fn list(&self, bearer: &Bearer, consistency_tokens: Vec<String>) -> Result<ListContractsResponse, Refusal> {
-        let request = ListContractsRequest { consistency_tokens, ..ListContractsRequest::default() };
-        Ok(self.setting.client.customer_view(bearer).list_contracts(request).await?.into_inner())
+    async fn list(
+        &self,
+        bearer: &Bearer,
+        consistency_tokens: Vec<String>,
+    ) -> Result<ListContractsResponse, Refusal> {
+        let request = ListContractsRequest {
+            consistency_tokens,
+            ..ListContractsRequest::default()
+        };
+        Ok(self
+            .setting
+            .client
+            .customer_view(bearer)
+            .list_contracts(request)
+            .await?
+            .into_inner())
     }
 
     async fn prepare(
@@ -229,7 +364,11 @@ impl Journey<'_> {
             items: vec![item],
             effective_date: today(),
         };
-        self.setting.client.endorsement(bearer).prepare_endorsement(request).await
+        self.setting
+            .client
+            .endorsement(bearer)
+            .prepare_endorsement(request)
+            .await
     }
 
     async fn submit(
@@ -248,7 +387,11 @@ impl Journey<'_> {
             confirm_token: confirm_token.to_owned(),
             acknowledged_warnings: Vec::new(),
         };
-        self.setting.client.endorsement(bearer).submit_endorsement(request).await
+        self.setting
+            .client
+            .endorsement(bearer)
+            .submit_endorsement(request)
+            .await
     }
 }
 
@@ -257,9 +400,17 @@ fn today() -> String {
 }
 
 fn phones(section: Section, number: &str) -> EndorsementItem {
-    item(section, Change::Phones(PhonesChange { numbers: vec![number.to_owned()] }))
+    item(
+        section,
+        Change::Phones(PhonesChange {
+            numbers: vec![number.to_owned()],
+        }),
+    )
 }
 
 fn item(section: Section, change: Change) -> EndorsementItem {
-    EndorsementItem { section: section.into(), change: Some(change) }
+    EndorsementItem {
+        section: section.into(),
+        change: Some(change),
+    }
 }

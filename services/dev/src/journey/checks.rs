@@ -51,7 +51,12 @@ impl Checks {
     pub(super) fn start(name: &'static str) -> Self {
         say!("\n{name}");
         let now = Instant::now();
-        Self { name, made: Vec::new(), started: now, last: now }
+        Self {
+            name,
+            made: Vec::new(),
+            started: now,
+            last: now,
+        }
     }
 
     /// Something that must hold; `detail` is what was seen.
@@ -59,8 +64,21 @@ impl Checks {
         let now = Instant::now();
         let detail = detail.to_string();
         let milliseconds = millis(now - self.last);
-        say!("  {} {what}{}", if passed { "ok    " } else { "FAILED" }, if passed { String::new() } else { format!(": {detail}") });
-        self.made.push(Check { what: what.to_owned(), passed, detail, milliseconds });
+        say!(
+            "  {} {what}{}",
+            if passed { "ok    " } else { "FAILED" },
+            if passed {
+                String::new()
+            } else {
+                format!(": {detail}")
+            }
+        );
+        self.made.push(Check {
+            what: what.to_owned(),
+            passed,
+            detail,
+            milliseconds,
+        });
         self.last = now;
     }
 
@@ -90,7 +108,12 @@ impl Checks {
     }
 
     /// A call that must be refused for this reason, with words for people. The refusal, if it is that one.
-    pub(super) fn refused<T>(&mut self, what: &str, call: Result<T, Status>, reason: &str) -> Option<Refusal> {
+    pub(super) fn refused<T>(
+        &mut self,
+        what: &str,
+        call: Result<T, Status>,
+        reason: &str,
+    ) -> Option<Refusal> {
         match call.map_err(Refusal::from) {
             Ok(_) => {
                 self.check(what, false, format_args!("was accepted, {reason} was expected"));
@@ -98,7 +121,11 @@ impl Checks {
             }
             Err(refusal) => {
                 let as_expected = refusal.reason == reason && !refusal.message.is_empty();
-                let unexpected = if as_expected { "" } else { "(another reason was expected) " };
+                let unexpected = if as_expected {
+                    ""
+                } else {
+                    "(another reason was expected) "
+                };
                 self.check(what, as_expected, format_args!("{unexpected}{refusal}"));
                 as_expected.then_some(refusal)
             }
@@ -121,7 +148,12 @@ impl Checks {
 
     pub(super) fn finish(self) -> Step {
         let passed = !self.made.is_empty() && self.made.iter().all(|check| check.passed);
-        Step { name: self.name, checks: self.made, passed, milliseconds: millis(self.started.elapsed()) }
+        Step {
+            name: self.name,
+            checks: self.made,
+            passed,
+            milliseconds: millis(self.started.elapsed()),
+        }
     }
 }
 
@@ -138,22 +170,53 @@ impl Step {
             detail: "not taken".to_owned(),
             milliseconds: 0,
         };
-        Self { name, checks: vec![check], passed: false, milliseconds: 0 }
+        Self {
+            name,
+            checks: vec![check],
+            passed: false,
+            milliseconds: 0,
+        }
     }
 }
 
 /// Prints the table: step, what was checked, result, milliseconds.
 pub fn print_table(steps: &[Step]) {
-    let width = |text: &str| text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
-    let column = steps.iter().flat_map(|step| &step.checks).map(|check| width(&check.what)).max().unwrap_or(0).clamp(20, 100);
-    say!("\n{:<6}{:<column$}  {:<7}{:>8}", "step", "what was checked", "result", "ms");
+    let width = |text: &str| {
+        text.chars()
+            .map(|c| if c.is_ascii() { 1 } else { 2 })
+            .sum::<usize>()
+    };
+    let column = steps
+        .iter()
+        .flat_map(|step| &step.checks)
+        .map(|check| width(&check.what))
+        .max()
+        .unwrap_or(0)
+        .clamp(20, 100);
+    say!(
+        "\n{:<6}{:<column$}  {:<7}{:>8}",
+        "step",
+        "what was checked",
+        "result",
+        "ms"
+    );
     for (step, number) in steps.iter().zip(1..) {
         say!("{}", "-".repeat(column + 23));
         let result = |passed| if passed { "ok" } else { "FAILED" };
-        say!("{number:<6}{:<column$}  {:<7}{:>8}", step.name, result(step.passed), step.milliseconds);
+        say!(
+            "{number:<6}{:<column$}  {:<7}{:>8}",
+            step.name,
+            result(step.passed),
+            step.milliseconds
+        );
         for check in &step.checks {
             let padding = " ".repeat(column.saturating_sub(width(&check.what)));
-            say!("      {}{padding}  {:<7}{:>8}", check.what, result(check.passed), check.milliseconds);
+            say!(
+                "      {}{padding}  {:<7}{:>8}",
+                check.what,
+                result(check.passed),
+                check.milliseconds
+            );
             if !check.passed {
                 say!("        {}", check.detail.replace('\n', "\n        "));
             }
@@ -182,8 +245,16 @@ mod tests {
     fn a_call_that_is_accepted_or_refused_for_another_reason_fails_the_check() {
         let mut checks = Checks::start("test");
         assert!(checks.refused("accepted", Ok(()), "X").is_none());
-        assert!(checks.refused::<()>("other", Err(Status::not_found("gone")), "X").is_none());
-        assert!(checks.not_found::<()>("gone", Err(Status::not_found("gone"))).is_some());
+        assert!(
+            checks
+                .refused::<()>("other", Err(Status::not_found("gone")), "X")
+                .is_none()
+        );
+        assert!(
+            checks
+                .not_found::<()>("gone", Err(Status::not_found("gone")))
+                .is_some()
+        );
         let passed: Vec<_> = checks.finish().checks.iter().map(|check| check.passed).collect();
         assert_eq!(passed, [false, false, true]);
     }

@@ -8,7 +8,9 @@ use crate::sample::{Book, BookContract, Kind};
 
 /// No customer is left.
 #[derive(Debug, thiserror::Error)]
-#[error("every sample customer has registered: remove the data folder, or take a larger book with --contracts")]
+#[error(
+    "every sample customer has registered: remove the data folder, or take a larger book with --contracts"
+)]
 pub(super) struct NobodyLeft;
 
 /// The sample does not hold what it promises.
@@ -50,10 +52,19 @@ pub(super) fn choose(book: &Book, registered: &[String]) -> Result<Customer, Nob
 fn customer(book: &Book, contract: &BookContract) -> Option<Customer> {
     let number = &contract.credential.customer_number;
     let policyholder = contract.row.policyholder.as_ref()?;
-    let own = book.contracts.iter().filter(|other| other.credential.customer_number == *number);
-    let accidents: Vec<_> =
-        book.accidents.iter().filter(|accident| accident.customer_number == *number).cloned().collect();
-    let open = accidents.iter().find(|accident| accident.state == "OPEN" && !accident.adjuster_id.is_empty())?;
+    let own = book
+        .contracts
+        .iter()
+        .filter(|other| other.credential.customer_number == *number);
+    let accidents: Vec<_> = book
+        .accidents
+        .iter()
+        .filter(|accident| accident.customer_number == *number)
+        .cloned()
+        .collect();
+    let open = accidents
+        .iter()
+        .find(|accident| accident.state == "OPEN" && !accident.adjuster_id.is_empty())?;
     Some(Customer {
         policy_number: contract.row.policy_number.clone(),
         initial_code: contract.credential.code.clone(),
@@ -63,7 +74,10 @@ fn customer(book: &Book, contract: &BookContract) -> Option<Customer> {
         password: format!("Tegami {}", hex::encode(rand::random::<[u8; 8]>())),
         contracts: own
             .map(|own| {
-                Some(OwnContract { id: contract_id(own)?, policy_number: own.row.policy_number.clone() })
+                Some(OwnContract {
+                    id: contract_id(own)?,
+                    policy_number: own.row.policy_number.clone(),
+                })
             })
             .collect::<Option<_>>()?,
         adjuster: open.adjuster_id.clone(),

@@ -1,62 +1,59 @@
-//! Step 5: pictures are handed in, judged by content, and sent (CI-1, CI-4 to CI-6, CI-9).
+//! Step 5: pictures are handed in, and judged by content (CI-1, CI-4 to CI-6, CI-9).
 
 use std::collections::BTreeSet;
 
 use contracts::claim_images::v1::{
-    GetThumbnailRequest, GetThumbnailResponse, Image, ImageState, SendSubmissionRequest, StartUploadRequest,
+    GetThumbnailRequest, GetThumbnailResponse, Image, ImageState, StartUploadRequest,
 };
-use contracts::views::v1::{GetAccidentRequest, ListAccidentsRequest, ListRemindersRequest};
+use contracts::views::v1::ListAccidentsRequest;
 use sha2::{Digest as _, Sha256};
 
 use super::checks::{Checks, Halt};
 use super::customer::{NotInBook, accident_id};
+use super::sending::Taken;
 use super::{Journey, pictures, until};
 use crate::client::{Bearer, Refusal, Upload, UploadSource, request_id};
 
 /// Longest side of a thumbnail in pixels (CI-5).
 const THUMBNAIL_SIDE: u32 = 400;
-/// What the customer writes to the adjuster.
-pub(super) const NOTE: &str = "天井から水が漏れています。よろしくお願いします。";
-
-/// What the adjuster must find.
-pub(super) struct HandedIn {
-    pub(super) accident_id: String,
-    pub(super) submission_id: String,
-    pub(super) consistency_token: String,
-    /// The picture that was turned, with its bytes.
-    pub(super) rotated: (String, Vec<u8>),
-    /// Images of the submission.
-    pub(super) image_ids: BTreeSet<String>,
-    /// Those with a thumbnail.
-    pub(super) with_thumbnail: BTreeSet<String>,
-}
-
-/// Images taken in so far.
-#[derive(Default)]
-struct Taken {
-    images: Vec<Image>,
-    consistency_tokens: Vec<String>,
-}
-
 impl Journey<'_> {
     pub(super) async fn hand_in(&mut self, checks: &mut Checks) -> Result<(), Halt> {
         let bearer = self.bearer(checks).await?;
         self.accidents(&bearer, checks).await?;
         let accident = self.customer.open_accident().and_then(accident_id);
-        let accident = checks.done("the customer has an open accident", accident.ok_or(NotInBook("open accident")))?;
+        let accident = checks.done(
+            "the customer has an open accident",
+            accident.ok_or(NotInBook("open accident")),
+        )?;
         self.foreign_accident(&bearer, checks).await;
 
         let mut taken = Taken::default();
         let rotated = checks.done("the photographs are there", pictures::rotated())?;
-        let image = self.cut_and_resumed(&bearer, &accident, &rotated, &mut taken, checks).await?;
+        let image = self
+            .cut_and_resumed(&bearer, &accident, &rotated, &mut taken, checks)
+            .await?;
         self.upright(&bearer, &accident, &image, checks).await?;
         let rotated = (image.image_id.clone(), rotated.bytes);
         let plain = checks.done("the photographs are there", pictures::plain())?;
-        let image = self.upload(&bearer, &accident, &plain, &mut taken, checks).await?;
-        received("CI-4: a JPEG is received, judged by content", &image, &plain, "image/jpeg", checks);
+        let image = self
+            .upload(&bearer, &accident, &plain, &mut taken, checks)
+            .await?;
+        received(
+            "CI-4: a JPEG is received, judged by content",
+            &image,
+            &plain,
+            "image/jpeg",
+            checks,
+        );
         let heic = checks.done("the photographs are there", pictures::heic())?;
         let image = self.upload(&bearer, &accident, &heic, &mut taken, checks).await?;
-        received("CI-4: a HEIC is kept and typed", &image, &heic, "image/heic", checks);
+        received(
+            "CI-4: a HEIC is kept and typed",
+            &image,
+            &heic,
+            "image/heic",
+            checks,
+        );
         self.refused_files(&bearer, &accident, &mut taken, checks).await?;
         self.own_pictures(&bearer, &accident, &mut taken, checks).await?;
         self.registered(&bearer, &accident, &taken, checks).await?;
@@ -64,12 +61,29 @@ impl Journey<'_> {
     }
 
     async fn accidents(&self, bearer: &Bearer, checks: &mut Checks) -> Result<(), Halt> {
-        let expected: BTreeSet<_> = self.customer.accidents.iter().map(|row| row.claim_number.clone()).collect();
+        let expected: BTreeSet<_> = self
+            .customer
+            .accidents
+            .iter()
+            .map(|row| row.claim_number.clone())
+            .collect();
         let seen = until(checks, "CI-1: the customer sees the own accidents", async || {
-            let call = self.setting.client.customer_view(bearer).list_accidents(ListAccidentsRequest::default()).await;
-            let rows = call.map_err(|status| Refusal::from(status).to_string())?.into_inner().accidents;
+            let call = self
+                .setting
+                .client
+                .customer_view(bearer)
+                .list_accidents(ListAccidentsRequest::default())
+                .await;
+            let rows = call
+                .map_err(|status| Refusal::from(status).to_string())?
+                .into_inner()
+                .accidents;
             let seen: BTreeSet<_> = rows.into_iter().map(|row| row.claim_number).collect();
-            if seen == expected { Ok(seen) } else { Err(format!("{seen:?}")) }
+            if seen == expected {
+                Ok(seen)
+            } else {
+                Err(format!("{seen:?}"))
+            }
         })
         .await?;
         checks.equal("CI-1: the customer sees the own accidents", &seen, &expected);
@@ -79,10 +93,19 @@ impl Journey<'_> {
     /// CI-9: another customer's accident does not exist, in the very words of one that does not.
     async fn foreign_accident(&self, bearer: &Bearer, checks: &mut Checks) {
         let own: BTreeSet<_> = self.customer.accidents.iter().filter_map(accident_id).collect();
-        let foreign = self.setting.book.accidents.iter().filter_map(accident_id).find(|id| !own.contains(id));
+        let foreign = self
+            .setting
+            .book
+            .accidents
+            .iter()
+            .filter_map(accident_id)
+            .find(|id| !own.contains(id));
         let mut answers = Vec::new();
         for (accident_id, what) in [
-            (foreign.unwrap_or_default(), "CI-9: somebody else's accident answers NOT_FOUND"),
+            (
+                foreign.unwrap_or_default(),
+                "CI-9: somebody else's accident answers NOT_FOUND",
+            ),
             (request_id(), "CI-9: an accident nobody has answers NOT_FOUND"),
         ] {
             let request = StartUploadRequest {
@@ -92,10 +115,19 @@ impl Journey<'_> {
                 size_bytes: 1_000,
                 file_name: "a.jpg".to_owned(),
             };
-            let call = self.setting.client.claim_images(bearer).start_upload(request).await;
+            let call = self
+                .setting
+                .client
+                .claim_images(bearer)
+                .start_upload(request)
+                .await;
             answers.push(checks.not_found(what, call));
         }
-        checks.check("CI-9: in the same words", answers[0] == answers[1], format_args!("{answers:?}"));
+        checks.check(
+            "CI-9: in the same words",
+            answers[0] == answers[1],
+            format_args!("{answers:?}"),
+        );
     }
 
     /// CI-6: the connection breaks in the middle, the upload goes on where it stopped.
@@ -113,24 +145,67 @@ impl Journey<'_> {
         let kept = upload.write_half_and_break_off().await;
         let kept = checks.done("the upload can be asked for after the cut", kept)?;
         let size = source.bytes.len() as u64;
-        checks.check("CI-6: what arrived before the cut is kept", kept > 0 && kept < size, format_args!("{kept} of {size} bytes"));
-        let persisted = checks.done("the upload is resumed where it stopped", upload.write_from(kept).await)?;
+        checks.check(
+            "CI-6: what arrived before the cut is kept",
+            kept > 0 && kept < size,
+            format_args!("{kept} of {size} bytes"),
+        );
+        let persisted = checks.done(
+            "the upload is resumed where it stopped",
+            upload.write_from(kept).await,
+        )?;
         checks.equal("CI-6: the upload is resumed where it stopped", &persisted, &size);
         let finished = checks.done("the resumed upload is finished", upload.finish().await)?;
         let image = finished.image.clone().unwrap_or_default();
-        received("CI-6: the resumed photograph is whole", &image, source, "image/jpeg", checks);
-        let again = checks.done("finishing again is answered", upload.finish().await)?.image.unwrap_or_default();
-        checks.equal("CI-6: finishing again gives the same image", &again.image_id, &image.image_id);
+        received(
+            "CI-6: the resumed photograph is whole",
+            &image,
+            source,
+            "image/jpeg",
+            checks,
+        );
+        let again = checks
+            .done("finishing again is answered", upload.finish().await)?
+            .image
+            .unwrap_or_default();
+        checks.equal(
+            "CI-6: finishing again gives the same image",
+            &again.image_id,
+            &image.image_id,
+        );
         taken.add(image.clone(), finished.consistency_token);
         Ok(image)
     }
 
-    async fn upright(&self, bearer: &Bearer, accident: &str, image: &Image, checks: &mut Checks) -> Result<(), Halt> {
-        checks.equal("CI-5: the size is told upright", &(image.width, image.height), &(1512, 2268));
-        let request = GetThumbnailRequest { accident_id: accident.to_owned(), image_id: image.image_id.clone() };
-        let call = self.setting.client.claim_images(bearer).get_thumbnail(request).await;
+    async fn upright(
+        &self,
+        bearer: &Bearer,
+        accident: &str,
+        image: &Image,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        checks.equal(
+            "CI-5: the size is told upright",
+            &(image.width, image.height),
+            &(1512, 2268),
+        );
+        let request = GetThumbnailRequest {
+            accident_id: accident.to_owned(),
+            image_id: image.image_id.clone(),
+        };
+        let call = self
+            .setting
+            .client
+            .claim_images(bearer)
+            .get_thumbnail(request)
+            .await;
         let thumbnail = checks.answer("the customer sees the thumbnail", call)?;
-        check_thumbnail("CI-5: the thumbnail stands upright and tells no position", &thumbnail, true, checks);
+        check_thumbnail(
+            "CI-5: the thumbnail stands upright and tells no position",
+            &thumbnail,
+            true,
+            checks,
+        );
         Ok(())
     }
 
@@ -142,14 +217,29 @@ impl Journey<'_> {
         checks: &mut Checks,
     ) -> Result<(), Halt> {
         for (what, source, reason) in [
-            ("CI-4: a text named .jpg is refused with its reason", pictures::text(), "UNSUPPORTED_TYPE"),
-            ("CI-4: a picture bomb is refused with its reason", pictures::bomb(), "TOO_MANY_PIXELS"),
+            (
+                "CI-4: a text named .jpg is refused with its reason",
+                pictures::text(),
+                "UNSUPPORTED_TYPE",
+            ),
+            (
+                "CI-4: a picture bomb is refused with its reason",
+                pictures::bomb(),
+                "TOO_MANY_PIXELS",
+            ),
         ] {
             let image = self.upload(bearer, accident, &source, taken, checks).await?;
             checks.check(
                 what,
-                image.state() == ImageState::Refused && image.refusal_reason == reason && !image.refusal_message.is_empty(),
-                format_args!("{:?} {}: {}", image.state(), image.refusal_reason, image.refusal_message),
+                image.state() == ImageState::Refused
+                    && image.refusal_reason == reason
+                    && !image.refusal_message.is_empty(),
+                format_args!(
+                    "{:?} {}: {}",
+                    image.state(),
+                    image.refusal_reason,
+                    image.refusal_message
+                ),
             );
         }
         Ok(())
@@ -162,8 +252,13 @@ impl Journey<'_> {
         taken: &mut Taken,
         checks: &mut Checks,
     ) -> Result<(), Halt> {
-        let Some(folder) = &self.setting.photos else { return Ok(()) };
-        let sources = checks.done("the folder of own pictures can be read", pictures::of_folder(folder))?;
+        let Some(folder) = &self.setting.photos else {
+            return Ok(());
+        };
+        let sources = checks.done(
+            "the folder of own pictures can be read",
+            pictures::of_folder(folder),
+        )?;
         for source in sources {
             let image = self.upload(bearer, accident, &source, taken, checks).await?;
             let hash = Sha256::digest(&source.bytes).to_vec();
@@ -171,61 +266,21 @@ impl Journey<'_> {
                 ImageState::Received => image.sha256 == hash,
                 state => state == ImageState::Refused && !image.refusal_message.is_empty(),
             };
-            let detail = format!("{:?} {} {}", image.state(), image.content_type, image.refusal_message);
-            checks.check(&format!("CI-4: {} is received, or refused with its reason", source.file_name), answered, &detail);
+            let detail = format!(
+                "{:?} {} {}",
+                image.state(),
+                image.content_type,
+                image.refusal_message
+            );
+            checks.check(
+                &format!(
+                    "CI-4: {} is received, or refused with its reason",
+                    source.file_name
+                ),
+                answered,
+                &detail,
+            );
         }
-        Ok(())
-    }
-
-    /// CI-6, CI-12: every file is in the list with its state, and unsent ones are reminded of.
-    async fn registered(&self, bearer: &Bearer, accident: &str, taken: &Taken, checks: &mut Checks) -> Result<(), Halt> {
-        let tokens = taken.consistency_tokens.clone();
-        let request = GetAccidentRequest { accident_id: accident.to_owned(), consistency_tokens: tokens.clone() };
-        let call = self.setting.client.customer_view(bearer).get_accident(request).await;
-        let shown = checks.answer("the accident is shown", call)?;
-        let state = |image: &Image| if image.state() == ImageState::Refused { "REFUSED" } else { "RECEIVED" };
-        let expected: BTreeSet<_> = taken.images.iter().map(|image| (image.image_id.clone(), state(image).to_owned())).collect();
-        let seen: BTreeSet<_> = shown.images.iter().map(|image| (image.image_id.clone(), image.state.clone())).collect();
-        checks.equal("CI-6: every file is listed with its state", &seen, &expected);
-        let unsent = shown.accident.unwrap_or_default().unsent_images as usize;
-        checks.equal("CI-1: registering is not sending", &unsent, &taken.received().count());
-        let request = ListRemindersRequest { consistency_tokens: tokens, ..ListRemindersRequest::default() };
-        let call = self.setting.client.customer_view(bearer).list_reminders(request).await;
-        let reminders = checks.answer("the reminders are listed", call)?.reminders;
-        let reminded = reminders.iter().any(|reminder| reminder.reason == "UNSENT_IMAGES" && reminder.about_id == accident);
-        checks.check("CI-12: unsent images are reminded of", reminded, format_args!("{reminders:?}"));
-        Ok(())
-    }
-
-    async fn send(
-        &mut self,
-        bearer: &Bearer,
-        accident_id: String,
-        rotated: (String, Vec<u8>),
-        taken: &Taken,
-        checks: &mut Checks,
-    ) -> Result<(), Halt> {
-        let request = || SendSubmissionRequest {
-            request_id: request_id(),
-            accident_id: accident_id.clone(),
-            image_ids: Vec::new(),
-            note: NOTE.to_owned(),
-        };
-        let call = self.setting.client.claim_images(bearer).send_submission(request()).await;
-        let sent = checks.answer("the pictures are sent", call)?;
-        let image_ids: BTreeSet<_> = sent.image_ids.iter().cloned().collect();
-        let expected: BTreeSet<_> = taken.received().map(|image| image.image_id.clone()).collect();
-        checks.equal("CI-1: the received pictures are sent, the refused ones are not", &image_ids, &expected);
-        let call = self.setting.client.claim_images(bearer).send_submission(request()).await;
-        checks.refused("CI-1: nothing is left to send", call, "NOTHING_TO_SEND");
-        self.handed_in = Some(HandedIn {
-            accident_id,
-            submission_id: sent.submission_id,
-            consistency_token: sent.consistency_token,
-            rotated,
-            image_ids,
-            with_thumbnail: taken.received().filter(|image| image.has_thumbnail).map(|image| image.image_id.clone()).collect(),
-        });
         Ok(())
     }
 
@@ -245,28 +300,29 @@ impl Journey<'_> {
     }
 }
 
-impl Taken {
-    fn add(&mut self, image: Image, consistency_token: String) {
-        self.images.push(image);
-        self.consistency_tokens.push(consistency_token);
-    }
-
-    fn received(&self) -> impl Iterator<Item = &Image> {
-        self.images.iter().filter(|image| image.state() == ImageState::Received)
-    }
-}
-
 fn received(what: &str, image: &Image, source: &UploadSource, content_type: &str, checks: &mut Checks) {
-    let whole = image.sha256 == Sha256::digest(&source.bytes).to_vec() && image.size_bytes == source.bytes.len() as u64;
+    let whole = image.sha256 == Sha256::digest(&source.bytes).to_vec()
+        && image.size_bytes == source.bytes.len() as u64;
     checks.check(
         what,
         image.state() == ImageState::Received && image.content_type == content_type && whole,
-        format_args!("{:?} {} {} bytes {}", image.state(), image.content_type, image.size_bytes, image.refusal_message),
+        format_args!(
+            "{:?} {} {} bytes {}",
+            image.state(),
+            image.content_type,
+            image.size_bytes,
+            image.refusal_message
+        ),
     );
 }
 
 /// CI-5: a small JPEG without camera data; `portrait` if it must be higher than wide.
-pub(super) fn check_thumbnail(what: &str, thumbnail: &GetThumbnailResponse, portrait: bool, checks: &mut Checks) {
+pub(super) fn check_thumbnail(
+    what: &str,
+    thumbnail: &GetThumbnailResponse,
+    portrait: bool,
+    checks: &mut Checks,
+) {
     let jpeg = thumbnail.jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) && thumbnail.jpeg.ends_with(&[0xFF, 0xD9]);
     let camera_data = thumbnail.jpeg.windows(6).any(|bytes| bytes == b"Exif\0\0");
     let (width, height) = (thumbnail.width, thumbnail.height);

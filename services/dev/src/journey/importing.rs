@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::{Checks, Halt};
 use super::Setting;
+use super::checks::{Checks, Halt};
 use crate::client::request_id;
 use crate::import::{FileSummary, Folders, Show, import};
 use crate::sample::SampleFile;
@@ -11,21 +11,35 @@ use contracts::endorsement::v1::ImportContractsRequest;
 
 pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> Result<(), Halt> {
     let administrator = setting.staff("M001", &["administrator"], checks)?;
-    let folders = Folders { files: setting.folder.file("sample"), state: setting.folder.file("import") };
+    let folders = Folders {
+        files: setting.folder.file("sample"),
+        state: setting.folder.file("import"),
+    };
 
     let adjuster = setting.staff("A001", &["adjuster"], checks)?;
     let call = setting
         .client
         .endorsement(&adjuster)
-        .import_contracts(ImportContractsRequest { request_id: request_id(), rows: Vec::new() })
+        .import_contracts(ImportContractsRequest {
+            request_id: request_id(),
+            rows: Vec::new(),
+        })
         .await;
-    checks.refused("nobody but an administrator may import", call, "CALLER_NOT_ALLOWED");
+    checks.refused(
+        "nobody but an administrator may import",
+        call,
+        "CALLER_NOT_ALLOWED",
+    );
 
     let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
     let first = checks.done("the three files are imported", outcome)?;
     for (file, summary) in setting.files.iter().zip(&first) {
         let arrived = summary.recorded + summary.unchanged;
-        checks.equal(&format!("{}: every good row arrives", file.name), &arrived, &file.good_rows());
+        checks.equal(
+            &format!("{}: every good row arrives", file.name),
+            &arrived,
+            &file.good_rows(),
+        );
         bad_rows(file, summary, checks);
     }
 
@@ -34,7 +48,11 @@ pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> R
     for (file, summary) in setting.files.iter().zip(&second) {
         let seen = (summary.recorded, summary.unchanged, summary.refused);
         let expected = (0, file.good_rows(), file.refusals.len());
-        checks.equal(&format!("{}: importing again changes nothing", file.name), &seen, &expected);
+        checks.equal(
+            &format!("{}: importing again changes nothing", file.name),
+            &seen,
+            &expected,
+        );
     }
     Ok(())
 }
@@ -45,7 +63,11 @@ fn bad_rows(file: &SampleFile, summary: &FileSummary, checks: &mut Checks) {
     let reported: BTreeSet<_> = summary.problems.iter().map(|problem| problem.line).collect();
     let wrong: Vec<_> = expected.symmetric_difference(&reported).collect();
     checks.check(
-        &format!("{}: exactly the {} bad rows are refused", file.name, expected.len()),
+        &format!(
+            "{}: exactly the {} bad rows are refused",
+            file.name,
+            expected.len()
+        ),
         wrong.is_empty() && summary.refused == expected.len(),
         format_args!("{} refused; lines in doubt: {wrong:?}", summary.refused),
     );
@@ -61,7 +83,11 @@ fn bad_rows(file: &SampleFile, summary: &FileSummary, checks: &mut Checks) {
             })
         })
         .map(|refusal| {
-            let seen: Vec<_> = summary.problems.iter().filter(|problem| problem.line == refusal.line).collect();
+            let seen: Vec<_> = summary
+                .problems
+                .iter()
+                .filter(|problem| problem.line == refusal.line)
+                .collect();
             format!("line {} ({}): {seen:?}", refusal.line, refusal.column)
         })
         .collect();

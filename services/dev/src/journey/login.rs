@@ -1,6 +1,8 @@
 //! Step 3: the password, the challenge, calls that end nothing, and the call that verifies (PV-1, PV-6, PV-8, PV-9).
 
-use contracts::identity::v1::{CompleteLoginRequest, GetAccountRequest, LoginRequest, RefreshRequest, Tokens};
+use contracts::identity::v1::{
+    CompleteLoginRequest, GetAccountRequest, LoginRequest, RefreshRequest, Tokens,
+};
 use contracts::phone_verification::v1::report_call_request::Caller;
 use contracts::phone_verification::v1::{
     Challenge, ChallengeState, GetChallengeRequest, MissingCallerId, OpenChallengeRequest, ReportCallRequest,
@@ -27,26 +29,66 @@ impl Journey<'_> {
         let challenge = self.challenge(&token, checks).await?;
         let now = SystemClock.now().as_microsecond();
         let line = PhoneNumber::parse(&challenge.line_to_dial);
-        let known = line.is_ok_and(|line| LINES.iter().any(|own| PhoneNumber::parse(own) == Ok(line.clone())));
-        checks.check("PV-1: the challenge names a line to dial", known, &challenge.line_to_dial);
+        let known = line.is_ok_and(|line| {
+            LINES
+                .iter()
+                .any(|own| PhoneNumber::parse(own) == Ok(line.clone()))
+        });
+        checks.check(
+            "PV-1: the challenge names a line to dial",
+            known,
+            &challenge.line_to_dial,
+        );
         let left_us = challenge.expires_at_us - now;
-        checks.check("PV-9: it expires, within ten minutes", left_us > 0 && left_us <= MAX_TTL_US, format_args!("{left_us} µs"));
-        checks.check("PV-13: it says what a busy tone means", !challenge.instruction.is_empty(), &challenge.instruction);
+        checks.check(
+            "PV-9: it expires, within ten minutes",
+            left_us > 0 && left_us <= MAX_TTL_US,
+            format_args!("{left_us} µs"),
+        );
+        checks.check(
+            "PV-13: it says what a busy tone means",
+            !challenge.instruction.is_empty(),
+            &challenge.instruction,
+        );
         let waiting = self.complete(&token, 0).await;
         let waiting = checks.answer("the login can be asked for", waiting)?;
-        checks.check("PV-1: no tokens before the call", waiting.is_none(), "tokens were issued");
+        checks.check(
+            "PV-1: no tokens before the call",
+            waiting.is_none(),
+            "tokens were issued",
+        );
 
         let stranger = Caller::Number(neighbour(&self.customer.phone, 1));
-        self.ends_nothing(&token, &challenge, stranger, "a call from another number", "NUMBER_NOT_REGISTERED", checks).await?;
+        self.ends_nothing(
+            &token,
+            &challenge,
+            stranger,
+            "a call from another number",
+            "NUMBER_NOT_REGISTERED",
+            checks,
+        )
+        .await?;
         let withheld = Caller::Missing(MissingCallerId::Withheld.into());
-        self.ends_nothing(&token, &challenge, withheld, "a withheld call", "CALLER_ID_WITHHELD", checks).await?;
+        self.ends_nothing(
+            &token,
+            &challenge,
+            withheld,
+            "a withheld call",
+            "CALLER_ID_WITHHELD",
+            checks,
+        )
+        .await?;
 
         let call_id = request_id();
         let own = Caller::Number(self.customer.phone.clone());
         let call = self.report(&challenge.line_to_dial, own.clone(), &call_id).await;
         checks.answer("the carrier's report is taken", call)?;
         let state = self.settled(&token, &challenge, checks).await?;
-        checks.equal("PV-1: the call from the registered number verifies", &state, &ChallengeState::Matched);
+        checks.equal(
+            "PV-1: the call from the registered number verifies",
+            &state,
+            &ChallengeState::Matched,
+        );
         let call = self.report(&challenge.line_to_dial, own, &call_id).await;
         checks.answer("the carrier's repeated report is taken", call)?;
         self.exchange(&token, checks).await?;
@@ -67,7 +109,10 @@ impl Journey<'_> {
         checks.answer(&format!("{what} is taken"), call)?;
         let what = format!("PV-9: {what} ends nothing and leaves its guidance");
         let seen = until(checks, &what, async || {
-            let seen = self.look(token, challenge).await.map_err(|refusal| refusal.to_string())?;
+            let seen = self
+                .look(token, challenge)
+                .await
+                .map_err(|refusal| refusal.to_string())?;
             let guidance = seen.guidance.clone().unwrap_or_default();
             if guidance.reason == reason || seen.state() != ChallengeState::Pending {
                 Ok(seen)
@@ -79,7 +124,9 @@ impl Journey<'_> {
         let guidance = seen.guidance.clone().unwrap_or_default();
         checks.check(
             &what,
-            seen.state() == ChallengeState::Pending && guidance.reason == reason && !guidance.message.is_empty(),
+            seen.state() == ChallengeState::Pending
+                && guidance.reason == reason
+                && !guidance.message.is_empty(),
             format_args!("{:?}, {}: {}", seen.state(), guidance.reason, guidance.message),
         );
         Ok(())
@@ -87,12 +134,20 @@ impl Journey<'_> {
 
     /// Exchanges the verified login for tokens, and those for their successors.
     pub(super) async fn exchange(&mut self, token: &str, checks: &mut Checks) -> Result<(), Halt> {
-        let tokens = until(checks, "tokens arrive", async || match self.complete(token, 5_000).await {
-            Ok(answer) => answer.into_inner().ok_or_else(|| "still waiting for the call".to_owned()),
-            Err(status) => Err(Refusal::from(status).to_string()),
+        let tokens = until(checks, "tokens arrive", async || {
+            match self.complete(token, 5_000).await {
+                Ok(answer) => answer
+                    .into_inner()
+                    .ok_or_else(|| "still waiting for the call".to_owned()),
+                Err(status) => Err(Refusal::from(status).to_string()),
+            }
         })
         .await?;
-        checks.check("PV-1: tokens arrive", !tokens.access_token.is_empty() && !tokens.refresh_token.is_empty(), "empty tokens");
+        checks.check(
+            "PV-1: tokens arrive",
+            !tokens.access_token.is_empty() && !tokens.refresh_token.is_empty(),
+            "empty tokens",
+        );
         let mut login = LoggedIn {
             email: self.customer.email.clone(),
             password: self.customer.password.clone(),
@@ -108,15 +163,45 @@ impl Journey<'_> {
 
     async fn account(&mut self, checks: &mut Checks) -> Result<(), Halt> {
         let bearer = self.bearer(checks).await?;
-        let call = self.setting.client.identity(&bearer).get_account(GetAccountRequest {}).await;
+        let call = self
+            .setting
+            .client
+            .identity(&bearer)
+            .get_account(GetAccountRequest {})
+            .await;
         let account = checks.answer("the account can be read", call)?;
-        checks.equal("ID-3: the account's user ID is the e-mail address", &account.email, &self.customer.email);
-        let call = self.setting.client.customer_view(&Bearer::nobody()).list_contracts(ListContractsRequest::default()).await;
-        checks.refused("ID-1: nothing is shown to somebody without tokens", call, "UNAUTHENTICATED");
-        let Some(login) = &mut self.login else { return Err(Halt) };
-        let request = RefreshRequest { refresh_token: login.refresh_token.clone() };
-        let call = self.setting.client.identity(&Bearer::nobody()).refresh(request).await;
-        let renewed = checks.answer("the tokens can be renewed", call)?.tokens.unwrap_or_default();
+        checks.equal(
+            "ID-3: the account's user ID is the e-mail address",
+            &account.email,
+            &self.customer.email,
+        );
+        let call = self
+            .setting
+            .client
+            .customer_view(&Bearer::nobody())
+            .list_contracts(ListContractsRequest::default())
+            .await;
+        checks.refused(
+            "ID-1: nothing is shown to somebody without tokens",
+            call,
+            "UNAUTHENTICATED",
+        );
+        let Some(login) = &mut self.login else {
+            return Err(Halt);
+        };
+        let request = RefreshRequest {
+            refresh_token: login.refresh_token.clone(),
+        };
+        let call = self
+            .setting
+            .client
+            .identity(&Bearer::nobody())
+            .refresh(request)
+            .await;
+        let renewed = checks
+            .answer("the tokens can be renewed", call)?
+            .tokens
+            .unwrap_or_default();
         checks.check(
             "ID-16: a refresh token is exchanged for new tokens",
             !renewed.access_token.is_empty() && renewed.refresh_token != login.refresh_token,
@@ -126,34 +211,59 @@ impl Journey<'_> {
         Ok(())
     }
 
-    async fn password(&self, password: &str) -> Result<Response<contracts::identity::v1::LoginResponse>, Status> {
+    async fn password(
+        &self,
+        password: &str,
+    ) -> Result<Response<contracts::identity::v1::LoginResponse>, Status> {
         let request = LoginRequest {
             user_id: self.customer.email.clone(),
             password: password.to_owned(),
             device: "journey".to_owned(),
         };
-        self.setting.client.identity(&Bearer::nobody()).login(request).await
+        self.setting
+            .client
+            .identity(&Bearer::nobody())
+            .login(request)
+            .await
     }
 
     /// The first factor.
     pub(super) async fn login_token(&self, checks: &mut Checks) -> Result<String, Halt> {
         let call = self.password(&self.customer.password).await;
         let login = checks.answer("the password is accepted", call)?;
-        checks.check("PV-2: the phone call is required", login.phone_call_required, "no call is required");
+        checks.check(
+            "PV-2: the phone call is required",
+            login.phone_call_required,
+            "no call is required",
+        );
         Ok(login.login_token)
     }
 
     /// Opens the challenge of a login, as soon as phone verification has heard of the customer's number.
     pub(super) async fn challenge(&self, token: &str, checks: &mut Checks) -> Result<Challenge, Halt> {
-        let request = OpenChallengeRequest { request_id: request_id(), login_token: token.to_owned() };
+        let request = OpenChallengeRequest {
+            request_id: request_id(),
+            login_token: token.to_owned(),
+        };
         let opened = until(checks, "a challenge is opened", async || {
             // Another request id each time: a refusal is no effect to be repeated.
-            let request = OpenChallengeRequest { request_id: request_id(), ..request.clone() };
-            let call = self.setting.client.phone_verification(&Bearer::nobody()).open_challenge(request).await;
+            let request = OpenChallengeRequest {
+                request_id: request_id(),
+                ..request.clone()
+            };
+            let call = self
+                .setting
+                .client
+                .phone_verification(&Bearer::nobody())
+                .open_challenge(request)
+                .await;
             call.map_err(Refusal::from)
         })
         .await?;
-        checks.done("the answer names the challenge", opened.into_inner().challenge.ok_or("no challenge"))
+        checks.done(
+            "the answer names the challenge",
+            opened.into_inner().challenge.ok_or("no challenge"),
+        )
     }
 
     pub(super) async fn report(
@@ -171,7 +281,11 @@ impl Journey<'_> {
             caller: Some(caller),
         };
         let carrier = Bearer::new(self.setting.secrets.carrier());
-        self.setting.client.phone_verification(&carrier).report_call(request).await
+        self.setting
+            .client
+            .phone_verification(&carrier)
+            .report_call(request)
+            .await
     }
 
     /// The challenge as it stands.
@@ -181,22 +295,48 @@ impl Journey<'_> {
             challenge_id: challenge.challenge_id.clone(),
             wait_ms: 0,
         };
-        let answer = self.setting.client.phone_verification(&Bearer::nobody()).get_challenge(request).await?;
+        let answer = self
+            .setting
+            .client
+            .phone_verification(&Bearer::nobody())
+            .get_challenge(request)
+            .await?;
         Ok(answer.into_inner().challenge.unwrap_or_default())
     }
 
     /// How the challenge ended.
-    async fn settled(&self, token: &str, challenge: &Challenge, checks: &mut Checks) -> Result<ChallengeState, Halt> {
+    async fn settled(
+        &self,
+        token: &str,
+        challenge: &Challenge,
+        checks: &mut Checks,
+    ) -> Result<ChallengeState, Halt> {
         until(checks, "the challenge ends", async || {
-            let state = self.look(token, challenge).await.map_err(|refusal| refusal.to_string())?.state();
-            if state == ChallengeState::Pending { Err("still pending".to_owned()) } else { Ok(state) }
+            let state = self
+                .look(token, challenge)
+                .await
+                .map_err(|refusal| refusal.to_string())?
+                .state();
+            if state == ChallengeState::Pending {
+                Err("still pending".to_owned())
+            } else {
+                Ok(state)
+            }
         })
         .await
     }
 
     async fn complete(&self, token: &str, wait_ms: i32) -> Result<Response<Option<Tokens>>, Status> {
-        let request = CompleteLoginRequest { login_token: token.to_owned(), wait_ms };
-        let answer = self.setting.client.identity(&Bearer::nobody()).complete_login(request).await?;
+        let request = CompleteLoginRequest {
+            login_token: token.to_owned(),
+            wait_ms,
+        };
+        let answer = self
+            .setting
+            .client
+            .identity(&Bearer::nobody())
+            .complete_login(request)
+            .await?;
         Ok(answer.map(|answer| answer.tokens))
     }
 }

@@ -8,8 +8,10 @@ mod customer;
 mod images;
 mod importing;
 mod login;
+mod next_login;
 mod pictures;
 mod register;
+mod sending;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +64,7 @@ struct Journey<'a> {
     session: Session,
     customer: Customer,
     login: Option<LoggedIn>,
-    handed_in: Option<images::HandedIn>,
+    handed_in: Option<sending::HandedIn>,
 }
 
 /// Plays the six steps. A step that cannot go on ends the journey; the steps after it count as failed.
@@ -78,7 +80,13 @@ pub async fn play(setting: &Setting<'_>) -> Vec<Step> {
     steps.push(checks.finish());
     if let Ok(customer) = customer {
         session.registered.push(customer.policy_number.clone());
-        let mut journey = Journey { setting, session, customer, login: None, handed_in: None };
+        let mut journey = Journey {
+            setting,
+            session,
+            customer,
+            login: None,
+            handed_in: None,
+        };
         journey.go_on(&mut steps).await;
     }
     steps.extend(STEPS.into_iter().skip(steps.len()).map(Step::not_taken));
@@ -128,7 +136,10 @@ impl Journey<'_> {
 impl Setting<'_> {
     /// For calls in the name of a staff member with these roles.
     fn staff(&self, id: &str, roles: &[&str], checks: &mut Checks) -> Result<Bearer, Halt> {
-        let token = self.secrets.staff().token(id, roles, SystemClock.now().as_second(), STAFF_TOKEN_S);
+        let token = self
+            .secrets
+            .staff()
+            .token(id, roles, SystemClock.now().as_second(), STAFF_TOKEN_S);
         Ok(Bearer::new(&checks.done("a staff token is issued", token)?))
     }
 }
@@ -143,7 +154,11 @@ async fn until<T, E: std::fmt::Display>(
         Ok(value) => Ok(value),
         Err(seen) => {
             let seen = seen.map_or_else(|| "no answer".to_owned(), |seen| seen.to_string());
-            checks.check(what, false, format_args!("not within {} s; last seen: {seen}", SEEN_WITHIN.as_secs()));
+            checks.check(
+                what,
+                false,
+                format_args!("not within {} s; last seen: {seen}", SEEN_WITHIN.as_secs()),
+            );
             Err(Halt)
         }
     }

@@ -34,7 +34,11 @@ pub(super) fn rotated() -> Result<UploadSource, PictureError> {
 
 /// A photograph as it came.
 pub(super) fn plain() -> Result<UploadSource, PictureError> {
-    Ok(source("橋の写真.jpeg", ImageCategory::AccidentPlace, photos::bridge()?))
+    Ok(source(
+        "橋の写真.jpeg",
+        ImageCategory::AccidentPlace,
+        photos::bridge()?,
+    ))
 }
 
 /// A picture of the kind that is kept without a thumbnail.
@@ -56,17 +60,31 @@ pub(super) fn bomb() -> UploadSource {
     head.extend([8, 2, 0, 0, 0]);
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     // The data are an empty zlib stream: nothing needs to be there for a careless reader to ask for 7.5 GB.
-    for (kind, data) in [(b"IHDR", head), (b"IDAT", vec![0x78, 0x9c, 3, 0, 0, 0, 0, 1]), (b"IEND", Vec::new())] {
+    for (kind, data) in [
+        (b"IHDR", head),
+        (b"IDAT", vec![0x78, 0x9c, 3, 0, 0, 0, 0, 1]),
+        (b"IEND", Vec::new()),
+    ] {
         let length = u32::try_from(data.len()).unwrap_or_default();
         let checked = [kind.as_slice(), &data].concat();
-        bytes.extend([&length.to_be_bytes()[..], &checked, &crc32(&checked).to_be_bytes()].concat());
+        bytes.extend(
+            [
+                &length.to_be_bytes()[..],
+                &checked,
+                &crc32(&checked).to_be_bytes(),
+            ]
+            .concat(),
+        );
     }
     source("large.png", ImageCategory::DamagedProperty, bytes)
 }
 
 /// The pictures of a folder, by name; anything that is a file is handed in.
 pub(super) fn of_folder(folder: &Path) -> Result<Vec<UploadSource>, PictureError> {
-    let failed = |source| PictureError::Folder { folder: folder.display().to_string(), source };
+    let failed = |source| PictureError::Folder {
+        folder: folder.display().to_string(),
+        source,
+    };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -78,20 +96,37 @@ pub(super) fn of_folder(folder: &Path) -> Result<Vec<UploadSource>, PictureError
     paths
         .into_iter()
         .map(|path| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            Ok(source(&name, ImageCategory::DamagedProperty, std::fs::read(&path).map_err(failed)?))
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            Ok(source(
+                &name,
+                ImageCategory::DamagedProperty,
+                std::fs::read(&path).map_err(failed)?,
+            ))
         })
         .collect()
 }
 
 fn source(name: &str, category: ImageCategory, bytes: Vec<u8>) -> UploadSource {
-    UploadSource { file_name: name.to_owned(), category, bytes }
+    UploadSource {
+        file_name: name.to_owned(),
+        category,
+        bytes,
+    }
 }
 
 /// The checksum of PNG chunks (ISO 3309), bit by bit: sixty bytes are no reason for a table.
 fn crc32(data: &[u8]) -> u32 {
     !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 {
+                (crc >> 1) ^ 0xEDB8_8320
+            } else {
+                crc >> 1
+            }
+        })
     })
 }
 
@@ -103,6 +138,10 @@ mod tests {
     fn the_checksum_is_that_of_the_standard() {
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         // The end chunk of every PNG there is.
-        assert!(bomb().bytes.ends_with(&[0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xAE, 0x42, 0x60, 0x82]));
+        assert!(
+            bomb()
+                .bytes
+                .ends_with(&[0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xAE, 0x42, 0x60, 0x82])
+        );
     }
 }

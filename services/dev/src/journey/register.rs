@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use contracts::identity::v1::{
-    DescribeRegistrationRequest, RegisterWithInitialCredentialsRequest, RegisterWithInitialCredentialsResponse,
+    DescribeRegistrationRequest, RegisterWithInitialCredentialsRequest,
+    RegisterWithInitialCredentialsResponse,
 };
 use tonic::{Code, Response, Status};
 
@@ -26,19 +27,38 @@ impl Journey<'_> {
             ..self.request()
         };
         let call = self.call(&Bearer::nobody(), &request).await;
-        if let Some(refusal) = checks.refused("a bad e-mail and a short password are told together", call, "INVALID_ARGUMENT")
-        {
-            let fields: BTreeSet<_> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
-            checks.equal("ID-14: both fields are named", &fields, &BTreeSet::from(["email", "password"]));
+        if let Some(refusal) = checks.refused(
+            "a bad e-mail and a short password are told together",
+            call,
+            "INVALID_ARGUMENT",
+        ) {
+            let fields: BTreeSet<_> = refusal
+                .violations
+                .iter()
+                .map(|violation| violation.field.as_str())
+                .collect();
+            checks.equal(
+                "ID-14: both fields are named",
+                &fields,
+                &BTreeSet::from(["email", "password"]),
+            );
         }
 
         let request = self.request();
         let registered = self.when_heard(&request).await;
         let registered = checks.answer("the right code registers", registered)?;
-        checks.check("ID-3: the right code registers", !registered.account_id.is_empty(), &registered.account_id);
+        checks.check(
+            "ID-3: the right code registers",
+            !registered.account_id.is_empty(),
+            &registered.account_id,
+        );
         let again = self.call(&Bearer::nobody(), &request).await;
         let again = checks.answer("the same request again is answered", again)?;
-        checks.equal("the same request again has one effect", &again.account_id, &registered.account_id);
+        checks.equal(
+            "the same request again has one effect",
+            &again.account_id,
+            &registered.account_id,
+        );
 
         let mut used = self.request();
         used.email = format!("second.{}", used.email);
@@ -49,7 +69,12 @@ impl Journey<'_> {
 
     async fn conditions(&self, checks: &mut Checks) -> Result<(), Halt> {
         let nobody = Bearer::nobody().in_language(Language::Japanese);
-        let call = self.setting.client.identity(&nobody).describe_registration(DescribeRegistrationRequest {}).await;
+        let call = self
+            .setting
+            .client
+            .identity(&nobody)
+            .describe_registration(DescribeRegistrationRequest {})
+            .await;
         let told = checks.answer("the conditions are public", call)?;
         checks.check(
             "ID-2: routes, conditions and the desk are told before anyone types",
@@ -63,18 +88,39 @@ impl Journey<'_> {
     async fn masked_code(&self, checks: &mut Checks) -> Result<(), Halt> {
         let masked = self.of_kind(Kind::MaskedCode, checks)?;
         let mut answers = Vec::new();
-        for user_id in [masked.row.policy_number.as_str(), self.customer.policy_number.as_str(), "ZZ99999999"] {
+        for user_id in [
+            masked.row.policy_number.as_str(),
+            self.customer.policy_number.as_str(),
+            "ZZ99999999",
+        ] {
             let request = RegisterWithInitialCredentialsRequest {
                 initial_user_id: user_id.to_owned(),
-                initial_password: if user_id.starts_with("ZZ") { "＊＊＊＊＊".to_owned() } else { MASKED_CODE.to_owned() },
+                initial_password: if user_id.starts_with("ZZ") {
+                    "＊＊＊＊＊".to_owned()
+                } else {
+                    MASKED_CODE.to_owned()
+                },
                 ..self.request()
             };
-            answers.push(self.call(&Bearer::nobody(), &request).await.map_err(Refusal::from).err());
+            answers.push(
+                self.call(&Bearer::nobody(), &request)
+                    .await
+                    .map_err(Refusal::from)
+                    .err(),
+            );
         }
         let reason = answers[0].as_ref().map(|refusal| refusal.reason.as_str());
-        checks.equal("ID-4: a masked code is refused as masked", &reason, &Some("INITIAL_CODE_MASKED"));
+        checks.equal(
+            "ID-4: a masked code is refused as masked",
+            &reason,
+            &Some("INITIAL_CODE_MASKED"),
+        );
         let constant = answers.iter().all(|answer| *answer == answers[0]);
-        checks.check("ID-4: the answer is the same whatever the contract", constant, format_args!("{answers:?}"));
+        checks.check(
+            "ID-4: the answer is the same whatever the contract",
+            constant,
+            format_args!("{answers:?}"),
+        );
         Ok(())
     }
 
@@ -83,11 +129,18 @@ impl Journey<'_> {
             initial_password: "AAAA-BBBB-CCCC-DDDD".to_owned(),
             ..self.request()
         };
-        let unknown = RegisterWithInitialCredentialsRequest { initial_user_id: "ZZ99999999".to_owned(), ..wrong.clone() };
+        let unknown = RegisterWithInitialCredentialsRequest {
+            initial_user_id: "ZZ99999999".to_owned(),
+            ..wrong.clone()
+        };
         let call = self.call(&Bearer::nobody(), &wrong).await;
         let wrong = checks.refused("ID-3: a wrong code is refused", call, "INITIAL_CREDENTIALS_WRONG");
         let call = self.call(&Bearer::nobody(), &unknown).await;
-        let unknown = checks.refused("ID-6: an unknown user ID is refused for the same reason", call, "INITIAL_CREDENTIALS_WRONG");
+        let unknown = checks.refused(
+            "ID-6: an unknown user ID is refused for the same reason",
+            call,
+            "INITIAL_CREDENTIALS_WRONG",
+        );
         if let (Some(wrong), Some(unknown)) = (wrong, unknown) {
             checks.equal("ID-6: nobody learns which of the two it was", &unknown, &wrong);
         }
@@ -101,16 +154,32 @@ impl Journey<'_> {
             ..self.request()
         };
         let call = self.when_heard(&request).await;
-        if let Some(refusal) = checks.refused("ID-2: a group contract is refused with its right code", call, "CONTRACT_NOT_ELIGIBLE") {
+        if let Some(refusal) = checks.refused(
+            "ID-2: a group contract is refused with its right code",
+            call,
+            "CONTRACT_NOT_ELIGIBLE",
+        ) {
             let reasons = refusal.metadata.get("reasons").map_or("", String::as_str);
-            checks.check("ID-2: the reasons are listed", reasons.contains("GROUP_CONTRACT"), format_args!("{:?}", refusal.metadata));
+            checks.check(
+                "ID-2: the reasons are listed",
+                reasons.contains("GROUP_CONTRACT"),
+                format_args!("{:?}", refusal.metadata),
+            );
         }
         Ok(())
     }
 
     fn of_kind(&self, kind: Kind, checks: &mut Checks) -> Result<&BookContract, Halt> {
-        let found = self.setting.book.contracts.iter().find(|contract| contract.kind == kind);
-        checks.done("the sample has such a contract", found.ok_or(NotInBook("contract of this kind")))
+        let found = self
+            .setting
+            .book
+            .contracts
+            .iter()
+            .find(|contract| contract.kind == kind);
+        checks.done(
+            "the sample has such a contract",
+            found.ok_or(NotInBook("contract of this kind")),
+        )
     }
 
     /// What the customer types, under a new request id.
@@ -129,7 +198,11 @@ impl Journey<'_> {
         bearer: &Bearer,
         request: &RegisterWithInitialCredentialsRequest,
     ) -> Result<Response<RegisterWithInitialCredentialsResponse>, Status> {
-        self.setting.client.identity(bearer).register_with_initial_credentials(request.clone()).await
+        self.setting
+            .client
+            .identity(bearer)
+            .register_with_initial_credentials(request.clone())
+            .await
     }
 
     /// The same call until identity has heard of the contract from NATS.

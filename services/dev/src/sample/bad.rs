@@ -70,7 +70,10 @@ const CREDENTIALS: [Spoilt; 16] = [
     spoilt("code", ""),
     spoilt("code", "   "),
     spoilt("code", "－－－"),
-    spoilt("code", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN"),
+    spoilt(
+        "code",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN",
+    ),
     spoilt("policy_number", "?"),
 ];
 
@@ -96,11 +99,22 @@ const ACCIDENTS: [Spoilt; 18] = [
 ];
 
 pub(super) fn contracts(book: &Book) -> Vec<BadRow> {
-    rows(book.contracts.iter().find(|contract| contract.row.insured.is_none()).map(|contract| &contract.row), &CONTRACTS, "ZZ")
+    rows(
+        book.contracts
+            .iter()
+            .find(|contract| contract.row.insured.is_none())
+            .map(|contract| &contract.row),
+        &CONTRACTS,
+        "ZZ",
+    )
 }
 
 pub(super) fn credentials(book: &Book) -> Vec<BadRow> {
-    rows(book.contracts.first().map(|contract| &contract.credential), &CREDENTIALS, "ZZ")
+    rows(
+        book.contracts.first().map(|contract| &contract.credential),
+        &CREDENTIALS,
+        "ZZ",
+    )
 }
 
 pub(super) fn accidents(book: &Book) -> Vec<BadRow> {
@@ -122,11 +136,17 @@ fn rows<R: FileRow>(model: Option<&R>, spoilt: &[Spoilt], prefix: &str) -> Vec<B
         .filter_map(|(Spoilt(column, value, reported), number)| {
             let mut cells = numbered(number);
             (*value).clone_into(cells.get_mut(*places.get(column)?)?);
-            Some(BadRow { cells, column: reported })
+            Some(BadRow {
+                cells,
+                column: reported,
+            })
         })
         .collect();
     let mut cut = numbered(spoilt.len() + 1);
     cut.truncate(2);
-    bad.push(BadRow { cells: cut, column: "" });
+    bad.push(BadRow {
+        cells: cut,
+        column: "",
+    });
     bad
 }

@@ -22,10 +22,31 @@ pub const ADJUSTERS: [&str; 5] = ["A001", "A002", "A003", "A004", "A005"];
 pub const OFFICES: [&str; 3] = ["TOKYO", "OSAKA", "SENDAI"];
 
 const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const INSURERS: [&str; 5] = ["窓口損害保険", "見本火災海上保険", "架空海上保険", "例示共済保険", "青空損害保険"];
+const INSURERS: [&str; 5] = [
+    "窓口損害保険",
+    "見本火災海上保険",
+    "架空海上保険",
+    "例示共済保険",
+    "青空損害保険",
+];
 const OFFLINE_REASONS: [&str; 3] = ["PLEDGED", "PAPER_PROCEDURE", "UNDER_INVESTIGATION"];
-const ACCIDENT_KINDS: [&str; 7] = ["WATER_LEAK", "FIRE", "THEFT", "BREAKAGE", "STORM", "LIABILITY", "OTHER"];
-const PLACES: [&str; 6] = ["台所の天井", "駐車場", "玄関の窓", "店舗入口", "浴室", "交差点の手前"];
+const ACCIDENT_KINDS: [&str; 7] = [
+    "WATER_LEAK",
+    "FIRE",
+    "THEFT",
+    "BREAKAGE",
+    "STORM",
+    "LIABILITY",
+    "OTHER",
+];
+const PLACES: [&str; 6] = [
+    "台所の天井",
+    "駐車場",
+    "玄関の窓",
+    "店舗入口",
+    "浴室",
+    "交差点の手前",
+];
 
 /// What the book is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -63,9 +84,19 @@ pub struct Book {
 impl Book {
     /// Computes the book.
     pub fn compute(recipe: Recipe) -> Self {
-        let contracts: Vec<_> = (0..recipe.contracts).map(|index| contract(recipe, index)).collect();
-        let accidents = contracts.iter().zip(0..).flat_map(|(contract, index)| accidents(recipe, contract, index)).collect();
-        Self { recipe, contracts, accidents }
+        let contracts: Vec<_> = (0..recipe.contracts)
+            .map(|index| contract(recipe, index))
+            .collect();
+        let accidents = contracts
+            .iter()
+            .zip(0..)
+            .flat_map(|(contract, index)| accidents(recipe, contract, index))
+            .collect();
+        Self {
+            recipe,
+            contracts,
+            accidents,
+        }
     }
 }
 
@@ -93,21 +124,42 @@ fn contract(recipe: Recipe, index: u32) -> BookContract {
     let row = ContractRow {
         line: 0,
         policy_number: policy_number(product, index),
-        branch_number: if index % 5 == 4 { "001".to_owned() } else { String::new() },
+        branch_number: if index % 5 == 4 {
+            "001".to_owned()
+        } else {
+            String::new()
+        },
         product: product.to_owned(),
-        kind: if kind == Kind::Group { "GROUP" } else { "INDIVIDUAL" }.to_owned(),
+        kind: if kind == Kind::Group {
+            "GROUP"
+        } else {
+            "INDIVIDUAL"
+        }
+        .to_owned(),
         period_start: format!("{start}{clock}"),
         period_end: format!("{end}{clock}"),
         policyholder: Some(policyholder(recipe, Kind::policyholder_of(index))),
         insured: kind.has_own_insured().then(|| insured(recipe, index)),
         object_address: people::place(&mut rng),
         insurers: insurers(kind, index),
-        offline_reason: if kind == Kind::Offline { OFFLINE_REASONS[index as usize % 3].to_owned() } else { String::new() },
+        offline_reason: if kind == Kind::Offline {
+            OFFLINE_REASONS[index as usize % 3].to_owned()
+        } else {
+            String::new()
+        },
         last_endorsement_date: last_endorsement(kind, start, recipe.as_of),
-        agency_name: if kind == Kind::Agency { "見本保険代理店".to_owned() } else { String::new() },
+        agency_name: if kind == Kind::Agency {
+            "見本保険代理店".to_owned()
+        } else {
+            String::new()
+        },
     };
     let credential = credential(kind, &row, &mut rng);
-    BookContract { kind, row, credential }
+    BookContract {
+        kind,
+        row,
+        credential,
+    }
 }
 
 fn policy_number(product: &str, index: u32) -> String {
@@ -126,8 +178,14 @@ fn product(kind: Kind, index: u32) -> &'static str {
 fn period(kind: Kind, product: &str, as_of: Date, rng: &mut ChaCha8Rng) -> (Date, Date) {
     let start = as_of.saturating_sub(rng.random_range(20..300).days());
     match kind {
-        Kind::Future => (as_of.saturating_add(20.days()), as_of.saturating_add(20.days()).saturating_add(1.year())),
-        Kind::EndedInTail => (as_of.saturating_sub(30.days()).saturating_sub(1.year()), as_of.saturating_sub(30.days())),
+        Kind::Future => (
+            as_of.saturating_add(20.days()),
+            as_of.saturating_add(20.days()).saturating_add(1.year()),
+        ),
+        Kind::EndedInTail => (
+            as_of.saturating_sub(30.days()).saturating_sub(1.year()),
+            as_of.saturating_sub(30.days()),
+        ),
         Kind::EndedLongAgo => (as_of.saturating_sub(3.years()), as_of.saturating_sub(2.years())),
         Kind::Terminated => (start, as_of.saturating_sub(7.days())),
         _ if product == "TRAVEL" => (as_of.saturating_sub(2.days()), as_of.saturating_add(25.days())),
@@ -150,7 +208,11 @@ fn insurers(kind: Kind, index: u32) -> Vec<InsurerShare> {
     };
     match kind {
         Kind::HalfShares => vec![share(0, "LEAD", 5_000), share(1, "FOLLOWER", 5_000)],
-        Kind::ThirdShares => vec![share(0, "LEAD", 3_330), share(1, "FOLLOWER", 3_330), share(2, "FOLLOWER", 3_340)],
+        Kind::ThirdShares => vec![
+            share(0, "LEAD", 3_330),
+            share(1, "FOLLOWER", 3_330),
+            share(2, "FOLLOWER", 3_340),
+        ],
         _ => vec![share(0, "LEAD", 10_000)],
     }
 }
@@ -159,9 +221,20 @@ fn insurers(kind: Kind, index: u32) -> Vec<InsurerShare> {
 fn policyholder(recipe: Recipe, index: u32) -> PartyRow {
     let mut rng = dice(recipe, Part::Policyholder, index);
     let kind = Kind::at(index);
-    let name = if kind.is_corporate() { people::company(&mut rng) } else { people::person(&mut rng) };
+    let name = if kind.is_corporate() {
+        people::company(&mut rng)
+    } else {
+        people::person(&mut rng)
+    };
     let email = email(kind, index);
-    party(index * 2, kind.is_corporate(), name, policyholder_phones(kind, index * 2), email, &mut rng)
+    party(
+        index * 2,
+        kind.is_corporate(),
+        name,
+        policyholder_phones(kind, index * 2),
+        email,
+        &mut rng,
+    )
 }
 
 fn insured(recipe: Recipe, index: u32) -> PartyRow {
@@ -186,7 +259,11 @@ fn party(
         kind: if corporate { "CORPORATE" } else { "INDIVIDUAL" }.to_owned(),
         name: name.kanji,
         name_kana: name.kana,
-        birth_date: if corporate { String::new() } else { people::birth_date(rng).to_string() },
+        birth_date: if corporate {
+            String::new()
+        } else {
+            people::birth_date(rng).to_string()
+        },
         phones,
         email,
         postcode,
@@ -205,7 +282,11 @@ fn policyholder_phones(kind: Kind, serial: u32) -> Vec<String> {
         Kind::NoPhone => Vec::new(),
         Kind::Mobile060 => vec![written(phones::mobile_060(serial))],
         Kind::MixedPhones => {
-            vec![written(phones::ip_phone(serial)), written(phones::mobile(serial)), written(phones::fixed(serial))]
+            vec![
+                written(phones::ip_phone(serial)),
+                written(phones::mobile(serial)),
+                written(phones::fixed(serial)),
+            ]
         }
         _ if kind.is_corporate() => vec![written(phones::fixed(serial))],
         Kind::SeparateInsured => vec![written(phones::fixed(serial)), written(phones::mobile(serial))],
@@ -232,17 +313,30 @@ fn credential(kind: Kind, row: &ContractRow, rng: &mut ChaCha8Rng) -> InitialCre
         line: 0,
         policy_number: row.policy_number.clone(),
         branch_number: row.branch_number.clone(),
-        customer_number: row.policyholder.as_ref().map(|party| party.customer_number.clone()).unwrap_or_default(),
-        initial_user_id: if kind == Kind::OwnUserId { format!("U-{}", row.policy_number) } else { String::new() },
+        customer_number: row
+            .policyholder
+            .as_ref()
+            .map(|party| party.customer_number.clone())
+            .unwrap_or_default(),
+        initial_user_id: if kind == Kind::OwnUserId {
+            format!("U-{}", row.policy_number)
+        } else {
+            String::new()
+        },
         code,
     }
 }
 
 /// Sixteen characters of five random bits each, as they are printed: in groups of four.
 fn strong_code(rng: &mut ChaCha8Rng) -> String {
-    let characters: Vec<char> =
-        (0..16).map(|_| CODE_ALPHABET.choose(rng).copied().map_or('A', char::from)).collect();
-    characters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    let characters: Vec<char> = (0..16)
+        .map(|_| CODE_ALPHABET.choose(rng).copied().map_or('A', char::from))
+        .collect();
+    characters
+        .chunks(4)
+        .map(|group| group.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 /// The accidents of one contract: of every stretch of kinds, six.
@@ -265,7 +359,11 @@ fn accidents(recipe: Recipe, contract: &BookContract, index: u32) -> Vec<Acciden
             policy_number: contract.row.policy_number.clone(),
             branch_number: contract.row.branch_number.clone(),
             customer_number: contract.credential.customer_number.clone(),
-            occurred_at: format!("{}T{:02}:30", recipe.as_of.saturating_sub(days(&mut rng).days()), rng.random_range(6..23)),
+            occurred_at: format!(
+                "{}T{:02}:30",
+                recipe.as_of.saturating_sub(days(&mut rng).days()),
+                rng.random_range(6..23)
+            ),
             place: PLACES.choose(&mut rng).copied().unwrap_or_default().to_owned(),
             kind: ACCIDENT_KINDS[(index + place) as usize % ACCIDENT_KINDS.len()].to_owned(),
             adjuster_id: adjuster.unwrap_or_default().to_owned(),

@@ -38,8 +38,13 @@ pub const CONTRACT_COLUMNS: [&str; 29] = [
     "agency_name",
 ];
 /// Columns of credentials.csv.
-pub const CREDENTIAL_COLUMNS: [&str; 5] =
-    ["policy_number", "branch_number", "customer_number", "initial_user_id", "code"];
+pub const CREDENTIAL_COLUMNS: [&str; 5] = [
+    "policy_number",
+    "branch_number",
+    "customer_number",
+    "initial_user_id",
+    "code",
+];
 /// Columns of accidents.csv.
 pub const ACCIDENT_COLUMNS: [&str; 10] = [
     "claim_number",
@@ -99,7 +104,16 @@ impl FileRow for ContractRow {
         let (own, rest) = cells.split_at_checked(6)?;
         let (policyholder, rest) = rest.split_at_checked(PARTY_CELLS)?;
         let (insured, rest) = rest.split_at_checked(PARTY_CELLS)?;
-        let [object_address, insurers, offline_reason, last_endorsement_date, agency_name] = rest else { return None };
+        let [
+            object_address,
+            insurers,
+            offline_reason,
+            last_endorsement_date,
+            agency_name,
+        ] = rest
+        else {
+            return None;
+        };
         Some(Self {
             line,
             policy_number: own[0].to_owned(),
@@ -109,7 +123,10 @@ impl FileRow for ContractRow {
             period_start: own[4].to_owned(),
             period_end: own[5].to_owned(),
             policyholder: Some(party(policyholder)),
-            insured: insured.iter().any(|cell| !cell.is_empty()).then(|| party(insured)),
+            insured: insured
+                .iter()
+                .any(|cell| !cell.is_empty())
+                .then(|| party(insured)),
             object_address: (*object_address).to_owned(),
             insurers: list(insurers).map(insurer).collect(),
             offline_reason: (*offline_reason).to_owned(),
@@ -164,7 +181,10 @@ fn insurer(text: &str) -> InsurerShare {
     InsurerShare {
         name: parts.next().unwrap_or_default().to_owned(),
         role: parts.next().unwrap_or_default().to_owned(),
-        share_basis_points: parts.next().and_then(|share| share.parse().ok()).unwrap_or_default(),
+        share_basis_points: parts
+            .next()
+            .and_then(|share| share.parse().ok())
+            .unwrap_or_default(),
     }
 }
 
@@ -184,7 +204,16 @@ impl FileRow for InitialCredential {
     }
 
     fn from_record(line: u32, cells: &[&str]) -> Option<Self> {
-        let [policy_number, branch_number, customer_number, initial_user_id, code] = cells else { return None };
+        let [
+            policy_number,
+            branch_number,
+            customer_number,
+            initial_user_id,
+            code,
+        ] = cells
+        else {
+            return None;
+        };
         Some(Self {
             line,
             policy_number: (*policy_number).to_owned(),
@@ -217,7 +246,19 @@ impl FileRow for AccidentRow {
     }
 
     fn from_record(line: u32, cells: &[&str]) -> Option<Self> {
-        let [claim, policy, branch, customer, occurred_at, place, kind, adjuster, office, state] = cells else {
+        let [
+            claim,
+            policy,
+            branch,
+            customer,
+            occurred_at,
+            place,
+            kind,
+            adjuster,
+            office,
+            state,
+        ] = cells
+        else {
             return None;
         };
         Some(Self {

@@ -44,8 +44,16 @@ pub const ACCIDENTS_FILE: &str = "accidents.csv";
 /// The three files of a book.
 pub fn compose(book: &Book) -> [SampleFile; 3] {
     [
-        file(CONTRACTS_FILE, book.contracts.iter().map(|contract| &contract.row), bad::contracts(book)),
-        file(CREDENTIALS_FILE, book.contracts.iter().map(|contract| &contract.credential), bad::credentials(book)),
+        file(
+            CONTRACTS_FILE,
+            book.contracts.iter().map(|contract| &contract.row),
+            bad::contracts(book),
+        ),
+        file(
+            CREDENTIALS_FILE,
+            book.contracts.iter().map(|contract| &contract.credential),
+            bad::credentials(book),
+        ),
         file(ACCIDENTS_FILE, book.accidents.iter(), bad::accidents(book)),
     ]
 }
@@ -61,7 +69,10 @@ fn file<'a, R: FileRow + 'a>(
     let mut bad = bad.into_iter();
     let mut refuse = |lines: &mut Vec<Vec<String>>, row: BadRow| {
         lines.push(row.cells);
-        refusals.push(Refusal { line: u32::try_from(lines.len()).unwrap_or(u32::MAX), column: row.column });
+        refusals.push(Refusal {
+            line: u32::try_from(lines.len()).unwrap_or(u32::MAX),
+            column: row.column,
+        });
     };
     for (place, row) in good.enumerate() {
         if place % every == every / 2
@@ -72,7 +83,11 @@ fn file<'a, R: FileRow + 'a>(
         lines.push(row.to_record());
     }
     bad.for_each(|row| refuse(&mut lines, row));
-    SampleFile { name, lines, refusals }
+    SampleFile {
+        name,
+        lines,
+        refusals,
+    }
 }
 
 /// Writes the files into `folder`, which is made if it does not exist; their paths, contracts first.
@@ -83,7 +98,10 @@ pub fn write(files: &[SampleFile], folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn write_one(file: &SampleFile, folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join(file.name);
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_path(&path).map_err(io::Error::other)?;
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_path(&path)
+        .map_err(io::Error::other)?;
     for line in &file.lines {
         writer.write_record(line).map_err(io::Error::other)?;
     }

@@ -102,6 +102,9 @@ impl Kind {
     }
 
     pub(super) fn has_own_insured(self) -> bool {
-        matches!(self, Self::SeparateInsured | Self::CorporateWithInsured | Self::Group)
+        matches!(
+            self,
+            Self::SeparateInsured | Self::CorporateWithInsured | Self::Group
+        )
     }
 }

@@ -125,8 +125,24 @@ const CITIES: [(&str, &str); 10] = [
     ("980", "宮城県仙台市青葉区"),
 ];
 
-const TOWNS: [&str; 8] = ["見本町", "架空台", "例示一丁目", "窓口二丁目", "仮町", "夢見ヶ丘三丁目", "無名通", "空想町"];
-const BUILDINGS: [&str; 6] = ["メゾン見本", "コーポ架空", "ハイツ夢見", "サンプルマンション", "例示荘", "レジデンス窓口"];
+const TOWNS: [&str; 8] = [
+    "見本町",
+    "架空台",
+    "例示一丁目",
+    "窓口二丁目",
+    "仮町",
+    "夢見ヶ丘三丁目",
+    "無名通",
+    "空想町",
+];
+const BUILDINGS: [&str; 6] = [
+    "メゾン見本",
+    "コーポ架空",
+    "ハイツ夢見",
+    "サンプルマンション",
+    "例示荘",
+    "レジデンス窓口",
+];
 
 /// A name with its kana.
 pub(super) struct Name {
@@ -134,7 +150,10 @@ pub(super) struct Name {
     pub(super) kana: String,
 }
 
-fn picked(rng: &mut ChaCha8Rng, list: &'static [(&'static str, &'static str)]) -> (&'static str, &'static str) {
+fn picked(
+    rng: &mut ChaCha8Rng,
+    list: &'static [(&'static str, &'static str)],
+) -> (&'static str, &'static str) {
     list.choose(rng).copied().unwrap_or_default()
 }
 
@@ -142,7 +161,10 @@ fn picked(rng: &mut ChaCha8Rng, list: &'static [(&'static str, &'static str)]) -
 pub(super) fn person(rng: &mut ChaCha8Rng) -> Name {
     let (surname, surname_kana) = picked(rng, &SURNAMES);
     let (given, given_kana) = picked(rng, &GIVEN_NAMES);
-    Name { kanji: format!("{surname}　{given}"), kana: format!("{surname_kana} {given_kana}") }
+    Name {
+        kanji: format!("{surname}　{given}"),
+        kana: format!("{surname_kana} {given_kana}"),
+    }
 }
 
 /// A company's name; its form stands in front or behind, as companies have it.
@@ -150,9 +172,15 @@ pub(super) fn company(rng: &mut ChaCha8Rng) -> Name {
     let (name, kana) = picked(rng, &COMPANIES);
     let (form, form_kana) = picked(rng, &COMPANY_FORMS);
     if rng.random_bool(0.5) {
-        Name { kanji: format!("{form}{name}"), kana: format!("{form_kana}{kana}") }
+        Name {
+            kanji: format!("{form}{name}"),
+            kana: format!("{form_kana}{kana}"),
+        }
     } else {
-        Name { kanji: format!("{name}{form}"), kana: format!("{kana}{}", form_kana.replace("カ）", "（カ")) }
+        Name {
+            kanji: format!("{name}{form}"),
+            kana: format!("{kana}{}", form_kana.replace("カ）", "（カ")),
+        }
     }
 }
 
@@ -180,7 +208,10 @@ fn street(rng: &mut ChaCha8Rng) -> String {
     let (block, house) = (rng.random_range(1..30), rng.random_range(1..20));
     if rng.random_bool(0.6) {
         let building = BUILDINGS.choose(rng).copied().unwrap_or_default();
-        format!("{town}{block}-{house} {building}{}号室", rng.random_range(101..909))
+        format!(
+            "{town}{block}-{house} {building}{}号室",
+            rng.random_range(101..909)
+        )
     } else {
         format!("{town}{block}番{house}号")
     }

@@ -81,12 +81,17 @@ pub(super) fn written(digits: &str, style: Style) -> String {
         Style::Brackets => format!("{area}（{middle}）{tail}"),
         Style::International => format!("+81 (0){}-{middle}-{tail}", &area[1..]),
         Style::Presented => format!("186 {area} {middle} {tail}"),
-        Style::FullWidth => format!("{area}ー{middle}ー{tail}").chars().map(full_width).collect(),
+        Style::FullWidth => format!("{area}ー{middle}ー{tail}")
+            .chars()
+            .map(full_width)
+            .collect(),
     }
 }
 
 fn full_width(c: char) -> char {
-    c.to_digit(10).and_then(|digit| char::from_u32(u32::from('０') + digit)).unwrap_or(c)
+    c.to_digit(10)
+        .and_then(|digit| char::from_u32(u32::from('０') + digit))
+        .unwrap_or(c)
 }
 
 #[cfg(test)]
@@ -102,14 +107,25 @@ mod tests {
     #[test]
     fn pv_5_every_style_reads_back_as_the_same_number() {
         for serial in 0..60 {
-            for digits in [mobile(serial), fixed(serial), ip_phone(serial), mobile_060(serial)] {
+            for digits in [
+                mobile(serial),
+                fixed(serial),
+                ip_phone(serial),
+                mobile_060(serial),
+            ] {
                 for style in STYLES {
                     let read = PhoneNumber::parse(&written(&digits, style)).unwrap();
                     assert_eq!(read.national(), digits, "{style:?}");
                 }
             }
-            assert_eq!(PhoneNumber::parse(&freephone(serial)).unwrap().national(), freephone(serial));
-            assert_eq!(PhoneNumber::parse(&navi_dial(serial)).unwrap().national(), navi_dial(serial));
+            assert_eq!(
+                PhoneNumber::parse(&freephone(serial)).unwrap().national(),
+                freephone(serial)
+            );
+            assert_eq!(
+                PhoneNumber::parse(&navi_dial(serial)).unwrap().national(),
+                navi_dial(serial)
+            );
         }
     }
 

@@ -31,9 +31,14 @@ impl Description {
     pub(super) fn new(infrastructure: &Infrastructure, ports: &BTreeMap<&'static str, u16>) -> Self {
         let databases = SERVICES.into_iter().chain([KEYRING]);
         Self {
-            services: ports.iter().map(|(service, port)| ((*service).to_owned(), format!("127.0.0.1:{port}"))).collect(),
+            services: ports
+                .iter()
+                .map(|(service, port)| ((*service).to_owned(), format!("127.0.0.1:{port}")))
+                .collect(),
             pids: BTreeMap::new(),
-            databases: databases.map(|name| (name.to_owned(), infrastructure.database_url(name))).collect(),
+            databases: databases
+                .map(|name| (name.to_owned(), infrastructure.database_url(name)))
+                .collect(),
             postgres_data: infrastructure.postgres.data_dir().to_owned(),
             nats: infrastructure.nats.url(),
             nats_store: infrastructure.nats.store_dir(),
@@ -42,7 +47,8 @@ impl Description {
 
     pub(super) fn write(&self, folder: &DataFolder) -> Result<(), StackError> {
         let path = file(folder.path());
-        let text = serde_json::to_string_pretty(self).map_err(|error| StackError::file("write", &path)(error.into()))?;
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| StackError::file("write", &path)(error.into()))?;
         folder.write(&path, &text)
     }
 
@@ -64,12 +70,17 @@ pub(super) fn ports(folder: &DataFolder) -> Result<BTreeMap<&'static str, u16>, 
     let mut held = Vec::new();
     let mut ports = BTreeMap::new();
     for service in SERVICES {
-        let kept = before.services.get(service).and_then(|address| address.rsplit(':').next()?.parse().ok());
+        let kept = before
+            .services
+            .get(service)
+            .and_then(|address| address.rsplit(':').next()?.parse().ok());
         let listener = kept
             .and_then(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())
             .map_or_else(|| TcpListener::bind("127.0.0.1:0"), Ok)
             .map_err(StackError::file("listen on", Path::new("127.0.0.1:0")))?;
-        let address = listener.local_addr().map_err(StackError::file("listen on", Path::new("127.0.0.1:0")))?;
+        let address = listener
+            .local_addr()
+            .map_err(StackError::file("listen on", Path::new("127.0.0.1:0")))?;
         ports.insert(service, address.port());
         // Held until all are chosen, or two services could get the same one.
         held.push(listener);

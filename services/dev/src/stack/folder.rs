@@ -65,7 +65,12 @@ impl DataFolder {
     pub fn write(&self, path: &Path, text: &str) -> Result<(), StackError> {
         let part = path.with_extension("part");
         let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&part)?;
             file.write_all(text.as_bytes())?;
             fs::rename(&part, path)
         };
@@ -101,7 +106,9 @@ impl DataFolder {
         if !found.is_dir() || found.uid() != own.uid() {
             return Err(StackError::Foreign { path: outside });
         }
-        let instance = self.kept(&self.file("instance"), || Ok(hex::encode(rand::random::<[u8; 16]>())))?;
+        let instance = self.kept(&self.file("instance"), || {
+            Ok(hex::encode(rand::random::<[u8; 16]>()))
+        })?;
         let marker = outside.join("instance");
         if fs::read_to_string(&marker).is_ok_and(|other| other.trim_end() != instance) {
             fs::remove_dir_all(&outside).map_err(StackError::file("remove", &outside))?;

@@ -48,19 +48,36 @@ impl Stack {
         settings::write(&folder, &secrets, &infrastructure, &ports)?;
         let description = Description::new(&infrastructure, &ports);
         description.write(&folder)?;
-        let mut stack = Self { folder, description, services: BTreeMap::new(), infrastructure };
+        let mut stack = Self {
+            folder,
+            description,
+            services: BTreeMap::new(),
+            infrastructure,
+        };
         for service in SERVICES {
             stack.launch(service, programs)?;
         }
         futures::future::try_join_all(stack.services.values_mut().map(ServiceProcess::serving)).await?;
-        stack.description.pids = stack.services.iter().map(|(name, process)| ((*name).to_owned(), process.pid())).collect();
+        stack.description.pids = stack
+            .services
+            .iter()
+            .map(|(name, process)| ((*name).to_owned(), process.pid()))
+            .collect();
         stack.description.write(&stack.folder)?;
         Ok(stack)
     }
 
     fn launch(&mut self, service: &'static str, programs: &Path) -> Result<(), StackError> {
-        let address = self.description.services.get(service).cloned().unwrap_or_default();
-        self.services.insert(service, ServiceProcess::launch(service, programs, &self.folder, address)?);
+        let address = self
+            .description
+            .services
+            .get(service)
+            .cloned()
+            .unwrap_or_default();
+        self.services.insert(
+            service,
+            ServiceProcess::launch(service, programs, &self.folder, address)?,
+        );
         Ok(())
     }
 
@@ -104,7 +121,9 @@ impl Stack {
                 self.description.pids.insert(service.to_owned(), process.pid());
                 self.description.write(&self.folder)
             }
-            None => Err(StackError::Unknown { service: service.to_owned() }),
+            None => Err(StackError::Unknown {
+                service: service.to_owned(),
+            }),
         }
     }
 
@@ -115,7 +134,11 @@ impl Stack {
 
     /// Stops the services, all at the same time, then the servers.
     pub async fn stop(self) {
-        let Self { services, infrastructure, .. } = self;
+        let Self {
+            services,
+            infrastructure,
+            ..
+        } = self;
         futures::future::join_all(services.into_values().map(ServiceProcess::stop)).await;
         infrastructure.stop().await;
     }

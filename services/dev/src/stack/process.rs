@@ -41,7 +41,13 @@ impl ServiceProcess {
             .argument(folder.config(service))
             .stop_with(&["TERM", "KILL"], 15);
         let process = Some(command.start()?);
-        Ok(Self { service, command, address, log, process })
+        Ok(Self {
+            service,
+            command,
+            address,
+            log,
+            process,
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -52,7 +58,11 @@ impl ServiceProcess {
     pub(super) async fn serving(&mut self) -> Result<(), StackError> {
         let url = format!("http://{}", self.address);
         let look = async || {
-            if self.process.as_mut().is_none_or(|process| process.ended().is_some()) {
+            if self
+                .process
+                .as_mut()
+                .is_none_or(|process| process.ended().is_some())
+            {
                 return Ok(false);
             }
             if is_serving(&url).await { Ok(true) } else { Err(()) }
@@ -77,7 +87,11 @@ impl ServiceProcess {
     }
 
     fn ended(&self) -> StackError {
-        StackError::Ended { service: self.service, log: self.log.clone(), tail: tail_of(&self.log) }
+        StackError::Ended {
+            service: self.service,
+            log: self.log.clone(),
+            tail: tail_of(&self.log),
+        }
     }
 
     pub(super) async fn kill(&mut self) {
@@ -104,18 +118,28 @@ impl ServiceProcess {
 }
 
 async fn is_serving(url: &str) -> bool {
-    let Ok(endpoint) = Endpoint::from_shared(url.to_owned()) else { return false };
-    let Ok(channel) = endpoint.connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(2)).connect().await
+    let Ok(endpoint) = Endpoint::from_shared(url.to_owned()) else {
+        return false;
+    };
+    let Ok(channel) = endpoint
+        .connect_timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(2))
+        .connect()
+        .await
     else {
         return false;
     };
-    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await;
     answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
 }
 
 /// The last lines of a log, enough to see why a service ended.
 fn tail_of(log: &Path) -> String {
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = std::fs::read(log)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }

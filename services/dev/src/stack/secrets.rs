@@ -41,9 +41,16 @@ impl Secrets {
             folder.kept(&folder.secret(&format!("pepper_{service}")), random)?;
         }
         for peer in SERVICES.into_iter().chain([CARRIER]) {
-            peers.insert(peer, folder.kept(&folder.secret(&format!("peer_{peer}")), random)?);
+            peers.insert(
+                peer,
+                folder.kept(&folder.secret(&format!("peer_{peer}")), random)?,
+            );
         }
-        Ok(Self { staff, peers, folder: folder.clone() })
+        Ok(Self {
+            staff,
+            peers,
+            folder: folder.clone(),
+        })
     }
 
     /// The issuer of staff tokens.
@@ -59,7 +66,10 @@ impl Secrets {
     /// The SHA-256 of each peer's secret, as services accept them.
     pub(super) fn accepted(&self) -> BTreeMap<String, String> {
         let hash = |secret: &String| hex::encode(Sha256::digest(secret.as_bytes()));
-        self.peers.iter().map(|(peer, secret)| ((*peer).to_owned(), hash(secret))).collect()
+        self.peers
+            .iter()
+            .map(|(peer, secret)| ((*peer).to_owned(), hash(secret)))
+            .collect()
     }
 
     /// The file of a secret.

@@ -47,28 +47,47 @@ fn settings(
     let address = |service: &str| format!("127.0.0.1:{}", ports.get(service).copied().unwrap_or_default());
     let url = |service: &str| format!("http://{}", address(service));
     let secret = |name: String| path(&secrets.file(&name));
-    let feeds = PUBLISHERS.into_iter().map(|publisher| (publisher.to_owned(), Value::from(url(publisher)))).collect();
-    let accept = secrets.accepted().into_iter().map(|(peer, hash)| (peer, Value::from(hash))).collect();
+    let feeds = PUBLISHERS
+        .into_iter()
+        .map(|publisher| (publisher.to_owned(), Value::from(url(publisher))))
+        .collect();
+    let accept = secrets
+        .accepted()
+        .into_iter()
+        .map(|(peer, hash)| (peer, Value::from(hash)))
+        .collect();
     let mut table = Table::from_iter([
         section("grpc", [("listen", Value::from(address(service)))]),
         section("database", [("url", infrastructure.database_url(service).into())]),
-        section("keyring", [
-            ("url", infrastructure.database_url(KEYRING).into()),
-            ("master_key_file", secret("master_key".to_owned())),
-        ]),
+        section(
+            "keyring",
+            [
+                ("url", infrastructure.database_url(KEYRING).into()),
+                ("master_key_file", secret("master_key".to_owned())),
+            ],
+        ),
         section("secrets", [("pepper_file", secret(format!("pepper_{service}")))]),
         section("nats", [("url", infrastructure.nats.url().into())]),
         ("feeds".to_owned(), Value::Table(feeds)),
-        section("peers", [
-            ("own_secret_file", secret(format!("peer_{service}"))),
-            ("accept", Value::Table(accept)),
-        ]),
-        section("tokens", [
-            ("identity_url", url(IDENTITY).into()),
-            ("staff_issuer", STAFF_ISSUER.into()),
-            ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
-        ]),
-        section("telemetry", [("log_format", "human".into()), ("log", "info".into())]),
+        section(
+            "peers",
+            [
+                ("own_secret_file", secret(format!("peer_{service}"))),
+                ("accept", Value::Table(accept)),
+            ],
+        ),
+        section(
+            "tokens",
+            [
+                ("identity_url", url(IDENTITY).into()),
+                ("staff_issuer", STAFF_ISSUER.into()),
+                ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
+            ],
+        ),
+        section(
+            "telemetry",
+            [("log_format", "human".into()), ("log", "info".into())],
+        ),
         section("rulebook", [("file", path(&folder.config("rulebook")))]),
     ]);
     let own = own(folder, secrets, service)?;
@@ -98,7 +117,14 @@ fn own(folder: &DataFolder, secrets: &Secrets, service: &str) -> Result<Table, S
 }
 
 fn section<const N: usize>(name: &str, keys: [(&str, Value); N]) -> (String, Value) {
-    (name.to_owned(), Value::Table(keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+    (
+        name.to_owned(),
+        Value::Table(
+            keys.into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        ),
+    )
 }
 
 fn path(path: &std::path::Path) -> Value {

@@ -17,7 +17,10 @@ fn op_1_the_development_rulebook_is_the_default_one_without_maintenance() {
 
 #[test]
 fn pv_8_the_lines_are_eight_different_numbers() {
-    let numbers: std::collections::BTreeSet<_> = LINES.iter().map(|line| PhoneNumber::parse(line).unwrap()).collect();
+    let numbers: std::collections::BTreeSet<_> = LINES
+        .iter()
+        .map(|line| PhoneNumber::parse(line).unwrap())
+        .collect();
     assert_eq!(numbers.len(), 8);
 }
 
@@ -33,7 +36,12 @@ fn secrets_are_made_once_and_readable_by_their_owner_alone() {
     assert!(!first.carrier().contains('.') && first.carrier().len() == 64);
     for entry in std::fs::read_dir(folder.file("secrets")).unwrap() {
         let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", entry.path().display());
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            entry.path().display()
+        );
     }
 }
 
@@ -43,7 +51,10 @@ fn ports_are_kept_while_they_are_free() {
     let folder = DataFolder::open(folder.path()).unwrap();
     let first = description::ports(&folder).unwrap();
     let description = Description {
-        services: first.iter().map(|(service, port)| ((*service).to_owned(), format!("127.0.0.1:{port}"))).collect(),
+        services: first
+            .iter()
+            .map(|(service, port)| ((*service).to_owned(), format!("127.0.0.1:{port}")))
+            .collect(),
         ..Description::default()
     };
     description.write(&folder).unwrap();

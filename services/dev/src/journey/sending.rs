@@ -1,0 +1,164 @@
+//! Step 5, its end: what was handed in is listed with its state, reminded of, and sent (CI-1, CI-2, CI-6, CI-12).
+
+use std::collections::BTreeSet;
+
+use contracts::claim_images::v1::{Image, ImageState, SendSubmissionRequest};
+use contracts::views::v1::{GetAccidentRequest, ListRemindersRequest};
+
+use super::Journey;
+use super::checks::{Checks, Halt};
+use crate::client::{Bearer, request_id};
+
+/// What the customer writes to the adjuster.
+pub(super) const NOTE: &str = "天井から水が漏れています。よろしくお願いします。";
+
+/// What the adjuster must find.
+pub(super) struct HandedIn {
+    pub(super) accident_id: String,
+    pub(super) submission_id: String,
+    pub(super) consistency_token: String,
+    /// The picture that was turned, with its bytes.
+    pub(super) rotated: (String, Vec<u8>),
+    /// Images of the submission.
+    pub(super) image_ids: BTreeSet<String>,
+    /// Those with a thumbnail.
+    pub(super) with_thumbnail: BTreeSet<String>,
+}
+
+/// Images taken in so far.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) images: Vec<Image>,
+    consistency_tokens: Vec<String>,
+}
+
+impl Taken {
+    pub(super) fn add(&mut self, image: Image, consistency_token: String) {
+        self.images.push(image);
+        self.consistency_tokens.push(consistency_token);
+    }
+
+    fn received(&self) -> impl Iterator<Item = &Image> {
+        self.images
+            .iter()
+            .filter(|image| image.state() == ImageState::Received)
+    }
+}
+
+impl Journey<'_> {
+    /// CI-6, CI-12: every file is in the list with its state, and unsent ones are reminded of.
+    pub(super) async fn registered(
+        &self,
+        bearer: &Bearer,
+        accident: &str,
+        taken: &Taken,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        let tokens = taken.consistency_tokens.clone();
+        let request = GetAccidentRequest {
+            accident_id: accident.to_owned(),
+            consistency_tokens: tokens.clone(),
+        };
+        let call = self
+            .setting
+            .client
+            .customer_view(bearer)
+            .get_accident(request)
+            .await;
+        let shown = checks.answer("the accident is shown", call)?;
+        let state = |image: &Image| {
+            if image.state() == ImageState::Refused {
+                "REFUSED"
+            } else {
+                "RECEIVED"
+            }
+        };
+        let expected: BTreeSet<_> = taken
+            .images
+            .iter()
+            .map(|image| (image.image_id.clone(), state(image).to_owned()))
+            .collect();
+        let seen: BTreeSet<_> = shown
+            .images
+            .iter()
+            .map(|image| (image.image_id.clone(), image.state.clone()))
+            .collect();
+        checks.equal("CI-6: every file is listed with its state", &seen, &expected);
+        let unsent = shown.accident.unwrap_or_default().unsent_images as usize;
+        checks.equal(
+            "CI-1: registering is not sending",
+            &unsent,
+            &taken.received().count(),
+        );
+        let request = ListRemindersRequest {
+            consistency_tokens: tokens,
+            ..ListRemindersRequest::default()
+        };
+        let call = self
+            .setting
+            .client
+            .customer_view(bearer)
+            .list_reminders(request)
+            .await;
+        let reminders = checks.answer("the reminders are listed", call)?.reminders;
+        let reminded = reminders
+            .iter()
+            .any(|reminder| reminder.reason == "UNSENT_IMAGES" && reminder.about_id == accident);
+        checks.check(
+            "CI-12: unsent images are reminded of",
+            reminded,
+            format_args!("{reminders:?}"),
+        );
+        Ok(())
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        bearer: &Bearer,
+        accident_id: String,
+        rotated: (String, Vec<u8>),
+        taken: &Taken,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        let request = || SendSubmissionRequest {
+            request_id: request_id(),
+            accident_id: accident_id.clone(),
+            image_ids: Vec::new(),
+            note: NOTE.to_owned(),
+        };
+        let call = self
+            .setting
+            .client
+            .claim_images(bearer)
+            .send_submission(request())
+            .await;
+        let sent = checks.answer("the pictures are sent", call)?;
+        let image_ids: BTreeSet<_> = sent.image_ids.iter().cloned().collect();
+        let expected: BTreeSet<_> = taken.received().map(|image| image.image_id.clone()).collect();
+        checks.equal(
+            "CI-1: the received pictures are sent, the refused ones are not",
+            &image_ids,
+            &expected,
+        );
+        let call = self
+            .setting
+            .client
+            .claim_images(bearer)
+            .send_submission(request())
+            .await;
+        checks.refused("CI-1: nothing is left to send", call, "NOTHING_TO_SEND");
+        self.handed_in = Some(HandedIn {
+            accident_id,
+            submission_id: sent.submission_id,
+            consistency_token: sent.consistency_token,
+            rotated,
+            image_ids,
+            with_thumbnail: taken
+                .received()
+                .filter(|image| image.has_thumbnail)
+                .map(|image| image.image_id.clone())
+                .collect(),
+        });
+        Ok(())
+    }
+}

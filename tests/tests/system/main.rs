@@ -1,0 +1,15 @@
+//! Tests of the whole: every service as a process of its own, as `make run` starts them. They rely on the programs having
+//! been built (`make build`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod ground;
+mod haystack;
+mod journey;
+mod kill;
+mod needle;
+mod plaintext;

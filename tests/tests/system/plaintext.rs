@@ -1,0 +1,169 @@
+//! After the journey no personal value lies readable in event tables, operational tables, JetStream's files, originals or
+//! logs. The search first proves itself on canaries it plants.
+
+use base64::Engine as _;
+use contracts::endorsement::v1::PartyRow;
+use dev::sample::{Book, BookContract, Recipe};
+use dev::session::Session;
+use dev::stack::Stack;
+use kernel::PhoneNumber;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::ground::{data_folder, play_journey, programs};
+use crate::haystack::{everything, search};
+use crate::needle::Needle;
+
+#[tokio::test]
+async fn no_personal_value_is_readable_outside_the_views() {
+    let folder = data_folder();
+    play_journey(folder.path());
+    let data = folder.path().join("data");
+    let stack = Stack::start(&data, &programs()).await.unwrap();
+
+    let canary = Needle::text("canary", "金糸雀　かなりあ");
+    plant(&stack, "金糸雀　かなりあ").await;
+    let found = search(&everything(&stack).await, &[canary]);
+    assert_eq!(
+        found.len(),
+        4,
+        "the search is blind to some of its canaries: {found:?}"
+    );
+    remove(&stack).await;
+
+    let (needles, places) = (needles(&stack), everything(&stack).await);
+    assert!(
+        places
+            .iter()
+            .any(|place| place.name == "identity: store.event" && place.bytes.len() > 10_000)
+    );
+    assert!(
+        places
+            .iter()
+            .any(|place| place.name.contains("jetstream") && place.bytes.len() > 10_000)
+    );
+    assert!(
+        places
+            .iter()
+            .any(|place| place.name.ends_with("logs/identity.log") && place.bytes.len() > 1_000)
+    );
+    assert!(
+        places
+            .iter()
+            .any(|place| place.name.contains("originals") && place.bytes.len() > 100_000)
+    );
+    let found = search(&places, &needles);
+    assert!(found.is_empty(), "readable:\n{}", found.join("\n"));
+    stack.stop().await;
+}
+
+/// A table row, a row of bytes, a log line and a file of JetStream's, each in another form.
+async fn plant(stack: &Stack, canary: &str) {
+    let mut connection = PgConnection::connect(&stack.database_url("identity"))
+        .await
+        .unwrap();
+    for statement in [
+        "CREATE TABLE identity.canary_text (json json)",
+        "CREATE TABLE identity.canary_bytes (bytes bytea)",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    let escaped: Vec<_> = canary
+        .encode_utf16()
+        .map(|unit| format!("\\u{unit:04x}"))
+        .collect();
+    sqlx::query("INSERT INTO identity.canary_text VALUES ($1::json)")
+        .bind(format!("{{\"name\":\"{}\"}}", escaped.concat()))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    sqlx::query("INSERT INTO identity.canary_bytes VALUES ($1)")
+        .bind(canary.as_bytes())
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("x{canary}"));
+    std::fs::write(stack.description().nats_store.join("canary"), encoded).unwrap();
+    std::fs::write(stack.folder().file("logs/canary.log"), format!("name={canary}\n")).unwrap();
+}
+
+async fn remove(stack: &Stack) {
+    let mut connection = PgConnection::connect(&stack.database_url("identity"))
+        .await
+        .unwrap();
+    for statement in [
+        "DROP TABLE identity.canary_text",
+        "DROP TABLE identity.canary_bytes",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    std::fs::remove_file(stack.description().nats_store.join("canary")).unwrap();
+    std::fs::remove_file(stack.folder().file("logs/canary.log")).unwrap();
+}
+
+/// What the journey's customer, and others of the book, gave away.
+fn needles(stack: &Stack) -> Vec<Needle> {
+    let session = Session::read(stack.folder());
+    let recipe: Recipe =
+        serde_json::from_slice(&std::fs::read(stack.folder().file("sample/recipe.json")).unwrap()).unwrap();
+    let book = Book::compute(recipe);
+    let customer = session.customer.unwrap();
+    let own = |contract: &&BookContract| session.registered.contains(&contract.row.policy_number);
+    let mut needles = vec![
+        Needle::text("the user ID", &customer.email),
+        Needle::text("the password", &customer.password),
+        Needle::text("the note to the adjuster", "天井から水が漏れています"),
+        Needle::text("a picture's name", "IMG_0412"),
+        Needle::text("a picture's name", "橋の写真"),
+        Needle::bytes(
+            "the middle of a photograph",
+            &testkit::photos::bridge().unwrap()[200_000..200_064],
+        ),
+        Needle::bytes(
+            "a picture's position",
+            &[35_u32, 1, 41, 1, 22, 1].map(u32::to_be_bytes).concat(),
+        ),
+    ];
+    needles.extend(Needle::phone(
+        "the changed phone",
+        &PhoneNumber::parse(&customer.phone).unwrap(),
+    ));
+    for contract in book
+        .contracts
+        .iter()
+        .filter(own)
+        .chain(book.contracts.iter().take(6))
+    {
+        needles.push(Needle::text(
+            "the insured object's address",
+            &contract.row.object_address,
+        ));
+        needles.push(Needle::text("a printed code", &contract.credential.code));
+        for party in contract.row.policyholder.iter().chain(&contract.row.insured) {
+            needles.extend(of_party(party));
+        }
+    }
+    for accident in book.accidents.iter().take(6) {
+        needles.push(Needle::text("the accident's place", &accident.place));
+    }
+    needles.retain(|needle| !needle.forms.is_empty());
+    needles
+}
+
+fn of_party(party: &PartyRow) -> Vec<Needle> {
+    let mut needles = vec![
+        Needle::text("a name", &party.name),
+        Needle::text("a name in kana", &party.name_kana),
+        Needle::text("an address", &party.address),
+    ];
+    if !party.email.is_empty() {
+        needles.push(Needle::text("an e-mail address", &party.email));
+    }
+    if !party.birth_date.is_empty() {
+        needles.push(Needle::text("a birth date", &party.birth_date));
+    }
+    for phone in &party.phones {
+        needles.push(Needle::text("a phone as written", phone));
+        needles.extend(Needle::phone("a phone", &PhoneNumber::parse(phone).unwrap()));
+    }
+    needles
+}
