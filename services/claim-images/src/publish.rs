@@ -2,12 +2,10 @@
 //! exhaustive on purpose: a new event does not compile until somebody has decided what is told of it.
 
 use contracts::claim_images::v1::{self as proto, claim_images_event};
-use contracts::common::v1 as common;
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
+use kernel::Personal;
 use kernel::ids::{AccidentId, SubjectId};
-use kernel::{Personal, SealedField};
-use messaging::Outgoing;
-use privacy::ERASED_ALGORITHM;
+use messaging::{Outgoing, Unsealed, sealed_to_wire};
 use prost::Message as _;
 
 use crate::domain::{Event, Image, ImportedAccident};
@@ -43,9 +41,6 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
     }))
 }
 
-/// A personal value in plaintext where only sealed ones may be.
-struct Unsealed;
-
 type Told = Option<(&'static str, claim_images_event::Event)>;
 
 fn told(accident: AccidentId, event: Event) -> Result<Told, Unsealed> {
@@ -79,7 +74,7 @@ fn told(accident: AccidentId, event: Event) -> Result<Told, Unsealed> {
                 subject_id: subject.to_string(),
                 submission_id: submission_id.to_string(),
                 image_ids: image_ids.iter().map(ToString::to_string).collect(),
-                note: note.as_ref().map(sealed).transpose()?,
+                note: note.as_ref().map(sealed_to_wire).transpose()?,
                 sent_at_us: sent_at.as_microsecond(),
             }),
         )),
@@ -110,7 +105,7 @@ fn imported(accident: ImportedAccident) -> Result<proto::AccidentImported, Unsea
         policy_number: accident.policy_number.to_string(),
         subject_id: accident.subject.to_string(),
         occurred_at_us: accident.occurred_at.as_microsecond(),
-        place: accident.place.as_ref().map(sealed).transpose()?,
+        place: accident.place.as_ref().map(sealed_to_wire).transpose()?,
         kind: accident.kind.as_str().to_owned(),
         adjuster_id: accident.adjuster_id.unwrap_or_default(),
         office: accident.office,
@@ -127,34 +122,8 @@ fn image_recorded(
     Ok(proto::ImageRecorded {
         subject_id: subject.to_string(),
         image: image.map(|image| wire::image(accident, image)),
-        file_name: Some(sealed(file_name)?),
+        file_name: Some(sealed_to_wire(file_name)?),
     })
-}
-
-fn sealed(value: &Personal<String>) -> Result<common::SealedField, Unsealed> {
-    match value {
-        Personal::Sealed(SealedField {
-            path,
-            subject,
-            key_id,
-            algorithm,
-            nonce,
-            ciphertext,
-        }) => Ok(common::SealedField {
-            path: path.clone(),
-            subject_id: subject.to_string(),
-            key_id: key_id.to_string(),
-            algorithm: algorithm.clone(),
-            nonce: nonce.clone(),
-            ciphertext: ciphertext.clone(),
-        }),
-        Personal::Erased { subject } => Ok(common::SealedField {
-            subject_id: subject.to_string(),
-            algorithm: ERASED_ALGORITHM.to_owned(),
-            ..common::SealedField::default()
-        }),
-        Personal::Known { .. } => Err(Unsealed),
-    }
 }
 
 #[cfg(test)]

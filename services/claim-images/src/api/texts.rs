@@ -3,14 +3,8 @@
 
 use eventsourcing::{Problem, ProblemKind};
 use service::Scope;
-use tonic_types::StatusExt as _;
 
 /// The text of a reason.
 pub(super) fn text(reason: &'static str) -> String {
-    let problem = Problem::new(ProblemKind::InvalidArgument, reason);
-    Scope::current()
-        .status(&problem)
-        .get_details_localized_message()
-        .map(|text| text.message)
-        .unwrap_or_default()
+    Scope::current().text(&Problem::new(ProblemKind::InvalidArgument, reason))
 }
