@@ -14,6 +14,7 @@ mod shared;
 pub mod staff_issuer;
 mod temporary;
 mod wait;
+pub mod walk;
 
 pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
 pub use error::ServerError;

@@ -2,12 +2,12 @@
 
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
 use kernel::Contact;
 use kernel::clock::Timestamp;
 use kernel::{ContactTopic, Personal, PhoneNumber, Rulebook};
+use service::Scope;
 
-use super::texts::{render, text};
+use super::texts::text;
 use crate::domain::{LoginUse, Party, PartyRole, Phone, Review, Standing, login_use, scheduled_or_in_force};
 use crate::wire;
 
@@ -90,22 +90,21 @@ fn phone(number: String, verdict: LoginUse, counts_from: Timestamp) -> proto::Ph
     }
 }
 
-/// OP-2: the route, and whether it answers now or when next. The catalogue chooses the language.
+/// OP-2: the route in the caller's language, and whether it answers now or when next.
 fn contact(contact: &Contact) -> common::ContactRoute {
     let route = &contact.route;
-    let chosen = |reason, ja: &str, en: &str| {
-        render(
-            &Problem::new(ProblemKind::InvalidArgument, reason)
-                .with("ja", ja)
-                .with("en", en),
-        )
+    let english = Scope::current().english();
+    let (name, hours) = if english {
+        (&route.name_en, route.hours_en())
+    } else {
+        (&route.name_ja, route.hours_ja())
     };
     common::ContactRoute {
         topic: route.topic.as_str().to_owned(),
-        name: chosen("IN_CALLERS_LANGUAGE", &route.name_ja, &route.name_en),
+        name: name.clone(),
         number: route.number.display(),
         free_of_charge: route.free,
-        hours: chosen("IN_CALLERS_LANGUAGE", &route.hours_ja(), &route.hours_en()),
+        hours,
         open_now: contact.open_now,
         opens_at_us: contact.opens_at.map(Timestamp::as_microsecond),
     }

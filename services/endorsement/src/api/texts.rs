@@ -6,10 +6,5 @@ use service::Scope;
 
 /// The text of a reason.
 pub(super) fn text(reason: &'static str) -> String {
-    render(&Problem::new(ProblemKind::InvalidArgument, reason))
-}
-
-/// The text of a problem with its metadata filled in.
-pub(super) fn render(problem: &Problem) -> String {
-    Scope::current().text(problem)
+    Scope::current().text(&Problem::new(ProblemKind::InvalidArgument, reason))
 }

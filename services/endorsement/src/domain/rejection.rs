@@ -115,9 +115,13 @@ impl Explain for Rejection {
             Self::ContractNotFound => Problem::new(NotFound, "CONTRACT_NOT_FOUND"),
             Self::EndorsementNotFound => Problem::new(NotFound, "ENDORSEMENT_NOT_FOUND"),
             Self::NotEligible { reasons, contact } => {
-                Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE")
+                let problem = Problem::new(FailedPrecondition, "CONTRACT_NOT_ELIGIBLE")
                     .with("reasons", reasons.join(","))
-                    .with_all(contact.facts())
+                    .with_all(contact.facts());
+                // As fields, because each reason has its own text.
+                reasons
+                    .iter()
+                    .fold(problem, |problem, reason| problem.field("contract_id", reason))
             }
             Self::NotOnline { reason, contact } => Problem::new(FailedPrecondition, "CONTRACT_NOT_ONLINE")
                 .with("offline_reason", reason)

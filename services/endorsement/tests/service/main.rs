@@ -11,5 +11,7 @@ mod changes;
 mod events;
 mod fixtures;
 mod imports;
+mod mistakes;
 mod refusals;
+mod walk;
 mod world;

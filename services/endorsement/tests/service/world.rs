@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) keyring: TestDatabase,
     pub(crate) nats: TestNats,
     pub(crate) staff: StaffIssuer,
+    /// What callers read.
+    pub(crate) language: &'static str,
     folder: tempfile::TempDir,
     running: Option<Running>,
     channel: Channel,
@@ -113,6 +115,7 @@ impl World {
             keyring,
             nats,
             staff,
+            language: "en",
             folder,
             running: None,
             channel,
@@ -177,7 +180,7 @@ staff_jwks_file = "{}/staff.json"
         self.channel.clone()
     }
 
-    /// A call of `caller`, in English.
+    /// A call of `caller`, in the world's language.
     pub(crate) fn call<T>(&self, caller: &As, message: T) -> Request<T> {
         let bearer = match caller {
             As::Holder(customer) => self.access_token(customer, &["pwd", "tel"]),
@@ -191,7 +194,7 @@ staff_jwks_file = "{}/staff.json"
             .insert("authorization", format!("Bearer {bearer}").parse().unwrap());
         request
             .metadata_mut()
-            .insert("accept-language", "en".parse().unwrap());
+            .insert("accept-language", self.language.parse().unwrap());
         request
     }
 
