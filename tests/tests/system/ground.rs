@@ -33,12 +33,18 @@ pub(crate) fn programs() -> PathBuf {
 
 /// Plays the journey as `make run ONCE=1` does; its report. Fails with the program's own words.
 pub(crate) fn play_journey(folder: &Path) -> Value {
+    play_journey_with(folder, &[])
+}
+
+/// The same with environment variables for the runner and the services it starts.
+pub(crate) fn play_journey_with(folder: &Path, variables: &[(&str, &str)]) -> Value {
     let report = folder.join("journey.json");
     let output = Command::new(programs().join("madoguchi"))
         .args(["run", "--once", "--contracts", CONTRACTS, "--data"])
         .arg(folder.join("data"))
         .arg("--report")
         .arg(&report)
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     assert!(

@@ -13,3 +13,4 @@ mod journey;
 mod kill;
 mod needle;
 mod plaintext;
+mod trace;
