@@ -46,3 +46,15 @@ pub(crate) fn behind(service: &str) -> Problem {
         .with("service", service)
         .retry_after(Duration::from_secs(1))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_text_in_both_languages() {
+        let missing = service::missing_reasons(include_str!("../messages.toml"), REASONS).unwrap();
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

@@ -77,7 +77,7 @@ pub(crate) fn instant(row: &PgRow, column: &str) -> Result<Timestamp, sqlx::Erro
 
 /// Microseconds since the Unix epoch.
 pub(crate) fn micros(row: &PgRow, column: &str) -> Result<i64, sqlx::Error> {
-    instant(row, column).map(|instant| instant.as_microsecond())
+    instant(row, column).map(Timestamp::as_microsecond)
 }
 
 /// A personal text; empty where it was erased or is not known yet.

@@ -9,8 +9,7 @@ mod phone_verification;
 
 use async_trait::async_trait;
 use contracts::names;
-use jiff_sqlx::Timestamp as SqlTimestamp;
-use jiff_sqlx::ToSqlx as _;
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use kernel::{EventId, Timestamp};
 use messaging::{Delivery, Handler, HandlerError};
 use privacy::Keyring;
@@ -141,7 +140,7 @@ fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, Malformed> {
 
 fn instant(field: &'static str, micros: i64) -> Result<SqlTimestamp, Malformed> {
     Timestamp::from_microsecond(micros)
-        .map(|instant| instant.to_sqlx())
+        .map(ToSqlx::to_sqlx)
         .map_err(|_| Malformed::Instant(field))
 }
 

@@ -53,13 +53,7 @@ impl Api {
 fn subjects<T>(request: &Request<T>) -> Vec<Uuid> {
     let customer = caller(request).customer();
     customer
-        .map(|customer| {
-            customer
-                .subjects
-                .iter()
-                .map(|subject| subject.as_uuid())
-                .collect()
-        })
+        .map(|customer| customer.subjects.iter().map(kernel::SubjectId::as_uuid).collect())
         .unwrap_or_default()
 }
 

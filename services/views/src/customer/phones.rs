@@ -47,7 +47,10 @@ fn verdict(phone: &Phone, rulebook: &Rulebook, now: Timestamp) -> PhoneVerdict {
     let (number, reason) = match PhoneNumber::parse(&phone.number) {
         Ok(number) => {
             let verdict = rulebook.numbers.verdict(&number, now);
-            (number.display(), verdict.reason().map(|reason| reason.as_str()))
+            (
+                number.display(),
+                verdict.reason().map(kernel::IneligibleReason::as_str),
+            )
         }
         Err(error) => (phone.number.clone(), Some(error.as_str())),
     };

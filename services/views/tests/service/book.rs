@@ -1,0 +1,191 @@
+//! The invented business the views are shown: people by number, and integration events with sealed fields.
+
+use contracts::claim_images::v1 as claims;
+use contracts::common::v1 as common;
+use contracts::endorsement::v1 as endorsement;
+use kernel::{EventId, SubjectId, Timestamp};
+use privacy::{KeySet, seal_field};
+use uuid::Uuid;
+
+/// A period long past and one far ahead.
+pub(crate) const LONG_AGO: &str = "2020-01-01T00:00:00+09:00";
+pub(crate) const FAR_AHEAD: &str = "2030-01-01T00:00:00+09:00";
+
+/// How many people there are, numbered from 1.
+pub(crate) const PEOPLE: u128 = 6;
+
+pub(crate) fn subject(number: u128) -> SubjectId {
+    SubjectId::from_uuid(Uuid::from_u128(0x5000 + number))
+}
+
+pub(crate) fn contract_id(number: u128) -> Uuid {
+    Uuid::from_u128(0xc000 + number)
+}
+
+pub(crate) fn accident_id(number: u128) -> Uuid {
+    Uuid::from_u128(0xacc0_0000 + number)
+}
+
+pub(crate) fn image_id(number: u128) -> Uuid {
+    Uuid::from_u128(0x1000_0000 + number)
+}
+
+pub(crate) fn submission_id(number: u128) -> Uuid {
+    Uuid::from_u128(0x2000_0000 + number)
+}
+
+pub(crate) fn account_id(number: u128) -> Uuid {
+    Uuid::from_u128(0xacc + number)
+}
+
+pub(crate) fn micros(instant: &str) -> i64 {
+    instant.parse::<Timestamp>().unwrap().as_microsecond()
+}
+
+/// Seals fields for one integration event, as the event's owner has.
+pub(crate) struct Seal<'a> {
+    pub(crate) keys: &'a KeySet,
+    pub(crate) event: EventId,
+}
+
+impl Seal<'_> {
+    pub(crate) fn text(&self, person: u128, path: &str, value: &str) -> common::SealedField {
+        let json = serde_json::to_vec(value).unwrap();
+        let field = seal_field(self.keys, self.event, path, subject(person), &json).unwrap();
+        common::SealedField {
+            path: field.path,
+            subject_id: field.subject.to_string(),
+            key_id: field.key_id.to_string(),
+            algorithm: field.algorithm,
+            nonce: field.nonce,
+            ciphertext: field.ciphertext,
+        }
+    }
+
+    /// `from` and `until` are instants; the number is in E.164.
+    pub(crate) fn phone(
+        &self,
+        person: u128,
+        number: &str,
+        from: &str,
+        until: Option<&str>,
+    ) -> common::SealedPhone {
+        common::SealedPhone {
+            number: Some(self.text(person, &format!("/phones/{number}"), number)),
+            counts_from_us: micros(from),
+            counts_until_us: until.map(micros),
+        }
+    }
+
+    pub(crate) fn party(&self, person: u128, numbers: &[&str]) -> endorsement::PublishedParty {
+        endorsement::PublishedParty {
+            subject_id: subject(person).to_string(),
+            kind: "INDIVIDUAL".to_owned(),
+            name: Some(self.text(person, "/name", &name(person))),
+            phones: numbers
+                .iter()
+                .map(|number| self.phone(person, number, LONG_AGO, None))
+                .collect(),
+            ..endorsement::PublishedParty::default()
+        }
+    }
+
+    /// A contract of `person`, who is also the insured, with numbers in force.
+    pub(crate) fn contract(
+        &self,
+        policy_number: &str,
+        person: u128,
+        numbers: &[&str],
+    ) -> endorsement::ContractImported {
+        endorsement::ContractImported {
+            policy_number: policy_number.to_owned(),
+            branch_number: "0".to_owned(),
+            product: "HOUSEHOLD".to_owned(),
+            kind: "INDIVIDUAL".to_owned(),
+            period_start_us: micros(LONG_AGO),
+            period_end_us: micros(FAR_AHEAD),
+            policyholder: Some(self.party(person, numbers)),
+            insured: Some(self.party(person, numbers)),
+            policyholder_is_insured: true,
+            object_address: Some(self.text(person, "/object_address", "東京都港区1-2-3")),
+            ..endorsement::ContractImported::default()
+        }
+    }
+
+    /// An accident of `person` on contract number 1, with adjuster A001 of the office TOKYO.
+    pub(crate) fn accident(&self, claim_number: &str, person: u128, at: &str) -> claims::AccidentImported {
+        claims::AccidentImported {
+            claim_number: claim_number.to_owned(),
+            contract_id: contract_id(1).to_string(),
+            policy_number: "AB12345678".to_owned(),
+            subject_id: subject(person).to_string(),
+            occurred_at_us: micros(at),
+            place: Some(self.text(person, "/place", "自宅の台所")),
+            kind: "WATER_LEAK".to_owned(),
+            adjuster_id: "A001".to_owned(),
+            office: "TOKYO".to_owned(),
+            state: "OPEN".to_owned(),
+        }
+    }
+
+    /// A picture that was received.
+    pub(crate) fn image(&self, number: u128, person: u128) -> claims::ImageRecorded {
+        claims::ImageRecorded {
+            subject_id: subject(person).to_string(),
+            image: Some(claims::Image {
+                image_id: image_id(number).to_string(),
+                category: claims::ImageCategory::DamagedProperty.into(),
+                state: claims::ImageState::Received.into(),
+                content_type: "image/jpeg".to_owned(),
+                size_bytes: 1_000,
+                sha256: vec![0xab; 32],
+                width: 640,
+                height: 480,
+                has_thumbnail: true,
+                ..claims::Image::default()
+            }),
+            file_name: Some(self.text(person, "/file_name", &file_name(number))),
+        }
+    }
+
+    pub(crate) fn sent(
+        &self,
+        number: u128,
+        person: u128,
+        images: &[u128],
+        at: &str,
+    ) -> claims::SubmissionSent {
+        claims::SubmissionSent {
+            subject_id: subject(person).to_string(),
+            submission_id: submission_id(number).to_string(),
+            image_ids: ids(images),
+            note: Some(self.text(person, "/note", "よろしくお願いします")),
+            sent_at_us: micros(at),
+        }
+    }
+}
+
+pub(crate) fn seen(number: u128, person: u128, images: &[u128], at: &str) -> claims::SubmissionSeen {
+    claims::SubmissionSeen {
+        subject_id: subject(person).to_string(),
+        submission_id: submission_id(number).to_string(),
+        image_ids: ids(images),
+        seen_by: "A001".to_owned(),
+        seen_at_us: micros(at),
+    }
+}
+
+fn ids(images: &[u128]) -> Vec<String> {
+    images
+        .iter()
+        .map(|number| image_id(*number).to_string())
+        .collect()
+}
+
+pub(crate) fn name(person: u128) -> String {
+    format!("見本　{person}子")
+}
+
+pub(crate) fn file_name(image: u128) -> String {
+    format!("IMG_{image:04}.jpg")
+}

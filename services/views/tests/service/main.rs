@@ -1,0 +1,20 @@
+//! The whole service on real PostgreSQL and NATS, listening to four stand-ins whose events are made here by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod book;
+mod callers;
+mod consistency;
+mod contracts_view;
+mod erasure;
+mod pictures;
+mod queue;
+mod rebuild;
+mod reminders;
+mod source;
+mod staff;
+mod world;
