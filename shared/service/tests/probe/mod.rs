@@ -12,7 +12,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, OnceLock, atomic::AtomicUsize, atomic::Ordering},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool, atomic::Ordering},
     task::Poll,
     time::Duration,
 };
@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
 use eventsourcing::{Problem, ProblemKind};
+use futures::future::BoxFuture;
 use jsonwebtoken::{EncodingKey, jwk::JwkSet};
 use kernel::{
     clock::Timestamp,
@@ -70,7 +71,17 @@ pub(crate) struct Shared {
     pub(crate) due: Mutex<Vec<Timestamp>>,
     /// `traceparent()` inside the last handler.
     pub(crate) traceparent: Mutex<Option<String>>,
+    /// What a test answers itself where the call asks for it (`x-do: own`).
+    pub(crate) own: OnceLock<Handler>,
+    /// The parts of the service started last.
+    pub(crate) context: Mutex<Option<Context>>,
+    /// Identity does not answer.
+    pub(crate) keys_away: AtomicBool,
 }
+
+/// A handler with the service's parts in hand.
+pub(crate) type Handler =
+    Box<dyn Fn(Context, Request<()>) -> BoxFuture<'static, Result<(), Status>> + Send + Sync>;
 
 fn registry() -> &'static Mutex<HashMap<String, Arc<Shared>>> {
     static REGISTRY: OnceLock<Mutex<HashMap<String, Arc<Shared>>>> = OnceLock::new();
@@ -101,7 +112,8 @@ impl Service for Probe {
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
         let shared = shared(&config.test);
-        context.tokens.use_local_keys(Arc::new(TestKeys::default()));
+        context.tokens.use_local_keys(Arc::new(TestKeys(shared.clone())));
+        *shared.context.lock().unwrap() = Some(context);
         wiring
             .grpc(Answers::<PhoneVerification>::new(&shared))
             .grpc(Answers::<CustomerView>::new(&shared))
@@ -214,6 +226,11 @@ async fn answer(shared: Arc<Shared>, request: Request<()>) -> Result<Response<()
             let problem = Problem::new(ProblemKind::FailedPrecondition, "PROBE_FULL").with("max", "8");
             return Err(service::status(problem.field("name", "REQUEST_ID_REQUIRED")));
         }
+        Some("own") => {
+            let context = shared.context.lock().unwrap().clone().unwrap();
+            let own = shared.own.get().unwrap();
+            return own(context, request).await.map(Response::new);
+        }
         Some("break") => {
             return Err(service::refuse(sqlx::Error::ColumnNotFound(
                 "a secret inside".to_owned(),
@@ -280,14 +297,15 @@ pub(crate) fn key_set(number: u8) -> JwkSet {
     serde_json::from_value(serde_json::json!({ "keys": [jwk] })).unwrap()
 }
 
-/// Identity's keys, counting how often they were asked for.
-#[derive(Default)]
-pub(crate) struct TestKeys(AtomicUsize);
+/// Identity's keys.
+pub(crate) struct TestKeys(Arc<Shared>);
 
 #[async_trait]
 impl KeySource for TestKeys {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        if self.0.keys_away.load(Ordering::SeqCst) {
+            return Err(KeySourceError("identity is away".into()));
+        }
         Ok(key_set(1))
     }
 }

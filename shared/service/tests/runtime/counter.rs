@@ -26,7 +26,7 @@ struct Never;
 
 impl Explain for Never {
     fn explain(&self) -> Problem {
-        Problem::new(ProblemKind::NotFound, "NOT_FOUND")
+        Problem::new(ProblemKind::NotFound, "NEVER")
     }
 }
 

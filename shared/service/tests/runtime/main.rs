@@ -16,3 +16,4 @@ mod errors;
 mod lifecycle;
 mod loops;
 mod neighbours;
+mod walk;
