@@ -43,8 +43,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The file (if one is named) overridden by `MADOGUCHI__SECTION__KEY`; `NATS_URL` and `EVENT_STORE_URL` are
-    /// honoured below those, as the names operators know.
+    /// The file (if one is named) overridden by `MADOGUCHI__SECTION__KEY`; `NATS_URL`, `EVENT_STORE_URL` and
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` are honoured below those, as the names operators know.
     pub fn from_file_and_environment(file: Option<&Path>) -> Self {
         let mut keys = Self {
             figment: Figment::new(),
@@ -52,10 +52,11 @@ impl Keys {
             errors: Vec::new(),
         };
         let known = Env::raw()
-            .only(&["NATS_URL", "EVENT_STORE_URL"])
-            .map(|name| match name.as_str() {
-                "NATS_URL" | "nats_url" => "nats.url".into(),
-                _ => "event_store.url".into(),
+            .only(&["NATS_URL", "EVENT_STORE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+            .map(|name| match name.as_str().to_ascii_uppercase().as_str() {
+                "NATS_URL" => "nats.url".into(),
+                "EVENT_STORE_URL" => "event_store.url".into(),
+                _ => "telemetry.otlp_endpoint".into(),
             });
         keys.figment = keys.figment.merge(known);
         if let Some(file) = file {

@@ -1,6 +1,7 @@
 //! Logs, traces, metrics. Traces always exist, so that events and messages carry one; they leave the process only where
 //! an OTLP endpoint is set. Log lines stand alone, with dotted fields, and never hold personal data.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, global, trace::TracerProvider};
@@ -128,15 +129,20 @@ fn subscribe(
 ) -> Result<(), StartError> {
     let filter =
         EnvFilter::try_new(&settings.filter).map_err(|error| StartError::setting("telemetry.log", error))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people; a log file has none.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines = match settings.format {
         LogFormat::Human => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let spans = tracing_opentelemetry::layer()
         .with_tracer(telemetry.traces.tracer(service))
-        // The exporter's own calls would make spans of their own for ever.
-        .with_filter(tracing_subscriber::filter::filter_fn(|metadata| {
+        // The exporter's own calls would make spans of their own for ever. A dynamic filter, although this one is not:
+        // with a static one tracing-subscriber 0.3 caches "always" and then judges a span by whatever was asked on the
+        // thread before, such as sqlx's look whether queries are logged; most spans were lost that way.
+        .with_filter(tracing_subscriber::filter::dynamic_filter_fn(|metadata, _| {
             let target = metadata.target();
             metadata.is_span()
                 && !["h2", "hyper", "tonic", "tower", "opentelemetry"]
