@@ -15,7 +15,7 @@ use crate::domain::{
     ChallengeRejection, Report,
 };
 use crate::hashing::{call_id, number_hash};
-use crate::line_rows::{Expected, LineRows};
+use crate::line_rows::{Alone, Expected, LineRows};
 use crate::openings::whole_microseconds;
 
 /// Records calls and does what follows from them.
@@ -135,11 +135,7 @@ impl Calls {
             }
             Ok(CallerId::Missing(_)) | Err(_) => None,
         };
-        let guided_challenge_id = match expected {
-            // A redial after success guides nobody (PV-9).
-            Some(_) => None,
-            None => self.rows.alone_on(&call.line, called_at).await?,
-        };
+        let guided_challenge_id = self.guided(&call.line, expected, called_at).await?;
         let owner = expected.map_or_else(|| self.unknown(called_at), |expected| expected.subject);
         Ok(Report {
             trunk: call.trunk.clone(),
@@ -153,6 +149,23 @@ impl Calls {
             ),
             guided_challenge_id,
         })
+    }
+
+    /// Who is told of a call that no open challenge expects (PV-9).
+    async fn guided(
+        &self,
+        line: &PhoneNumber,
+        expected: Option<Expected>,
+        called_at: Timestamp,
+    ) -> Result<Option<ChallengeId>, sqlx::Error> {
+        if expected.is_some_and(|expected| expected.open) {
+            return Ok(None);
+        }
+        let alone = self.rows.alone_on(line, called_at).await?;
+        // A redial after success guides nobody else. Where the same account waits again, its numbers have changed since:
+        // any that it still had would be expected.
+        let concerned = |alone: &Alone| expected.is_none_or(|ended| ended.account_id == alone.account_id);
+        Ok(alone.filter(concerned).map(|alone| alone.challenge_id))
     }
 
     fn caller(&self, call: &ReportedCall, owner: SubjectId) -> Caller {

@@ -55,10 +55,21 @@ pub(crate) struct Given {
 pub(crate) struct Expected {
     /// The challenge.
     pub(crate) challenge_id: ChallengeId,
+    /// Whose login.
+    pub(crate) account_id: AccountId,
     /// Whose number it is.
     pub(crate) subject: SubjectId,
     /// False once it was matched or superseded.
     pub(crate) open: bool,
+}
+
+/// The one open challenge of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alone {
+    /// The challenge.
+    pub(crate) challenge_id: ChallengeId,
+    /// Whose login.
+    pub(crate) account_id: AccountId,
 }
 
 /// No line was taken.
@@ -119,8 +130,8 @@ impl LineRows {
         number: NumberHash,
         at: Timestamp,
     ) -> Result<Option<Expected>, sqlx::Error> {
-        let row: Option<(Uuid, Uuid, bool)> = sqlx::query_as(
-            "SELECT challenge_id, subject_id, open
+        let row: Option<(Uuid, Uuid, Uuid, bool)> = sqlx::query_as(
+            "SELECT challenge_id, account_id, subject_id, open
              FROM phone_verification.expected_number JOIN phone_verification.line_taken USING (challenge_id)
              WHERE expected_number.line = $1 AND number_hash = $2 AND expires_at > $3",
         )
@@ -129,8 +140,9 @@ impl LineRows {
         .bind(at.to_sqlx())
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|(challenge, subject, open)| Expected {
+        Ok(row.map(|(challenge, account, subject, open)| Expected {
             challenge_id: ChallengeId::from_uuid(challenge),
+            account_id: AccountId::from_uuid(account),
             subject: SubjectId::from_uuid(subject),
             open,
         }))
@@ -141,9 +153,9 @@ impl LineRows {
         &self,
         line: &PhoneNumber,
         at: Timestamp,
-    ) -> Result<Option<ChallengeId>, sqlx::Error> {
-        let found: Vec<(Uuid,)> = sqlx::query_as(
-            "SELECT challenge_id FROM phone_verification.line_taken
+    ) -> Result<Option<Alone>, sqlx::Error> {
+        let found: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT challenge_id, account_id FROM phone_verification.line_taken
              WHERE line = $1 AND open AND opened_at <= $2 AND expires_at > $2 LIMIT 2",
         )
         .bind(line.as_e164())
@@ -151,7 +163,10 @@ impl LineRows {
         .fetch_all(&self.pool)
         .await?;
         match found[..] {
-            [(alone,)] => Ok(Some(ChallengeId::from_uuid(alone))),
+            [(challenge, account)] => Ok(Some(Alone {
+                challenge_id: ChallengeId::from_uuid(challenge),
+                account_id: AccountId::from_uuid(account),
+            })),
             _ => Ok(None),
         }
     }

@@ -1,7 +1,5 @@
 //! Step 4, its end: the login after the change answers to the new number only, which phone verification learnt over NATS
-//! (PV-7).
-
-use std::time::Duration;
+//! (PV-7); the old one's calls say what is wrong (PV-9).
 
 use contracts::phone_verification::v1::ChallengeState;
 use contracts::phone_verification::v1::report_call_request::Caller;
@@ -10,12 +8,12 @@ use super::checks::{Checks, Halt};
 use super::{Journey, until};
 use crate::client::request_id;
 
-/// A call that verifies does so at once; one that does not may leave nothing to be seen.
-const JUDGED_WITHIN: Duration = Duration::from_secs(3);
+const NO_LONGER: &str = "PV-7: the old number verifies no longer, learnt over NATS";
+const GUIDANCE: &str = "PV-9: a call from the old number says that it is not registered";
 
 impl Journey<'_> {
-    /// PV-7: the old number leaves guidance only, the new one verifies. Phone verification hears of it a moment later,
-    /// so a login that still obeys the old number is tried again.
+    /// PV-7, PV-9: the old number leaves guidance only, the new one verifies. Phone verification hears of it a moment
+    /// later, so a login that still obeys the old number is tried again.
     pub(super) async fn next_login(&mut self, new: &str, checks: &mut Checks) -> Result<(), Halt> {
         let old = std::mem::replace(&mut self.customer.phone, new.to_owned());
         let started = std::time::Instant::now();
@@ -30,34 +28,30 @@ impl Journey<'_> {
                 )
                 .await;
             checks.answer("the call from the old number is taken", call)?;
-            let seen = testkit::poll(JUDGED_WITHIN, async || {
-                let seen = self.look(&token, &challenge).await.map_err(Err)?;
-                let judged = seen.guidance.is_some() || seen.state() != ChallengeState::Pending;
-                if judged { Ok(seen) } else { Err(Ok(seen)) }
+            let seen = until(checks, GUIDANCE, async || {
+                let seen = self
+                    .look(&token, &challenge)
+                    .await
+                    .map_err(|refusal| refusal.to_string())?;
+                if seen.guidance.is_some() || seen.state() != ChallengeState::Pending {
+                    Ok(seen)
+                } else {
+                    Err("pending, no guidance".to_owned())
+                }
             })
-            .await;
-            let seen = match seen {
-                Ok(seen) | Err(Some(Ok(seen))) => seen,
-                Err(Some(Err(refusal))) => return checks.done("the challenge is shown", Err(refusal)),
-                Err(None) => return checks.done("the challenge is shown", Err("no answer")),
-            };
+            .await?;
             if seen.state() == ChallengeState::Pending {
-                // On the line of a login before it, a call from the old number is a redial of that one, which leaves
-                // nothing (PV-9).
+                checks.equal(NO_LONGER, &seen.state(), &ChallengeState::Pending);
                 let reason = seen.guidance.unwrap_or_default().reason;
                 checks.check(
-                    "PV-7: the old number verifies no longer, learnt over NATS",
-                    reason.is_empty() || reason == "NUMBER_NOT_REGISTERED",
+                    GUIDANCE,
+                    reason == "NUMBER_NOT_REGISTERED",
                     format_args!("guidance: {reason:?}"),
                 );
                 break (token, challenge);
             }
             if started.elapsed() > super::SEEN_WITHIN {
-                checks.check(
-                    "PV-7: the old number verifies no longer, learnt over NATS",
-                    false,
-                    "it still does",
-                );
+                checks.check(NO_LONGER, false, "it still does");
                 return Err(Halt);
             }
         };

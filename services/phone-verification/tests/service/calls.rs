@@ -165,6 +165,54 @@ async fn pv_9_a_redial_after_success_does_nothing() {
 }
 
 #[tokio::test]
+async fn pv_9_after_a_changed_number_the_old_one_guides_the_next_challenge_on_the_same_line() {
+    let world = World::new().await;
+    let who = world.policyholder(1, &["090-1111-2222"]).await;
+    let before = world.login(1, 1, &[who]);
+    let matched = world.open(&before).await.unwrap();
+    world.call(&matched.line_to_dial, number("090-1111-2222")).await;
+    assert_eq!(world.state(&before, &matched).await, ChallengeState::Matched);
+    world.change_number(1, "080-3333-4444").await;
+
+    world.pass(60);
+    let after = world.login(1, 2, &[who]);
+    let open = world.open(&after).await.unwrap();
+    assert_eq!(open.line_to_dial, matched.line_to_dial, "both on one line");
+    world.call(&open.line_to_dial, number("090-1111-2222")).await;
+    let seen = world.get(&after, &open, 0).await.unwrap();
+    assert_eq!(seen.state(), ChallengeState::Pending);
+    let guidance = seen.guidance.unwrap();
+    assert_eq!(guidance.reason, "NUMBER_NOT_REGISTERED");
+    assert_eq!(guidance.at_us, world.now().as_microsecond());
+    world.wait_for_events("call.settled.v1", 2).await;
+    assert_eq!(world.events("challenge.matched.v1").await.len(), 1);
+
+    world.call(&open.line_to_dial, number("080-3333-4444")).await;
+    assert_eq!(world.state(&after, &open).await, ChallengeState::Matched);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn pv_9_the_old_number_of_a_superseded_challenge_guides_the_one_that_took_its_place() {
+    let world = World::new().await;
+    let who = world.policyholder(1, &["090-1111-2222"]).await;
+    let older = world.login(1, 1, &[who]);
+    let superseded = world.open(&older).await.unwrap();
+    world.change_number(1, "080-3333-4444").await;
+
+    world.pass(5);
+    let newer = world.login(1, 2, &[who]);
+    let open = world.open(&newer).await.unwrap();
+    assert_eq!(open.line_to_dial, superseded.line_to_dial, "both on one line");
+    world.call(&open.line_to_dial, number("090-1111-2222")).await;
+    let seen = world.get(&newer, &open, 0).await.unwrap();
+    assert_eq!(seen.state(), ChallengeState::Pending);
+    assert_eq!(seen.guidance.unwrap().reason, "NUMBER_NOT_REGISTERED");
+    assert_eq!(world.state(&older, &superseded).await, ChallengeState::Superseded);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn pv_14_only_the_carrier_reports_calls_and_every_wrong_field_is_named() {
     let world = World::new().await;
     let report = world.report("03-5000-0000", number("090-1234-5678"));

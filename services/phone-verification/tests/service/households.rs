@@ -114,3 +114,34 @@ async fn pv_9_guidance_is_shown_only_to_a_challenge_alone_on_its_line() {
     );
     world.stop().await;
 }
+
+#[tokio::test]
+async fn pv_9_a_redial_after_success_guides_no_other_household_alone_on_the_line() {
+    let world = World::new().await;
+    let (mine, theirs) = (
+        world.policyholder(1, &["090-1111-2222"]).await,
+        world.policyholder(2, &["080-3333-4444"]).await,
+    );
+    let first = world.login(1, 1, &[mine]);
+    let matched = world.open(&first).await.unwrap();
+    world.call(&matched.line_to_dial, number("090-1111-2222")).await;
+    assert_eq!(world.state(&first, &matched).await, ChallengeState::Matched);
+
+    let second = world.login(2, 2, &[theirs]);
+    let alone = world.open(&second).await.unwrap();
+    assert_eq!(alone.line_to_dial, matched.line_to_dial, "both on one line");
+    world.call(&alone.line_to_dial, number("090-1111-2222")).await;
+    world.wait_for_events("call.settled.v1", 2).await;
+    let seen = world.get(&second, &alone, 0).await.unwrap();
+    assert_eq!((seen.state(), seen.guidance), (ChallengeState::Pending, None));
+
+    // Once the first challenge's time is over, its number is a stranger's like any other.
+    world.pass(179);
+    let second = world.login(2, 3, &[theirs]);
+    let alone = world.open(&second).await.unwrap();
+    world.pass(1);
+    world.call(&alone.line_to_dial, number("090-1111-2222")).await;
+    let seen = world.get(&second, &alone, 0).await.unwrap();
+    assert_eq!(seen.guidance.unwrap().reason, "NUMBER_NOT_REGISTERED");
+    world.stop().await;
+}

@@ -221,6 +221,18 @@ impl World {
         subject(who)
     }
 
+    /// The policyholder of [`Self::policyholder`] has this number instead, from now on and heard.
+    pub async fn change_number(&self, who: u128, number: &str) {
+        let event = ContractEvent::PhonesChanged {
+            subject: subject(who),
+            policyholder: true,
+            phones: vec![Phone::new(subject(who), number, LONG_AGO, None)],
+            period_end: FAR_AHEAD.parse().unwrap(),
+        };
+        self.tell(contract(who), event).await;
+        self.wait_until_heard(subject(who), 2).await;
+    }
+
     /// Until a policyholder's stream has so many events.
     pub async fn wait_until_heard(&self, subject: SubjectId, events: u64) {
         wait_for("the numbers to be heard", SOON, async || {
