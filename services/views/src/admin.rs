@@ -53,28 +53,14 @@ impl Api {
         if new.rows_affected() == 0 {
             return Ok(false);
         }
-        // Cursors before tables, as every batch takes them: a batch under way ends first, and the next one waits here, then
-        // finds its cursor moved and rolls back. So nobody writes to the tables while they are emptied.
-        sqlx::query(
-            "UPDATE messaging.subscription SET cursor = NULL, event_id = NULL, stream_sequence = NULL
-              WHERE consumer = $1",
-        )
-        .bind(CONSUMER)
-        .execute(&mut *tx)
-        .await?;
+        // Cursors before tables, as every batch takes them: nobody writes to the tables while they are emptied.
+        messaging::rewind(&mut tx, CONSUMER).await?;
         // DELETE, because TRUNCATE would lock out readers, and could wait for one that waits for it.
         for table in TABLES {
             sqlx::query(AssertSqlSafe(format!("DELETE FROM view.{table}")))
                 .execute(&mut *tx)
                 .await?;
         }
-        // A subscription without messages does not look at its cursor; one that loses its lease starts over from it.
-        sqlx::query(
-            "UPDATE messaging.lease SET fence = fence + 1, expires_at = '-infinity' WHERE name LIKE $1",
-        )
-        .bind(format!("subscription:{CONSUMER}:%"))
-        .execute(&mut *tx)
-        .await?;
         // While no batch can run, so that what is read anew is not opened with keys that were destroyed since.
         self.context.keyring.forget();
         tx.commit().await?;

@@ -25,6 +25,7 @@ pub use outgoing::{Outgoing, Publish};
 pub use relay::{Relay, RelayError, RelaySettings};
 pub use sealed::{Unsealed, sealed_from_wire, sealed_to_wire};
 pub use subscription::position::position_of;
+pub use subscription::rewind::rewind;
 pub use subscription::status::SubscriptionStatus;
 pub use subscription::{Subscription, SubscriptionError, SubscriptionSettings};
 

@@ -163,6 +163,10 @@ async fn each_answer_says_how_far_the_view_has_come_with_each_source() {
         format!("{ENDORSEMENT}:{}", of_endorsement(&freshness().await).cursor),
         first
     );
+    assert!(
+        of_endorsement(&freshness().await).lag_ms > 0,
+        "a batch that hangs shows as lag"
+    );
     held.rollback().await.unwrap();
     world.caught_up().await;
     assert_eq!(

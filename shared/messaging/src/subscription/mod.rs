@@ -7,6 +7,7 @@ mod catch_up;
 mod order;
 pub(crate) mod position;
 mod reader;
+pub(crate) mod rewind;
 pub(crate) mod status;
 
 use std::sync::Arc;
@@ -295,7 +296,11 @@ impl Subscription {
         for message in chunk {
             match message {
                 Ok(message) => match reader::incoming(self.source, &self.settings.prefix, &message) {
-                    Ok(incoming) => arrived.push(incoming),
+                    Ok(incoming) => {
+                        // Known before it is applied, so that a batch that hangs shows as lag.
+                        self.reporter.head(incoming.delivery.position());
+                        arrived.push(incoming);
+                    }
                     Err(error) => tracing::error!(
                         subscription.source = self.source, subject = %message.subject, error,
                         "a message in the stream that no relay wrote is ignored"
