@@ -78,7 +78,10 @@ fn read_folder(folder: &Path) -> std::io::Result<Files> {
     if folder.exists() {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            files.insert(entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?);
+            files.insert(
+                entry.file_name().to_string_lossy().into_owned(),
+                fs::read(entry.path())?,
+            );
         }
     }
     Ok(files)
