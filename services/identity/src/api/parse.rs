@@ -68,10 +68,8 @@ pub(super) fn registration(
 ) -> Result<Registration, Problem> {
     // ID-4: one answer whatever the contract and whatever else was typed.
     if InitialCode::is_masked(&message.initial_password) {
-        return Err(Problem::new(
-            ProblemKind::FailedPrecondition,
-            "INITIAL_CODE_MASKED",
-        ));
+        let masked = Problem::new(ProblemKind::FailedPrecondition, "INITIAL_CODE_MASKED");
+        return Err(masked.field("initial_password", "INITIAL_CODE_MASKED"));
     }
     if !rules.registration.offers(RegistrationRoute::A) {
         return Err(Problem::new(ProblemKind::FailedPrecondition, "ROUTE_NOT_OFFERED"));

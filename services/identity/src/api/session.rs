@@ -1,5 +1,7 @@
 //! Sessions: refresh (ID-16), logout, one's own account, and the keys others verify tokens by.
 
+use std::time::Duration;
+
 use contracts::identity::v1::{
     GetAccountRequest, GetAccountResponse, GetKeysResponse, LogoutRequest, LogoutResponse, RefreshRequest,
     RefreshResponse, Tokens,
@@ -92,7 +94,7 @@ pub(super) async fn account(
 pub(super) fn keys(api: &Api) -> Result<Response<GetKeysResponse>, Status> {
     let jwks_json = serde_json::to_string(api.tokens.keys()).map_err(|error| {
         tracing::error!(%error, "the key set cannot be written");
-        refuse(Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE"))
+        refuse(keys_unavailable())
     })?;
     Ok(Response::new(GetKeysResponse { jwks_json }))
 }
@@ -123,7 +125,12 @@ pub(super) fn tokens(
 #[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
 pub(super) fn not_signed(error: IssueError) -> Status {
     tracing::error!(%error, "a token cannot be signed");
-    refuse(Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE"))
+    refuse(keys_unavailable())
+}
+
+/// Another instance may have what this one lacks.
+const fn keys_unavailable() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(Duration::from_secs(5))
 }
 
 /// The door lets only customers in here.

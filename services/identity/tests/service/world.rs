@@ -12,10 +12,13 @@ use contracts::identity::v1::{
 };
 use contracts::names;
 use contracts::phone_verification::v1::{ChallengeMatched, PhoneVerificationEvent, phone_verification_event};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use identity::Identity;
 use kernel::clock::{Clock as _, ManualClock};
 use kernel::{BranchNumber, ContractId, CustomerNumber, PolicyNumber, SubjectId};
 use prost::Message as _;
+use service::tokens::{AccessClaims, issue_access};
 use service::{Overrides, Running, Service, start_in_process};
 use sha2::{Digest as _, Sha256};
 use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
@@ -48,7 +51,7 @@ pub(crate) struct World {
     // Dropped last: the others use them.
     _sources: Vec<Running>,
     _keyrings: Vec<TestDatabase>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn toml_of(database: &TestDatabase, keyring: &TestDatabase, nats: &TestNats) -> String {
@@ -141,7 +144,7 @@ impl World {
             toml,
             _sources: sources,
             _keyrings: vec![keyring, other_keyring],
-            _folder: folder,
+            folder,
         }
     }
 
@@ -212,6 +215,17 @@ impl World {
     }
 
     pub(crate) async fn tell_contract(&self, contract: &Contract, kind: &str, policyholder: &str) {
+        self.tell_version(contract, kind, policyholder, 0).await;
+    }
+
+    /// Endorsement tells of a contract as it stands in this version.
+    pub(crate) async fn tell_version(
+        &self,
+        contract: &Contract,
+        kind: &str,
+        policyholder: &str,
+        version: u64,
+    ) {
         let imported = ContractImported {
             policy_number: contract.policy.clone(),
             kind: kind.to_owned(),
@@ -225,7 +239,7 @@ impl World {
         let event = EndorsementEvent {
             event_id: random().to_string(),
             entity_id: contract.id.to_string(),
-            version: 0,
+            version,
             occurred_at_us: 0,
             event: Some(endorsement_event::Event::ContractImported(imported)),
         };
@@ -248,6 +262,21 @@ impl World {
             event: Some(phone_verification_event::Event::ChallengeMatched(matched)),
         };
         source::tell(&self.phone.url, names::PHONE_VERIFICATION, event.encode_to_vec()).await;
+    }
+
+    /// A token that identity signed for an account it has never had.
+    pub(crate) fn stranger(&self, of: &Tokens) -> String {
+        let pem = std::fs::read_to_string(self.folder.path().join("signing.pem")).unwrap();
+        let key = SigningKey::from_pkcs8_pem(&pem).unwrap().to_pkcs8_der().unwrap();
+        let key = jsonwebtoken::EncodingKey::from_ed_der(key.as_bytes());
+        let kid = jsonwebtoken::decode_header(&of.access_token)
+            .unwrap()
+            .kid
+            .unwrap();
+        let mut claims: AccessClaims =
+            jsonwebtoken::dangerous::insecure_decode_claims(&of.access_token).unwrap();
+        claims.sub = kernel::AccountId::from_uuid(random());
+        issue_access(&kid, &key, &claims).unwrap()
     }
 
     /// How many events of this type there are, of one stream or of all.
