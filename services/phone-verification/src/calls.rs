@@ -136,17 +136,15 @@ impl Calls {
             Ok(CallerId::Missing(_)) | Err(_) => None,
         };
         let guided_challenge_id = self.guided(&call.line, expected, called_at).await?;
-        let owner = expected.map_or_else(|| self.unknown(called_at), |expected| expected.subject);
+        // A call that no challenge awaits is a stranger's, also where its number was somebody's a moment ago.
+        let awaited = expected.filter(|expected| expected.open);
+        let owner = awaited.map_or_else(|| self.unknown(called_at), |awaited| awaited.subject);
         Ok(Report {
             trunk: call.trunk.clone(),
             line: call.line.clone(),
             caller: self.caller(call, owner),
             called_at,
-            challenge_id: expected.and_then(
-                |Expected {
-                     challenge_id, open, ..
-                 }| open.then_some(challenge_id),
-            ),
+            challenge_id: awaited.map(|awaited| awaited.challenge_id),
             guided_challenge_id,
         })
     }
