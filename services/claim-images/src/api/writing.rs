@@ -56,8 +56,13 @@ pub(super) async fn write(
         Ok(Err(Stopped::Problem(problem))) => Err(status(problem)),
         Ok(Err(Stopped::Spool(error))) => Err(refuse(error)),
         Ok(Err(Stopped::Connection(status))) => Err(*status),
-        Err(_) => Err(status(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN"))),
+        Err(_) => Err(status(stopping())),
     }
+}
+
+/// Another instance, or this one started again, takes the upload from where it stands.
+const fn stopping() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN").retry_after(Duration::from_secs(1))
 }
 
 fn stalled() -> Problem {
@@ -132,9 +137,7 @@ impl Receiving {
         tokio::select! {
             biased;
             () = self.turn.wanted.cancelled() => Err(Problem::new(ProblemKind::Aborted, "UPLOAD_TAKEN_OVER").into()),
-            () = self.context.shutdown.cancelled() => {
-                Err(Problem::new(ProblemKind::Unavailable, "SHUTTING_DOWN").into())
-            }
+            () = self.context.shutdown.cancelled() => Err(stopping().into()),
             message = tokio::time::timeout(self.idle_timeout, stream.message()) => match message {
                 Ok(message) => message.map_err(|status| Stopped::Connection(Box::new(status))),
                 Err(_) => Err(stalled().into()),

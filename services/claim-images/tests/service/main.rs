@@ -14,4 +14,5 @@ mod imports;
 mod journey;
 mod refusals;
 mod resuming;
+mod walk;
 mod world;

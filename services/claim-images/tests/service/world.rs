@@ -155,6 +155,11 @@ impl World {
         self.start().await;
     }
 
+    /// Stops in order, as a deployment does.
+    pub(crate) async fn stop(&mut self) {
+        self.running.take().unwrap().stop().await.unwrap();
+    }
+
     fn toml(&self) -> String {
         format!(
             r#"[grpc]
