@@ -184,3 +184,101 @@ fn read_all(path: &Path) -> String {
     }
     text
 }
+
+/// Who has a catalogue of texts.
+const CATALOGUES: [&str; 6] = [
+    "services/identity",
+    "services/endorsement",
+    "services/claim-images",
+    "services/phone-verification",
+    "services/views",
+    "shared/service",
+];
+
+/// A reason with its texts.
+struct Texts {
+    reason: String,
+    ja: String,
+    en: String,
+}
+
+/// A catalogue's texts: tables of two lines each.
+fn texts(place: &Path) -> Vec<Texts> {
+    let catalogue = fs::read_to_string(place.join("messages.toml")).unwrap();
+    let tables = catalogue.split("\n[").skip(1);
+    tables
+        .map(|table| {
+            let text = |key: &str| {
+                let line = table.lines().find_map(|line| line.strip_prefix(key));
+                line.unwrap_or_else(|| panic!("no `{key}` in [{table}"))
+                    .to_owned()
+            };
+            Texts {
+                reason: table.split(']').next().unwrap().to_owned(),
+                ja: text("ja = "),
+                en: text("en = "),
+            }
+        })
+        .collect()
+}
+
+/// Met in a test of its own service, by name: most in a walk, which also compares what it met with the catalogue.
+#[test]
+fn every_reason_with_a_text_is_met_in_a_test() {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let mut untested = Vec::new();
+    for place in CATALOGUES {
+        let folder = root.join(place);
+        let tests = tests_of(&folder) + &tests_of(&root.join("shared/kernel"));
+        let missing = texts(&folder)
+            .into_iter()
+            .filter(|texts| !tests.contains(&format!("\"{}\"", texts.reason)));
+        untested.extend(missing.map(|texts| format!("{place}: {}", texts.reason)));
+    }
+    assert!(untested.is_empty(), "no test meets\n  {}", untested.join("\n  "));
+}
+
+#[test]
+fn every_text_is_translated_and_is_filled_from_the_same_values() {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let japanese = |c: char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}');
+    // Names of values end in the language where the value does too.
+    let blanks = |text: &str| -> BTreeSet<String> {
+        let blanks = text.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        blanks
+            .map(|name| name.trim_end_matches("_ja").trim_end_matches("_en").to_owned())
+            .collect()
+    };
+    for place in CATALOGUES {
+        for Texts { reason, ja, en } in texts(&root.join(place)) {
+            assert!(ja.contains(japanese), "{place}: {reason} in Japanese is {ja}");
+            assert!(!en.contains(japanese), "{place}: {reason} in English is {en}");
+            assert_eq!(blanks(&ja), blanks(&en), "{place}: {reason}");
+        }
+    }
+}
+
+/// The text of a crate's tests: its `tests/`, its specifications, and what stands behind `#[cfg(test)]` in its sources.
+fn tests_of(folder: &Path) -> String {
+    let mut text = read_all(&folder.join("tests"));
+    let mut folders = vec![folder.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap_or_default();
+            let name = path.to_string_lossy();
+            let whole = name.contains("specification") || name.ends_with("tests.rs");
+            let from = if whole {
+                Some(0)
+            } else {
+                source.find("#[cfg(test)]")
+            };
+            text.push_str(from.map_or("", |from| &source[from..]));
+        }
+    }
+    text
+}
