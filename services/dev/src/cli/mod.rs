@@ -4,6 +4,7 @@ mod book;
 mod customer;
 mod run;
 mod staff;
+mod views;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ enum Command {
     Gallery(staff::Gallery),
     /// Be the carrier: report a call to a line
     Call(staff::Call),
+    /// Have the views emptied and refilled from the services' feeds
+    Rebuild,
     /// Print a staff token
     StaffToken(staff::StaffToken),
 }
@@ -94,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Queue(queue) => queue.execute(&Ground::open(&data)?).await?,
         Command::Gallery(gallery) => gallery.execute(&Ground::open(&data)?).await?,
         Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
+        Command::Rebuild => views::rebuild(&Ground::open(&data)?).await?,
         Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, 
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
 use contracts::views::v1::adjuster_view_service_client::AdjusterViewServiceClient;
 use contracts::views::v1::customer_view_service_client::CustomerViewServiceClient;
+use contracts::views::v1::views_admin_service_client::ViewsAdminServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -91,6 +92,11 @@ impl Client {
     /// What a customer sees.
     pub fn customer_view(&self, bearer: &Bearer) -> CustomerViewServiceClient<Bearing> {
         CustomerViewServiceClient::with_interceptor(self.views.clone(), bearer.clone())
+    }
+
+    /// What operators do with the views.
+    pub fn views_admin(&self, bearer: &Bearer) -> ViewsAdminServiceClient<Bearing> {
+        ViewsAdminServiceClient::with_interceptor(self.views.clone(), bearer.clone())
     }
 
     /// What an adjuster sees.
