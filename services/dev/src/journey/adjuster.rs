@@ -165,7 +165,8 @@ impl Journey<'_> {
             } else {
                 "CI-5: the thumbnail is small and without camera data"
             };
-            check_thumbnail(what, &thumbnail, rotated, checks);
+            let held_upright = rotated.then_some(&handed_in.rotated.1[..]);
+            check_thumbnail(what, &thumbnail, held_upright, checks);
         }
         Ok(())
     }

@@ -140,19 +140,15 @@ impl Journey<'_> {
             call,
             "NOTHING_TO_CHANGE",
         );
-        let foreign = self
-            .setting
-            .book
-            .contracts
-            .iter()
-            .find(|other| other.row.policy_number != contract.policy_number);
-        let foreign = foreign.and_then(|other| {
-            let policy = kernel::PolicyNumber::parse(&other.row.policy_number).ok()?;
-            let strange = other.credential.customer_number != self.customer_number();
-            strange
-                .then(|| kernel::ContractId::of_policy(&policy, &kernel::BranchNumber::default()).to_string())
-        });
-        let id = foreign.unwrap_or_else(request_id);
+        let own = self.customer_number();
+        let mut others = self.setting.book.contracts.iter();
+        let foreign = others.find(|other| other.credential.customer_number != own);
+        let foreign = foreign.and_then(|other| kernel::PolicyNumber::parse(&other.row.policy_number).ok());
+        let foreign = checks.done(
+            "the sample has somebody else's contract",
+            foreign.ok_or("it has none"),
+        )?;
+        let id = kernel::ContractId::of_policy(&foreign, &kernel::BranchNumber::default()).to_string();
         let call = self
             .setting
             .client

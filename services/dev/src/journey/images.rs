@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contracts::claim_images::v1::{
     GetThumbnailRequest, GetThumbnailResponse, Image, ImageState, StartUploadRequest,
 };
-use contracts::views::v1::ListAccidentsRequest;
+use contracts::views::v1::{GetAccidentRequest, ListAccidentsRequest};
 use sha2::{Digest as _, Sha256};
 
 use super::checks::{Checks, Halt};
@@ -16,6 +16,9 @@ use crate::client::{Bearer, Refusal, Upload, UploadSource, request_id};
 
 /// Longest side of a thumbnail in pixels (CI-5).
 const THUMBNAIL_SIDE: u32 = 400;
+/// How far the mean brightness of a quarter, of 255, may be off after making it small.
+const SAME_BRIGHTNESS: u64 = 3;
+
 impl Journey<'_> {
     pub(super) async fn hand_in(&mut self, checks: &mut Checks) -> Result<(), Halt> {
         let bearer = self.bearer(checks).await?;
@@ -32,7 +35,8 @@ impl Journey<'_> {
         let image = self
             .cut_and_resumed(&bearer, &accident, &rotated, &mut taken, checks)
             .await?;
-        self.upright(&bearer, &accident, &image, checks).await?;
+        self.upright(&bearer, &accident, &image, &rotated.bytes, checks)
+            .await?;
         let rotated = (image.image_id.clone(), rotated.bytes);
         let plain = checks.done("the photographs are there", pictures::plain())?;
         let image = self
@@ -100,12 +104,21 @@ impl Journey<'_> {
             .iter()
             .filter_map(accident_id)
             .find(|id| !own.contains(id));
+        let foreign = foreign.unwrap_or_default();
+        let request = GetAccidentRequest {
+            accident_id: foreign.clone(),
+            ..GetAccidentRequest::default()
+        };
+        let call = self
+            .setting
+            .client
+            .customer_view(bearer)
+            .get_accident(request)
+            .await;
+        checks.not_found("CI-9: nor does the view show somebody else's accident", call);
         let mut answers = Vec::new();
         for (accident_id, what) in [
-            (
-                foreign.unwrap_or_default(),
-                "CI-9: somebody else's accident answers NOT_FOUND",
-            ),
+            (foreign, "CI-9: somebody else's accident answers NOT_FOUND"),
             (request_id(), "CI-9: an accident nobody has answers NOT_FOUND"),
         ] {
             let request = StartUploadRequest {
@@ -182,6 +195,7 @@ impl Journey<'_> {
         bearer: &Bearer,
         accident: &str,
         image: &Image,
+        stored: &[u8],
         checks: &mut Checks,
     ) -> Result<(), Halt> {
         checks.equal(
@@ -203,7 +217,7 @@ impl Journey<'_> {
         check_thumbnail(
             "CI-5: the thumbnail stands upright and tells no position",
             &thumbnail,
-            true,
+            Some(stored),
             checks,
         );
         Ok(())
@@ -316,20 +330,51 @@ fn received(what: &str, image: &Image, source: &UploadSource, content_type: &str
     );
 }
 
-/// CI-5: a small JPEG without camera data; `portrait` if it must be higher than wide.
+/// CI-5: a small JPEG without camera data; upright where it comes of `held_upright`, stored lying on its side.
 pub(super) fn check_thumbnail(
     what: &str,
     thumbnail: &GetThumbnailResponse,
-    portrait: bool,
+    held_upright: Option<&[u8]>,
     checks: &mut Checks,
 ) {
     let jpeg = thumbnail.jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) && thumbnail.jpeg.ends_with(&[0xFF, 0xD9]);
     let camera_data = thumbnail.jpeg.windows(6).any(|bytes| bytes == b"Exif\0\0");
     let (width, height) = (thumbnail.width, thumbnail.height);
     let small = width.max(height) <= THUMBNAIL_SIDE && width > 0 && height > 0;
+    let upright =
+        held_upright.is_none_or(|stored| height > width && turned_clockwise(stored, &thumbnail.jpeg));
     checks.check(
         what,
-        jpeg && !camera_data && small && (height > width || !portrait),
-        format_args!("{width} × {height}, JPEG: {jpeg}, camera data: {camera_data}"),
+        jpeg && !camera_data && small && upright,
+        format_args!("{width} × {height}, JPEG: {jpeg}, camera data: {camera_data}, upright: {upright}"),
     );
+}
+
+/// Whether `seen` shows the stored pixels turned clockwise by a quarter: each quarter of the picture is as bright as the
+/// stored one that comes to lie there.
+fn turned_clockwise(stored: &[u8], seen: &[u8]) -> bool {
+    let (Some([top_left, top_right, bottom_left, bottom_right]), Some(seen)) =
+        (quarters(stored), quarters(seen))
+    else {
+        return false;
+    };
+    let expected = [bottom_left, top_left, bottom_right, top_right];
+    seen.iter()
+        .zip(expected)
+        .all(|(seen, expected)| seen.abs_diff(expected) <= SAME_BRIGHTNESS)
+}
+
+/// Mean brightness of the quarters, row by row, of the pixels as they are stored; none of what is no JPEG.
+fn quarters(jpeg: &[u8]) -> Option<[u64; 4]> {
+    let picture = turbojpeg::decompress(jpeg, turbojpeg::PixelFormat::GRAY).ok()?;
+    let (width, height) = (picture.width / 2, picture.height / 2);
+    let mean = |x: usize, y: usize| {
+        let rows = (y * height..(y + 1) * height).map(|row| row * picture.pitch + x * width);
+        let sum: u64 = rows
+            .flat_map(|start| &picture.pixels[start..start + width])
+            .map(|pixel| u64::from(*pixel))
+            .sum();
+        sum.checked_div((width * height) as u64)
+    };
+    Some([mean(0, 0)?, mean(1, 0)?, mean(0, 1)?, mean(1, 1)?])
 }

@@ -16,7 +16,7 @@ pub enum Kind {
     Corporate,
     /// A company insures an employee.
     CorporateWithInsured,
-    /// A group contract (ID-2).
+    /// A group contract, of a person and for another: refused for its kind alone (ID-2).
     Group,
     /// The code is masked on paper (ID-4).
     MaskedCode,
@@ -98,7 +98,7 @@ impl Kind {
     }
 
     pub(super) fn is_corporate(self) -> bool {
-        matches!(self, Self::Corporate | Self::CorporateWithInsured | Self::Group)
+        matches!(self, Self::Corporate | Self::CorporateWithInsured)
     }
 
     pub(super) fn has_own_insured(self) -> bool {
