@@ -2,6 +2,7 @@
 //! Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere but
 //! in `services/dev`.
 
+pub mod customer_issuer;
 mod environment;
 mod error;
 mod guarded;
@@ -12,6 +13,7 @@ mod otlp;
 pub mod photos;
 mod postgres;
 mod shared;
+mod signer;
 pub mod staff_issuer;
 mod temporary;
 mod wait;

@@ -1,28 +1,21 @@
 //! One service with its databases, folders, NATS prefix, clock and callers.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use claim_images::{ClaimImages, Config};
 use contracts::claim_images::v1 as proto;
 use contracts::claim_images::v1::claim_images_service_client::ClaimImagesServiceClient;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey as _;
-use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::clock::{Clock as _, ManualClock};
-use kernel::ids::{AccidentId, AccountId, SessionId, SubjectId};
+use kernel::ids::{AccidentId, SubjectId};
 use kernel::policy::{ClaimNumber, CustomerNumber};
-use service::tokens::{
-    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, KeySource, KeySourceError, issue_access,
-};
+use service::tokens::{KeySource, KeySourceError};
 use service::{Context, Overrides, Running, Service, StartError, Wiring, start_in_process};
 use sha2::{Digest as _, Sha256};
+use testkit::customer_issuer::CustomerIssuer;
 use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
 use testkit::{TestDatabase, TestNats};
 use tonic::transport::Channel;
@@ -61,17 +54,14 @@ impl Service for Tested {
 
 struct IdentityKey;
 
-fn identity_key() -> SigningKey {
-    SigningKey::from_bytes(&[1; 32])
+fn identity() -> CustomerIssuer {
+    CustomerIssuer::from_seed(1)
 }
 
 #[async_trait]
 impl KeySource for IdentityKey {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let x = URL_SAFE_NO_PAD.encode(identity_key().verifying_key().as_bytes());
-        let jwk =
-            serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "identity", "use": "sig"});
-        Ok(serde_json::from_value(serde_json::json!({ "keys": [jwk] })).unwrap())
+        Ok(serde_json::from_str(&identity().jwks()).unwrap())
     }
 }
 
@@ -237,19 +227,11 @@ originals_folder = "{}"
     }
 
     fn access_token(&self, customer: &str) -> String {
+        let account = Uuid::new_v5(&Uuid::NAMESPACE_OID, customer.as_bytes());
         let now = self.clock.now().as_second();
-        let claims = AccessClaims {
-            iss: CUSTOMER_ISSUER.to_owned(),
-            aud: ACCESS_AUDIENCE.to_owned(),
-            sub: AccountId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, customer.as_bytes())),
-            sid: SessionId::from_uuid(Uuid::from_u128(1)),
-            subjects: BTreeSet::from([subject(customer)]),
-            amr: vec!["pwd".to_owned(), "tel".to_owned()],
-            iat: now,
-            exp: now + 600,
-        };
-        let key = identity_key().to_pkcs8_der().unwrap();
-        issue_access("identity", &EncodingKey::from_ed_der(key.as_bytes()), &claims).unwrap()
+        identity()
+            .access_token(account, &[subject(customer)], &["pwd", "tel"], now)
+            .unwrap()
     }
 
     pub(crate) async fn import(

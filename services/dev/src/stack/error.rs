@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use testkit::ServerError;
-use testkit::staff_issuer::StaffIssuerError;
+use testkit::staff_issuer::IssuerError;
 
 /// Why the stack does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ pub enum StackError {
     },
     /// The kept key of the staff tokens.
     #[error("{0}: remove the data folder to start anew")]
-    StaffKey(#[from] StaffIssuerError),
+    StaffKey(#[from] IssuerError),
 }
 
 impl StackError {

@@ -1,26 +1,18 @@
 //! One service with its databases, its NATS prefix, its clock and its callers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::endorsement::v1 as proto;
 use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceClient;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use endorsement::Endorsement;
-use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::clock::{Clock as _, ManualClock};
-use kernel::ids::{AccountId, SessionId};
-use service::tokens::{
-    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, KeySource, KeySourceError, issue_access,
-};
+use service::tokens::{KeySource, KeySourceError};
 use service::{Context, Overrides, Running, Service, StartError, Wiring, start_in_process};
 use sha2::{Digest as _, Sha256};
+use testkit::customer_issuer::CustomerIssuer;
 use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
 use testkit::{TestDatabase, TestNats};
 use tonic::transport::Channel;
@@ -60,17 +52,14 @@ impl Service for Tested {
 
 struct IdentityKey;
 
-fn identity_key() -> SigningKey {
-    SigningKey::from_bytes(&[1; 32])
+fn identity() -> CustomerIssuer {
+    CustomerIssuer::from_seed(1)
 }
 
 #[async_trait]
 impl KeySource for IdentityKey {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let x = URL_SAFE_NO_PAD.encode(identity_key().verifying_key().as_bytes());
-        let jwk =
-            serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "identity", "use": "sig"});
-        Ok(serde_json::from_value(serde_json::json!({ "keys": [jwk] })).unwrap())
+        Ok(serde_json::from_str(&identity().jwks()).unwrap())
     }
 }
 
@@ -205,19 +194,11 @@ staff_jwks_file = "{}/staff.json"
     }
 
     fn access_token(&self, customer: &str, amr: &[&str]) -> String {
+        let account = Uuid::new_v5(&Uuid::NAMESPACE_OID, customer.as_bytes());
         let now = self.clock.now().as_second();
-        let claims = AccessClaims {
-            iss: CUSTOMER_ISSUER.to_owned(),
-            aud: ACCESS_AUDIENCE.to_owned(),
-            sub: AccountId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, customer.as_bytes())),
-            sid: SessionId::from_uuid(Uuid::from_u128(1)),
-            subjects: BTreeSet::from([subject(customer)]),
-            amr: amr.iter().map(|&method| method.to_owned()).collect(),
-            iat: now,
-            exp: now + 600,
-        };
-        let key = identity_key().to_pkcs8_der().unwrap();
-        issue_access("identity", &EncodingKey::from_ed_der(key.as_bytes()), &claims).unwrap()
+        identity()
+            .access_token(account, &[subject(customer)], amr, now)
+            .unwrap()
     }
 
     pub(crate) async fn import(&self, rows: Vec<proto::ContractRow>) -> Vec<Outcome> {

@@ -6,25 +6,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use contracts::common::v1::{SealedField, SealedPhone};
 use contracts::endorsement::v1::{
     ContractImported, EndorsementEvent, PhonesChanged, PublishedParty, endorsement_event::Event,
 };
 use contracts::identity::v1::{GetKeysRequest, GetKeysResponse};
-use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _};
 use eventsourcing::{CodecError, Decider, Explain, Problem, RecordedEvent, decode_sealed};
-use jsonwebtoken::EncodingKey;
 use kernel::{ContractId, Personal, PhoneNumber, SubjectId, Timestamp};
 use messaging::Outgoing;
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
-use service::tokens::{self, LoginClaims};
 use service::{Context, Service, StartError, Wiring};
+use testkit::customer_issuer::CustomerIssuer;
 use tonic::{Request, Response, Status, body::Body, server::NamedService};
 use tonic_prost::ProstCodec;
-
-const KEY_ID: &str = "test-key";
+use uuid::Uuid;
 
 /// A phone as endorsement keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -211,27 +207,18 @@ impl tower::Service<http::Request<Body>> for Identity {
 }
 
 async fn keys(_: Request<GetKeysRequest>) -> Result<Response<GetKeysResponse>, Status> {
-    let x = URL_SAFE_NO_PAD.encode(signing_key().verifying_key().as_bytes());
-    let key = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": KEY_ID, "use": "sig"});
-    let jwks_json = serde_json::json!({ "keys": [key] }).to_string();
+    let jwks_json = identity().jwks();
     Ok(Response::new(GetKeysResponse { jwks_json }))
 }
 
-fn signing_key() -> SigningKey {
-    SigningKey::from_bytes(&[7; 32])
+fn identity() -> CustomerIssuer {
+    CustomerIssuer::from_seed(7)
 }
 
 /// A login token as identity signs it after the password.
 pub fn login_token(account: u128, login: u128, subjects: &[SubjectId], issued: Timestamp) -> String {
-    let claims = LoginClaims {
-        iss: tokens::CUSTOMER_ISSUER.to_owned(),
-        aud: tokens::LOGIN_AUDIENCE.to_owned(),
-        sub: kernel::AccountId::from_uuid(uuid::Uuid::from_u128(account)),
-        login: kernel::LoginId::from_uuid(uuid::Uuid::from_u128(login)),
-        subjects: subjects.iter().copied().collect(),
-        iat: issued.as_second(),
-        exp: issued.as_second() + 600,
-    };
-    let document = signing_key().to_pkcs8_der().unwrap();
-    tokens::issue_login(KEY_ID, &EncodingKey::from_ed_der(document.as_bytes()), &claims).unwrap()
+    let (account, login) = (Uuid::from_u128(account), Uuid::from_u128(login));
+    identity()
+        .login_token(account, login, subjects, issued.as_second())
+        .unwrap()
 }

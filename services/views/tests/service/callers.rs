@@ -1,22 +1,13 @@
 //! Who calls, with real tokens: customers by identity's key, staff by the insurer's.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey as _;
-use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::Timestamp;
-use kernel::ids::{AccountId, SessionId};
-use service::tokens::{
-    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, KeySource, KeySourceError, issue_access,
-};
+use service::tokens::{KeySource, KeySourceError};
 use service::{Context, Service, StartError, Wiring};
-use uuid::Uuid;
+use testkit::customer_issuer::CustomerIssuer;
 use views::Views;
 
 use crate::book::{account_id, subject};
@@ -42,17 +33,14 @@ impl Service for Tested {
 
 struct IdentityKey;
 
-fn identity_key() -> SigningKey {
-    SigningKey::from_bytes(&[1; 32])
+fn identity() -> CustomerIssuer {
+    CustomerIssuer::from_seed(1)
 }
 
 #[async_trait]
 impl KeySource for IdentityKey {
     async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        let x = URL_SAFE_NO_PAD.encode(identity_key().verifying_key().as_bytes());
-        let jwk =
-            serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "identity", "use": "sig"});
-        Ok(serde_json::from_value(serde_json::json!({ "keys": [jwk] })).unwrap())
+        Ok(serde_json::from_str(&identity().jwks()).unwrap())
     }
 }
 
@@ -70,16 +58,12 @@ pub(crate) enum As {
 
 /// The access token of a customer.
 pub(crate) fn access_token(person: u128, now: Timestamp) -> String {
-    let claims = AccessClaims {
-        iss: CUSTOMER_ISSUER.to_owned(),
-        aud: ACCESS_AUDIENCE.to_owned(),
-        sub: AccountId::from_uuid(account_id(person)),
-        sid: SessionId::from_uuid(Uuid::from_u128(1)),
-        subjects: BTreeSet::from([subject(person)]),
-        amr: vec!["pwd".to_owned(), "tel".to_owned()],
-        iat: now.as_second(),
-        exp: now.as_second() + 600,
-    };
-    let key = identity_key().to_pkcs8_der().unwrap();
-    issue_access("identity", &EncodingKey::from_ed_der(key.as_bytes()), &claims).unwrap()
+    identity()
+        .access_token(
+            account_id(person),
+            &[subject(person)],
+            &["pwd", "tel"],
+            now.as_second(),
+        )
+        .unwrap()
 }
