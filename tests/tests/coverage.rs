@@ -258,27 +258,155 @@ fn every_text_is_translated_and_is_filled_from_the_same_values() {
     }
 }
 
-/// The text of a crate's tests: its `tests/`, its specifications, and what stands behind `#[cfg(test)]` in its sources.
-fn tests_of(folder: &Path) -> String {
-    let mut text = read_all(&folder.join("tests"));
-    let mut folders = vec![folder.join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let source = fs::read_to_string(&path).unwrap_or_default();
-            let name = path.to_string_lossy();
-            let whole = name.contains("specification") || name.ends_with("tests.rs");
-            let from = if whole {
-                Some(0)
+/// Where reasons stand that a service answers with although another crate names them.
+const NAMED_ELSEWHERE: [(&str, &str); 5] = [
+    ("services/endorsement", "shared/kernel/src/number_rules.rs"),
+    ("services/endorsement", "shared/kernel/src/phone.rs"),
+    ("services/phone-verification", "shared/kernel/src/caller.rs"),
+    ("shared/service", "shared/eventsourcing/src"),
+    ("shared/service", "shared/messaging/src"),
+];
+
+/// What is written like a reason and is none: a state, a kind, a variable of the environment.
+const VALUES: [(&str, &[&str]); 4] = [
+    ("services/identity", &["REPLAYED_REFRESH_TOKEN"]),
+    (
+        "services/claim-images",
+        &["ACCIDENT_PLACE", "DAMAGED_PROPERTY", "WATER_LEAK"],
+    ),
+    (
+        "services/views",
+        &[
+            "ACCIDENT_PLACE",
+            "ACCOUNT_REGISTERED",
+            "CALL_VERIFIED",
+            "CHALLENGE_ENDED",
+            "CHALLENGE_MATCHED",
+            "CHALLENGE_OPENED",
+            "DAMAGED_PROPERTY",
+            "PASSWORD_ONLY",
+            "SESSION_ENDED",
+            "SESSION_OPENED",
+        ],
+    ),
+    (
+        "shared/service",
+        &[
+            "CARGO_PKG_VERSION",
+            "EVENT_STORE_URL",
+            "MADOGUCHI_CONFIG",
+            "NATS_URL",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ],
+    ),
+];
+
+/// Found in the sources themselves, so that none can be forgotten: words joined by underscores wherever they stand, single
+/// words where a type of reasons spells itself.
+#[test]
+fn every_reason_in_the_sources_has_a_text() {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let named = |place: &str| -> BTreeSet<String> {
+        let texts = texts(&root.join(place));
+        texts.into_iter().map(|texts| texts.reason).collect()
+    };
+    let shared = named("shared/service");
+    for place in CATALOGUES {
+        let own = named(place);
+        let found = reasons_in(&product_of(&root, place));
+        let values = VALUES.iter().find(|(of, _)| *of == place);
+        let values: BTreeSet<String> = values
+            .into_iter()
+            .flat_map(|(_, values)| values.iter().map(|&value| value.to_owned()))
+            .collect();
+        let without: BTreeSet<String> = found
+            .into_iter()
+            .filter(|reason| !own.contains(reason) && !shared.contains(reason))
+            .collect();
+        assert_eq!(
+            without, values,
+            "{place}: left without a text, against what needs none"
+        );
+    }
+}
+
+#[test]
+fn every_text_has_a_reason_in_the_sources() {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let products: Vec<String> = CATALOGUES.iter().map(|place| product_of(&root, place)).collect();
+    for (place, product) in CATALOGUES.iter().zip(&products) {
+        for Texts { reason, .. } in texts(&root.join(place)) {
+            let literal = format!("\"{reason}\"");
+            let given = if *place == "shared/service" {
+                products.iter().any(|product| product.contains(&literal))
             } else {
-                source.find("#[cfg(test)]")
+                product.contains(&literal)
             };
-            text.push_str(from.map_or("", |from| &source[from..]));
+            assert!(given, "{place}: nothing answers with {reason}");
         }
     }
+}
+
+/// String literals of the form `UPPER_SNAKE`.
+fn reasons_in(product: &str) -> BTreeSet<String> {
+    let literals = |text: &str, least_words: usize| -> Vec<String> {
+        let words = |literal: &&str| {
+            let mut words = literal.split('_');
+            literal.split('_').count() >= least_words
+                && words.all(|word| {
+                    word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+                })
+        };
+        text.split('"').filter(words).map(str::to_owned).collect()
+    };
+    let attributes = |line: &&str| !line.trim_start().starts_with("#[");
+    let plain: Vec<&str> = product.lines().filter(attributes).collect();
+    let mut found = BTreeSet::from_iter(literals(&plain.join("\n"), 2));
+    for block in product.split("\nimpl ").skip(1) {
+        let block = block.split("\n}").next().unwrap();
+        if block.lines().next().unwrap().ends_with("Reason {") {
+            found.extend(literals(block, 1));
+        }
+    }
+    found
+}
+
+/// What a place's product says: its sources and those that name its reasons elsewhere, without their tests.
+fn product_of(root: &Path, place: &str) -> String {
+    let elsewhere = NAMED_ELSEWHERE.iter().filter(|(of, _)| *of == place);
+    let mut text = sources(&root.join(place).join("src")).0;
+    for (_, path) in elsewhere {
+        text.push_str(&sources(&root.join(path)).0);
+    }
     text
+}
+
+/// The text of a crate's tests: its `tests/`, and those in its sources.
+fn tests_of(folder: &Path) -> String {
+    read_all(&folder.join("tests")) + &sources(&folder.join("src")).1
+}
+
+/// The sources at this path: the product's, and the tests', which are files of specifications and of tests, and what stands
+/// in modules behind `#[cfg(test)]`.
+fn sources(path: &Path) -> (String, String) {
+    let (mut product, mut tests) = (String::new(), String::new());
+    let mut paths = vec![path.to_owned()];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.to_string_lossy();
+        let source = fs::read_to_string(&path).unwrap();
+        let from = if name.contains("specification") || name.ends_with("tests.rs") {
+            0
+        } else {
+            let marks = source.match_indices("#[cfg(test)]").map(|(at, _)| at);
+            let mut inline = marks.filter(|at| source[*at..].find('{') < source[*at..].find(';'));
+            inline.next().unwrap_or(source.len())
+        };
+        product.push_str(&source[..from]);
+        tests.push_str(&source[from..]);
+    }
+    (product, tests)
 }

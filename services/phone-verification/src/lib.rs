@@ -139,35 +139,3 @@ fn react(context: &Context, api: &Api, wiring: &mut Wiring) {
         async move { expiring.expire(now).await }
     });
 }
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use crate::domain::GuidanceReason;
-
-    #[test]
-    fn every_reason_and_instruction_has_its_texts() {
-        let mut reasons = vec![
-            "NO_USABLE_NUMBER",
-            "TOO_MANY_CHALLENGES",
-            "LINES_BUSY",
-            "LOGIN_SUPERSEDED",
-            "CHALLENGE_NOT_FOUND",
-            "CHALLENGE_NOT_OPEN",
-            "CHALLENGE_ID_INVALID",
-            "CALL_NOT_REPORTED",
-            "TRUNK_INVALID",
-            "CALL_ID_INVALID",
-            "DIALLED_LINE_UNKNOWN",
-            "RECEIVED_AT_INVALID",
-            "CALL_THE_LINE",
-            "CALL_VERIFIED",
-            "CHALLENGE_EXPIRED",
-            "CHALLENGE_SUPERSEDED",
-        ];
-        reasons.extend(GuidanceReason::ALL.iter().map(|reason| reason.as_str()));
-        let missing = service::missing_reasons(include_str!("../messages.toml"), &reasons).unwrap();
-        assert_eq!(missing, Vec::<String>::new());
-    }
-}

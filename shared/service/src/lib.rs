@@ -41,7 +41,7 @@ pub use database::MIGRATOR;
 pub use deadlines::Wake;
 pub use in_process::{Overrides, Running, start_in_process};
 pub use lifecycle::main;
-pub use messages::{Catalogue, CatalogueError, Languages, missing_reasons};
+pub use messages::{Catalogue, CatalogueError, Languages};
 pub use paging::{Page, page};
 pub use peers::{PeerChannel, PeerCredentials};
 pub use problem::{IntoStatus, problem_status, refuse, status};

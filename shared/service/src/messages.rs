@@ -112,11 +112,6 @@ impl Catalogue {
         Ok(Self(texts))
     }
 
-    /// Whether a reason has a text.
-    pub fn contains(&self, reason: &str) -> bool {
-        self.0.contains_key(reason)
-    }
-
     /// The text of a reason with `{key}` filled from the metadata; `None` if even the fallback is missing.
     pub(crate) fn render(
         &self,
@@ -149,19 +144,6 @@ fn parse(text: &str) -> Result<BTreeMap<String, Texts>, CatalogueError> {
         }
     }
     Ok(texts)
-}
-
-/// For a service's test: which of these reasons have no text, neither shared nor in `own`.
-///
-/// # Errors
-/// When `own` is not a catalogue.
-pub fn missing_reasons(own: &str, reasons: &[&str]) -> Result<Vec<String>, CatalogueError> {
-    let catalogue = Catalogue::with_own(own)?;
-    Ok(reasons
-        .iter()
-        .filter(|reason| !catalogue.contains(reason))
-        .map(|&reason| reason.to_owned())
-        .collect())
 }
 
 #[cfg(test)]
@@ -213,9 +195,5 @@ mod tests {
             Catalogue::with_own("[LATE]\nen = \" \"\nja = \"遅刻\""),
             Err(CatalogueError::Empty(_))
         ));
-        assert_eq!(
-            missing_reasons("", &["MAINTENANCE", "NOT_THERE"]).unwrap(),
-            ["NOT_THERE"]
-        );
     }
 }

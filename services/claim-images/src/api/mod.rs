@@ -10,9 +10,6 @@ mod texts;
 mod uploads;
 mod writing;
 
-#[cfg(test)]
-mod reasons;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -99,16 +99,6 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::UnsupportedType,
-        Self::Truncated,
-        Self::TooManyPixels,
-        Self::Unreadable,
-        Self::DecodeLimit,
-        Self::Disguised,
-    ];
-
     /// As told to callers; key of the localized message.
     pub const fn as_str(self) -> &'static str {
         match self {

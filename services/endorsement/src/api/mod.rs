@@ -10,9 +10,6 @@ mod row;
 mod row_fields;
 mod texts;
 
-#[cfg(test)]
-mod reasons;
-
 use ::contracts::endorsement::v1 as proto;
 use ::contracts::endorsement::v1::endorsement_service_server::EndorsementService;
 use eventsourcing::{Explain as _, Problem, ProblemKind, Repository};

@@ -147,6 +147,8 @@ fn wait(now: Timestamp, until: Timestamp) -> Duration {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use eventsourcing::Explain as _;
+
     use super::*;
 
     fn lines(count: usize) -> Vec<String> {
@@ -289,6 +291,11 @@ mod tests {
             OpeningRejection::LinesBusy {
                 retry_after: Duration::from_secs(93)
             }
+        );
+        let told = refused.explain();
+        assert_eq!(
+            (told.reason, told.retry_after),
+            ("LINES_BUSY", Some(Duration::from_secs(93)))
         );
     }
 }

@@ -2,10 +2,12 @@
 
 use contracts::feed::v1::{ReadRequest, feed_service_client::FeedServiceClient};
 use contracts::phone_verification::v1::{
-    ChallengeState, OpenChallengeRequest, PhoneVerificationEvent, phone_verification_event::Event,
+    Challenge, ChallengeState, GetChallengeRequest, OpenChallengeRequest, PhoneVerificationEvent,
+    phone_verification_event::Event,
 };
 use prost::Message as _;
 use testkit::wait_for;
+use testkit::walk::{LANGUAGES, Walk};
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -220,4 +222,55 @@ async fn another_logins_challenge_does_not_exist_for_this_one() {
     let status = world.get(&mine, &challenge, 0).await.unwrap_err();
     assert_eq!(reason(&status), "TOKEN_EXPIRED");
     world.stop().await;
+}
+
+#[tokio::test]
+async fn pv_9_each_state_of_a_challenge_says_what_to_do_in_both_languages() {
+    let world = World::new().await;
+    let who = world.policyholder(1, &["090-1234-5678"]).await;
+    let older = world.login(1, 1, &[who]);
+    let superseded = world.open(&older).await.unwrap();
+    world.pass(5);
+    let newer = world.login(1, 2, &[who]);
+    let expired = world.open(&newer).await.unwrap();
+    world.pass(181);
+    let next = world.open(&newer).await.unwrap();
+
+    let mut walk = Walk::through("phone-verification");
+    let mut told = Vec::new();
+    for (login, challenge, instruction) in [
+        (&older, &superseded, "CHALLENGE_SUPERSEDED"),
+        (&newer, &expired, "CHALLENGE_EXPIRED"),
+        (&newer, &next, "CALL_THE_LINE"),
+        (&newer, &next, "CALL_VERIFIED"),
+    ] {
+        if instruction == "CALL_VERIFIED" {
+            world.call(&next.line_to_dial, number("090-1234-5678")).await;
+        }
+        let [japanese, english] = instructions(&world, login, challenge).await;
+        walk.text(instruction, &japanese, &english);
+        told.push(english);
+    }
+    assert!(told[0].contains("newer login"), "{told:?}");
+    assert!(told[1].contains("No call came"), "{told:?}");
+    assert!(told[2].contains(&next.line_to_dial), "{told:?}");
+    assert!(told[3].contains("verified"), "{told:?}");
+}
+
+/// What to do about a challenge, in each of [`LANGUAGES`].
+async fn instructions(world: &World, login: &str, challenge: &Challenge) -> [String; 2] {
+    let mut told = LANGUAGES.map(str::to_owned);
+    for text in &mut told {
+        let mut request = Request::new(GetChallengeRequest {
+            login_token: login.to_owned(),
+            challenge_id: challenge.challenge_id.clone(),
+            wait_ms: 0,
+        });
+        request
+            .metadata_mut()
+            .insert("accept-language", text.parse().unwrap());
+        let answer = world.client().await.get_challenge(request).await.unwrap();
+        *text = answer.into_inner().challenge.unwrap().instruction;
+    }
+    told
 }
