@@ -17,13 +17,7 @@ const ENTITY: &str = "accident";
 /// The integration event of a stored event; that an original was handed out is nobody else's business.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     let accident = AccidentId::from_uuid(recorded.stream.id());
-    let told = told(accident, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
-        stream: recorded.stream.to_string(),
-        revision: recorded.revision,
-        event_type: recorded.event_type.clone(),
-        path: "data".to_owned(),
-        problem: "a personal field is not sealed".to_owned(),
-    })?;
+    let told = told(accident, decode_sealed(recorded)?).map_err(|unsealed| unsealed.stored_in(recorded))?;
     Ok(told.map(|(event_name, event)| {
         let message = proto::ClaimImagesEvent {
             event_id: recorded.id.to_string(),

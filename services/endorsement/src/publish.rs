@@ -19,13 +19,7 @@ const ENTITY: &str = "contract";
 /// The integration event of a stored event.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     let contract = ContractId::from_uuid(recorded.stream.id());
-    let told = told(contract, decode_sealed(recorded)?).map_err(|Unsealed| CodecError::Malformed {
-        stream: recorded.stream.to_string(),
-        revision: recorded.revision,
-        event_type: recorded.event_type.clone(),
-        path: "data".to_owned(),
-        problem: "a personal field is not sealed".to_owned(),
-    })?;
+    let told = told(contract, decode_sealed(recorded)?).map_err(|unsealed| unsealed.stored_in(recorded))?;
     let Some((event_name, event)) = told else {
         return Ok(None);
     };

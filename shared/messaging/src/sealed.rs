@@ -1,12 +1,26 @@
 //! Sealed fields on their way through integration events: copied unopened, in both directions (docs/adr/0004).
 
 use contracts::common::v1::SealedField as WireField;
+use eventsourcing::{CodecError, RecordedEvent};
 use kernel::{IdError, Personal, SealedField};
 
 /// The field of a domain event was not sealed: it was opened before publishing, or never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a personal field is published in clear")]
 pub struct Unsealed;
+
+impl Unsealed {
+    /// What is wrong with the stored event whose field it was.
+    pub fn stored_in(self, recorded: &RecordedEvent) -> CodecError {
+        CodecError::Malformed {
+            stream: recorded.stream.to_string(),
+            revision: recorded.revision,
+            event_type: recorded.event_type.clone(),
+            path: "data".to_owned(),
+            problem: self.to_string(),
+        }
+    }
+}
 
 /// A personal value as an integration event carries it, under the id of the event it was sealed in. Erased values are
 /// published without ciphertext.
