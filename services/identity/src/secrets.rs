@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
 use crate::domain::password::Salt;
-use crate::domain::{KeyedHash, ReservationId, TokenHash};
+use crate::domain::{CodeVerifier, KeyedHash, ReservationId, TokenHash};
 
 /// The service's keyed hashes.
 #[derive(Debug, Clone)]
@@ -66,19 +66,31 @@ impl Secrets {
         Salt(salt)
     }
 
-    /// Digest of an imported row, to tell whether it changed.
+    /// Digest of an imported row, to tell whether it changed. Over the verifier and never over the code: a fast hash of a
+    /// weak code, stored beside the slow one, would undo it (ID-8). Salts are derived, so the same code at the same cost
+    /// has the same verifier.
     pub fn row(
         &self,
         contract: ContractId,
         subject: SubjectId,
         user: ReservationId,
-        code: &str,
+        verifier: &CodeVerifier,
     ) -> KeyedHash {
         let mut data = Vec::new();
         for id in [contract.as_uuid(), subject.as_uuid(), user.as_uuid()] {
             data.extend_from_slice(id.as_bytes());
         }
-        data.extend_from_slice(code.as_bytes());
+        match verifier {
+            CodeVerifier::Masked => data.push(0),
+            CodeVerifier::Keyed(hash) => {
+                data.push(1);
+                data.extend_from_slice(hash.as_bytes());
+            }
+            CodeVerifier::Slow(slow) => {
+                data.push(2);
+                data.extend_from_slice(slow.hash.as_bytes());
+            }
+        }
         KeyedHash::new(self.pepper.hash("initial-credential-row", &data))
     }
 

@@ -77,14 +77,8 @@ fn read(rows: &[InitialCredential]) -> Vec<Read> {
 
 async fn record(api: &Api, envelope: &Command, line: u32, row: Row) -> Result<ImportOutcome, Status> {
     let user = api.secrets.initial_user(&row.initial_user);
-    let typed_code = row.code.as_ref().map_or("*", |code| code.reveal());
-    let digest = api.secrets.row(row.contract, row.subject, user, typed_code);
-    let stands = api.entitlements.load(row.contract).await.map_err(refuse)?.state;
-    // Weak codes are slow to hash, so only a changed row is; the command still goes through, to find a retry.
-    let verifier = match stands.issued().filter(|issued| issued.row_digest == digest) {
-        Some(issued) => issued.verifier.clone(),
-        None => verifier(api, user, &row).await?,
-    };
+    let verifier = verifier(api, user, &row).await?;
+    let digest = api.secrets.row(row.contract, row.subject, user, &verifier);
     let code = IssuedCode {
         policy_number: row.policy_number,
         subject: row.subject,
