@@ -2,6 +2,7 @@
 
 mod book;
 mod customer;
+mod operations;
 mod run;
 mod staff;
 mod views;
@@ -66,6 +67,8 @@ enum Command {
     Call(staff::Call),
     /// Have the views emptied and refilled from the services' feeds
     Rebuild,
+    /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
+    Housekeeping(operations::Housekeeping),
     /// Print a staff token
     StaffToken(staff::StaffToken),
 }
@@ -98,6 +101,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Gallery(gallery) => gallery.execute(&Ground::open(&data)?).await?,
         Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
         Command::Rebuild => views::rebuild(&Ground::open(&data)?).await?,
+        Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
         Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
     }
     Ok(ExitCode::SUCCESS)
