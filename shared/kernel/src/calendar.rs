@@ -113,6 +113,11 @@ impl HolidayCalendar {
         days_after(jst_date(now), days) > self.valid_until
     }
 
+    /// How many days after today (in Japan) the calendar knows; negative once it has run out.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        i64::from((self.valid_until - jst_date(now)).get_days())
+    }
+
     /// The name of the national holiday on this day.
     pub fn holiday(&self, date: Date) -> Option<&str> {
         self.holidays.get(&date).map(String::as_str)
@@ -243,6 +248,8 @@ mod tests {
         let calendar = HolidayCalendar::national();
         let eve = start_of_jst_day(date(2027, 10, 2));
         assert!(!calendar.runs_out_within(eve, 90));
+        assert_eq!(calendar.days_left(eve), 90);
+        assert_eq!(calendar.days_left(start_of_jst_day(date(2028, 1, 1))), -1);
         assert!(calendar.runs_out_within(start_of_jst_day(date(2027, 10, 3)), 90));
         assert!(calendar.runs_out_within(start_of_jst_day(date(2028, 1, 1)), 0));
         assert!(calendar.covers(date(2027, 12, 31)) && !calendar.covers(date(2028, 1, 1)));

@@ -29,6 +29,15 @@ pub(crate) async fn load(pool: &PgPool, service: &str) -> Result<Option<Checkpoi
     Ok(Some(Checkpoint { scanned, published }))
 }
 
+/// How far the relay of `service` has followed the store by its checkpoint; None before the first event. Whoever asks need
+/// not be the instance whose relay is active.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relay_position(pool: &PgPool, service: &str) -> Result<Option<Position>, sqlx::Error> {
+    Ok(load(pool, service).await?.map(|checkpoint| checkpoint.scanned))
+}
+
 /// False when a later holder of the lease has written already.
 pub(crate) async fn save(
     pool: &PgPool,

@@ -6,6 +6,7 @@ mod backoff;
 mod checkpoint;
 mod delivery;
 mod feed;
+pub mod gauges;
 mod headers;
 mod heartbeat;
 mod jetstream;
@@ -17,6 +18,7 @@ mod subscription;
 mod trace;
 mod transaction;
 
+pub use checkpoint::relay_position;
 pub use delivery::{Delivery, Handler, HandlerError, Via};
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
 pub use feed::server::Feed;

@@ -212,6 +212,14 @@ impl Keyring {
         Ok(())
     }
 
+    /// Whether the keyring's database answers: for operators, since cached keys hide its absence for a while.
+    pub async fn answers(&self) -> Result<(), KeyringError> {
+        sqlx::query("SELECT FROM keyring.subject_key LIMIT 0")
+            .execute(&self.0.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Empties the cache: after an erasure elsewhere, so that it counts here at once.
     pub fn forget(&self) {
         self.cache().clear();

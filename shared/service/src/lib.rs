@@ -28,6 +28,7 @@ mod telemetry;
 mod timeout;
 pub mod tokens;
 mod trace;
+mod watch;
 mod wiring;
 
 use std::future::Future;

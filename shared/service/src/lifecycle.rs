@@ -23,6 +23,7 @@ use crate::{
     settings::{self, Settings},
     telemetry,
     tokens::{IdentityKeys, KeySource, TokenVerifier},
+    watch::Watch,
 };
 
 /// How long closing the pool may take after the drain.
@@ -214,10 +215,14 @@ async fn start<S: Service>(
     config: S::Config,
     clock: Arc<dyn Clock>,
 ) -> Result<(Context, Wiring), StartError> {
+    let alarms = settings.alarms.clone();
     let context = context::<S>(settings, clock).await?;
     let mut wiring = Wiring::new(context.clone());
     S::start(config, context.clone(), &mut wiring).await?;
     publish::<S>(&context, &mut wiring)?;
+    let subscriptions = std::mem::take(&mut wiring.subscriptions);
+    let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
+    wiring.task("watch", watch.run());
     Ok((context, wiring))
 }
 

@@ -14,7 +14,7 @@ use tonic::transport::Endpoint;
 
 use crate::{
     ConfigErrors, Configuration, Keys, Secret, Service, TelemetrySettings, peers::AcceptedPeers,
-    tokens::StaffIssuer,
+    tokens::StaffIssuer, watch::AlarmSettings,
 };
 
 /// Settings common to all services.
@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) telemetry: TelemetrySettings,
     pub(crate) rulebook: Rulebook,
     pub(crate) address_file: Option<PathBuf>,
+    pub(crate) alarms: AlarmSettings,
 }
 
 /// How the server listens and how much it takes on.
@@ -97,6 +98,7 @@ impl Settings {
         let telemetry = TelemetrySettings::read(keys, "telemetry");
         let rulebook = rulebook(keys);
         let address_file = keys.optional("address_file");
+        let alarms = AlarmSettings::read(keys);
         event_store(keys);
         Some(Self {
             grpc: grpc?,
@@ -114,6 +116,7 @@ impl Settings {
             telemetry: telemetry?,
             rulebook: rulebook?,
             address_file: address_file?,
+            alarms: alarms?,
         })
     }
 }

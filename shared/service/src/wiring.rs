@@ -8,7 +8,10 @@ use kernel::clock::Timestamp;
 use messaging::{Handler, Subscription, SubscriptionSettings, SubscriptionStatus};
 use tonic::{body::Body, server::NamedService, service::RoutesBuilder};
 
-use crate::{Context, ReactionError, StartError, Wake, deadlines::Deadlines, reaction::OwnReaction};
+use crate::{
+    Context, ReactionError, StartError, Wake, deadlines::Deadlines, reaction::OwnReaction,
+    watch::WatchedSubscription,
+};
 
 /// A task's end.
 pub(crate) type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
@@ -22,6 +25,7 @@ pub struct Wiring {
     /// For health and reflection.
     pub(crate) services: Vec<&'static str>,
     pub(crate) tasks: Vec<(String, Task)>,
+    pub(crate) subscriptions: Vec<WatchedSubscription>,
 }
 
 /// How far a subscription has come, now and from now on.
@@ -34,6 +38,7 @@ impl Wiring {
             routes: RoutesBuilder::default(),
             services: Vec::new(),
             tasks: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 
@@ -98,6 +103,11 @@ impl Wiring {
         );
         let status = subscription.status();
         let shutdown = context.shutdown.clone();
+        self.subscriptions.push(WatchedSubscription {
+            consumer: consumer.to_owned(),
+            source: source.to_owned(),
+            status: status.clone(),
+        });
         self.task(
             &format!("subscription {consumer} to {source}"),
             subscription.run(shutdown),

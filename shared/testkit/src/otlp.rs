@@ -1,6 +1,6 @@
 //! An OTLP receiver: what a collector would get of traces and metrics, kept for a test to look at. Loopback, own port.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
@@ -15,7 +15,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, number_data_point};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tonic::transport::Server;
@@ -35,7 +38,12 @@ pub struct ReceivedSpan {
 struct Received {
     spans: Arc<Mutex<Vec<ReceivedSpan>>>,
     metrics: Arc<Mutex<BTreeSet<String>>>,
+    /// The last value by name and labels; histograms have none.
+    values: Arc<Mutex<BTreeMap<Series, f64>>>,
 }
+
+/// A metric's name and its labels, each `key=value`.
+type Series = (String, BTreeSet<String>);
 
 /// Receives until the runtime it was started on ends.
 #[derive(Debug, Clone)]
@@ -80,6 +88,41 @@ impl OtlpReceiver {
     pub fn metrics(&self) -> BTreeSet<String> {
         let metrics = self.received.metrics.lock();
         metrics.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last value received of a gauge or counter whose labels include these, each `key=value`.
+    pub fn value(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let values = self.received.values.lock();
+        let values = values.unwrap_or_else(PoisonError::into_inner);
+        let matches = |(of, has): &Series| of == name && labels.iter().all(|label| has.contains(*label));
+        values
+            .iter()
+            .find(|(series, _)| matches(series))
+            .map(|(_, value)| *value)
+    }
+}
+
+fn points(metric: &Metric) -> &[NumberDataPoint] {
+    match &metric.data {
+        Some(Data::Gauge(gauge)) => &gauge.data_points,
+        Some(Data::Sum(sum)) => &sum.data_points,
+        _ => &[],
+    }
+}
+
+fn labels(attributes: &[KeyValue]) -> BTreeSet<String> {
+    let text = |attribute: &KeyValue| match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(value) => Some(format!("{}={value}", attribute.key)),
+        _ => None,
+    };
+    attributes.iter().filter_map(text).collect()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a test compares small numbers")]
+fn number(point: &NumberDataPoint) -> Option<f64> {
+    match point.value? {
+        number_data_point::Value::AsDouble(value) => Some(value),
+        number_data_point::Value::AsInt(value) => Some(value as f64),
     }
 }
 
@@ -128,9 +171,17 @@ impl MetricsService for Received {
             .resource_metrics
             .into_iter()
             .flat_map(|resource| resource.scope_metrics);
-        let names = scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name);
+        let received: Vec<Metric> = scopes.flat_map(|scope| scope.metrics).collect();
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        for metric in &received {
+            for point in points(metric) {
+                if let Some(value) = number(point) {
+                    values.insert((metric.name.clone(), labels(&point.attributes)), value);
+                }
+            }
+        }
         let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.extend(names);
+        metrics.extend(received.into_iter().map(|metric| metric.name));
         Ok(Response::new(ExportMetricsServiceResponse::default()))
     }
 }

@@ -5,6 +5,8 @@ use kernel::clock::{Clock, SystemClock, Timestamp};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
 
+use crate::gauges;
+
 /// The instruments of one relay, in the process's meter.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -17,13 +19,7 @@ impl Metrics {
     pub(super) fn new(service: &'static str) -> Self {
         let meter = opentelemetry::global::meter("messaging");
         Self {
-            lag: meter
-                .f64_gauge("madoguchi.relay.lag")
-                .with_unit("s")
-                .with_description(
-                    "Age of the oldest event that JetStream has not acknowledged; 0 when none waits",
-                )
-                .build(),
+            lag: gauges::relay_lag(),
             published: meter
                 .u64_counter("madoguchi.relay.published")
                 .with_description("Events acknowledged by JetStream")

@@ -8,6 +8,7 @@ use opentelemetry::metrics::{Counter, Gauge};
 use tokio::sync::watch;
 
 use crate::delivery::Via;
+use crate::gauges;
 
 /// What one instance knows of its subscription. A standby knows nothing but that it stands by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,13 +44,7 @@ impl Reporter {
         let meter = opentelemetry::global::meter("messaging");
         Self {
             status: watch::Sender::new(SubscriptionStatus::default()),
-            lag: meter
-                .f64_gauge("madoguchi.subscription.lag")
-                .with_unit("s")
-                .with_description(
-                    "For how long a published event is known that is not applied; 0 when there is none",
-                )
-                .build(),
+            lag: gauges::subscription_lag(),
             applied: meter
                 .u64_counter("madoguchi.subscription.applied")
                 .with_description("Messages applied, by the way they came")
