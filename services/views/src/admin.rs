@@ -1,19 +1,21 @@
-//! What operators do with the views. A rebuild empties the tables and forgets the cursors in one transaction; the
-//! subscriptions start over from their cursors and read everything again, from the streams or from the feeds.
+//! What operators do with the views: have them rebuilt or audited, look how far that is, and end it.
 
 use std::sync::Arc;
 
 use contracts::views::v1::views_admin_service_server::ViewsAdminService;
 use contracts::views::v1::{
-    GetViewsStatusRequest, GetViewsStatusResponse, RebuildViewsRequest, RebuildViewsResponse, ViewTable,
+    AuditViewsRequest, AuditViewsResponse, CancelViewsRunRequest, CancelViewsRunResponse, DifferingRow,
+    GetViewsStatusRequest, GetViewsStatusResponse, RebuildViewsRequest, RebuildViewsResponse,
+    TableComparison, ViewTable, ViewsRun,
 };
-use jiff_sqlx::ToSqlx as _;
+use kernel::Timestamp;
 use service::{Context, caller, command, refuse};
-use sqlx::AssertSqlSafe;
 use tonic::{Request, Response, Status, async_trait};
+use uuid::Uuid;
 
-use crate::CONSUMER;
 use crate::freshness::Sources;
+use crate::problem::{no_run_under_way, run_under_way};
+use crate::runs::{Begun, Comparison, Kind, Registry, Run};
 
 /// Every table of the views; a test compares with what the migrations made.
 const TABLES: [&str; 9] = [
@@ -32,39 +34,50 @@ const TABLES: [&str; 9] = [
 pub(crate) struct Api {
     context: Context,
     sources: Arc<Sources>,
+    registry: Registry,
 }
 
 impl Api {
-    pub(crate) fn new(context: Context, sources: Arc<Sources>) -> Self {
-        Self { context, sources }
+    pub(crate) fn new(context: Context, sources: Arc<Sources>, registry: Registry) -> Self {
+        Self {
+            context,
+            sources,
+            registry,
+        }
     }
 
-    /// Begins a rebuild; false if this request has begun one before.
-    async fn rebuild(&self, key: uuid::Uuid, asked_by: &str) -> Result<bool, sqlx::Error> {
-        let mut tx = self.context.pool.begin().await?;
-        let new = sqlx::query(
-            "INSERT INTO rebuild.asked (request_key, asked_by, asked_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
-        .bind(key)
-        .bind(asked_by)
-        .bind(self.context.clock.now().to_sqlx())
-        .execute(&mut *tx)
-        .await?;
-        if new.rows_affected() == 0 {
-            return Ok(false);
+    /// Begins a run, or finds the one that this request has begun; answers its id.
+    async fn begin<T: prost::Message>(
+        &self,
+        kind: Kind,
+        rpc: &'static str,
+        request: &Request<T>,
+        request_id: &str,
+    ) -> Result<Uuid, Status> {
+        let envelope = command(&self.context, rpc, request, request_id).map_err(refuse)?;
+        let key = envelope.key.as_uuid();
+        let asked_by = caller(request).scope().unwrap_or_default();
+        match self.registry.begin(kind, key, &asked_by).await.map_err(refuse)? {
+            Begun::Other(kind) => return Err(refuse(run_under_way(&kind))),
+            Begun::New => {
+                tracing::warn!(run.id = %key, run.kind = kind.as_str(), caller = %asked_by, "a run is begun");
+            }
+            Begun::Before => {}
         }
-        // Cursors before tables, as every batch takes them: nobody writes to the tables while they are emptied.
-        messaging::rewind(&mut tx, CONSUMER).await?;
-        // DELETE, because TRUNCATE would lock out readers, and could wait for one that waits for it.
-        for table in TABLES {
-            sqlx::query(AssertSqlSafe(format!("DELETE FROM view.{table}")))
-                .execute(&mut *tx)
-                .await?;
+        Ok(key)
+    }
+
+    async fn run(&self) -> Result<Option<ViewsRun>, Status> {
+        let Some(run) = self.registry.latest().await.map_err(refuse)? else {
+            return Ok(None);
+        };
+        let found = self.registry.comparisons(run.id).await.map_err(refuse)?;
+        let mut shown = render(run);
+        if shown.ended_at_us == 0 {
+            shown.sources = self.sources.progress().await?;
         }
-        // While no batch can run, so that what is read anew is not opened with keys that were destroyed since.
-        self.context.keyring.forget();
-        tx.commit().await?;
-        Ok(true)
+        shown.tables = found.into_iter().map(comparison).collect();
+        Ok(Some(shown))
     }
 }
 
@@ -74,22 +87,41 @@ impl ViewsAdminService for Api {
         &self,
         request: Request<RebuildViewsRequest>,
     ) -> Result<Response<RebuildViewsResponse>, Status> {
-        let envelope = command(
-            &self.context,
-            "RebuildViews",
-            &request,
-            &request.get_ref().request_id,
-        )
-        .map_err(refuse)?;
+        let request_id = &request.get_ref().request_id;
+        let run = self
+            .begin(Kind::Rebuild, "RebuildViews", &request, request_id)
+            .await?;
+        Ok(Response::new(RebuildViewsResponse {
+            run_id: run.to_string(),
+        }))
+    }
+
+    async fn audit_views(
+        &self,
+        request: Request<AuditViewsRequest>,
+    ) -> Result<Response<AuditViewsResponse>, Status> {
+        let request_id = &request.get_ref().request_id;
+        let run = self
+            .begin(Kind::Audit, "AuditViews", &request, request_id)
+            .await?;
+        Ok(Response::new(AuditViewsResponse {
+            run_id: run.to_string(),
+        }))
+    }
+
+    async fn cancel_views_run(
+        &self,
+        request: Request<CancelViewsRunRequest>,
+    ) -> Result<Response<CancelViewsRunResponse>, Status> {
+        let request_id = &request.get_ref().request_id;
+        let envelope = command(&self.context, "CancelViewsRun", &request, request_id).map_err(refuse)?;
         let asked_by = caller(&request).scope().unwrap_or_default();
-        if self
-            .rebuild(envelope.key.as_uuid(), &asked_by)
-            .await
-            .map_err(refuse)?
-        {
-            tracing::warn!(caller = %asked_by, "the views are emptied and refilled from the feeds");
+        let key = envelope.key.as_uuid();
+        if self.registry.cancel(key, &asked_by).await.map_err(refuse)? {
+            Ok(Response::new(CancelViewsRunResponse {}))
+        } else {
+            Err(refuse(no_run_under_way()))
         }
-        Ok(Response::new(RebuildViewsResponse {}))
     }
 
     async fn get_views_status(
@@ -98,10 +130,7 @@ impl ViewsAdminService for Api {
     ) -> Result<Response<GetViewsStatusResponse>, Status> {
         let mut tables = Vec::with_capacity(TABLES.len());
         for name in TABLES {
-            let rows = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM view.{name}")))
-                .fetch_one(&self.context.pool)
-                .await
-                .map_err(refuse)?;
+            let rows = self.registry.rows(name).await.map_err(refuse)?;
             tables.push(ViewTable {
                 name: name.to_owned(),
                 rows,
@@ -110,6 +139,36 @@ impl ViewsAdminService for Api {
         Ok(Response::new(GetViewsStatusResponse {
             freshness: Some(self.sources.freshness().await?),
             tables,
+            run: self.run().await?,
         }))
+    }
+}
+
+fn render(run: Run) -> ViewsRun {
+    ViewsRun {
+        run_id: run.id.to_string(),
+        kind: run.kind,
+        state: run.state,
+        failure: run.failure.unwrap_or_default(),
+        started_at_us: run.started_at.as_microsecond(),
+        ended_at_us: run.ended_at.map(Timestamp::as_microsecond).unwrap_or_default(),
+        ..ViewsRun::default()
+    }
+}
+
+fn comparison(found: Comparison) -> TableComparison {
+    let first = found.first.into_iter().map(|row| DifferingRow {
+        key: row.row_key,
+        difference: row.how,
+        columns: row.columns,
+    });
+    TableComparison {
+        name: found.table,
+        serving_rows: found.rows.0,
+        rebuilt_rows: found.rows.1,
+        serving_checksum: found.checksums.0,
+        rebuilt_checksum: found.checksums.1,
+        differing_rows: found.differing,
+        first_differing: first.collect(),
     }
 }

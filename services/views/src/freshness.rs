@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use contracts::views::v1::{Freshness, SourceFreshness};
+use contracts::views::v1::{Freshness, SourceFreshness, SourceProgress};
+use eventsourcing::Position;
 use messaging::{SubscriptionStatus, position_of};
 use service::{ConsistencyToken, SubscriptionHandle, refuse};
 use sqlx::PgPool;
 use tonic::Status;
 
-use crate::CONSUMER;
+use crate::generation::Generation;
 use crate::problem::{behind, invalid};
 
 /// How long a query waits for what its consistency tokens name.
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A query has no use for more: one per service.
 const MOST_TOKENS: usize = 16;
+/// Answers are as current as what queries read.
+const CONSUMER: &str = Generation::Serving.consumer();
 
 /// The sources and what this instance knows of its subscriptions to them.
 pub(crate) struct Sources {
@@ -97,6 +100,34 @@ impl Sources {
         }
         Ok(Freshness { sources })
     }
+
+    /// How far the next generation has come towards the serving one.
+    pub(crate) async fn progress(&self) -> Result<Vec<SourceProgress>, Status> {
+        let mut sources = Vec::with_capacity(self.handles.len());
+        for (source, _) in &self.handles {
+            let of = |generation: Generation| position_of(&self.pool, generation.consumer(), source);
+            let serving = of(Generation::Serving).await.map_err(refuse)?;
+            let next = of(Generation::Next).await.map_err(refuse)?;
+            sources.push(SourceProgress {
+                service: (*source).to_owned(),
+                cursor: next
+                    .map(|position| position.cursor.to_string())
+                    .unwrap_or_default(),
+                per_mille: per_mille(next, serving),
+            });
+        }
+        Ok(sources)
+    }
+}
+
+/// By the store's own numbering, which also counts events that are not published.
+fn per_mille(next: Option<Position>, serving: Option<Position>) -> u32 {
+    let place = |position: Option<Position>| position.map_or(0, |position| u128::from(position.cursor.b()));
+    if next >= serving {
+        return 1_000;
+    }
+    let part = place(next) * 1_000 / place(serving).max(1);
+    u32::try_from(part.min(999)).unwrap_or(999)
 }
 
 fn lag_ms(status: SubscriptionStatus) -> i64 {

@@ -7,8 +7,10 @@ mod admin;
 mod apply;
 mod customer;
 mod freshness;
+mod generation;
 mod problem;
 mod read;
+mod runs;
 
 use std::sync::Arc;
 
@@ -20,11 +22,10 @@ use service::{Context, Service, StartError, Wiring};
 
 use crate::apply::Applier;
 use crate::freshness::Sources;
+use crate::generation::Generation;
+use crate::runs::{Registry, Worker};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
-
-/// The consumer's name in the subscription rows; changing it reads every feed anew.
-const CONSUMER: &str = "views";
 
 /// The service.
 pub struct Views;
@@ -42,8 +43,9 @@ impl Service for Views {
     async fn start((): (), context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
         let mut handles = Vec::with_capacity(SERVICES.len());
         for source in SERVICES {
-            let applier = Applier::of(source, context.keyring.clone());
-            handles.push((source, wiring.subscribe(CONSUMER, source, Arc::new(applier))?));
+            let applier = Applier::of(source, context.keyring.clone(), Generation::Serving);
+            let consumer = Generation::Serving.consumer();
+            handles.push((source, wiring.subscribe(consumer, source, Arc::new(applier))?));
         }
         let sources = Arc::new(Sources::new(context.pool.clone(), handles));
         wiring.grpc(CustomerViewServiceServer::new(customer::Api::new(
@@ -54,7 +56,12 @@ impl Service for Views {
             context.clone(),
             sources.clone(),
         )));
-        wiring.grpc(ViewsAdminServiceServer::new(admin::Api::new(context, sources)));
+        let registry = Registry::new(context.pool.clone(), context.clock.clone());
+        let worker = Worker::new(context.clone(), registry.clone())?;
+        wiring.task("runs", worker.run(context.shutdown.clone()));
+        wiring.grpc(ViewsAdminServiceServer::new(admin::Api::new(
+            context, sources, registry,
+        )));
         Ok(())
     }
 }

@@ -30,3 +30,13 @@ pub(crate) fn behind(service: &str) -> Problem {
         .with("service", service)
         .retry_after(Duration::from_secs(1))
 }
+
+/// Runs are made one at a time.
+pub(crate) fn run_under_way(kind: &str) -> Problem {
+    Problem::new(ProblemKind::FailedPrecondition, "RUN_UNDER_WAY").with("kind", kind)
+}
+
+/// There is nothing to cancel.
+pub(crate) fn no_run_under_way() -> Problem {
+    Problem::new(ProblemKind::FailedPrecondition, "NO_RUN_UNDER_WAY")
+}

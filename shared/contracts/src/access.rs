@@ -258,6 +258,14 @@ pub const TABLE: &[Rule] = &[
         &[ADMINISTRATORS],
     ),
     rule(
+        "/madoguchi.views.v1.ViewsAdminService/AuditViews",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.views.v1.ViewsAdminService/CancelViewsRun",
+        &[ADMINISTRATORS],
+    ),
+    rule(
         "/madoguchi.views.v1.ViewsAdminService/GetViewsStatus",
         &[ADMINISTRATORS],
     ),

@@ -5,6 +5,7 @@
 mod backoff;
 mod checkpoint;
 mod delivery;
+mod exclusive;
 mod feed;
 pub mod gauges;
 mod headers;
@@ -20,6 +21,7 @@ mod transaction;
 
 pub use checkpoint::relay_position;
 pub use delivery::{Delivery, Handler, HandlerError, Via};
+pub use exclusive::exclusively;
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
 pub use feed::server::Feed;
 pub use jetstream::{ConnectError, JetStreamConfig, StreamMismatch, connect};
@@ -27,8 +29,10 @@ pub use outgoing::{Outgoing, Publish};
 pub use relay::{Relay, RelayError, RelaySettings};
 pub use sealed::{Unsealed, sealed_from_wire, sealed_to_wire};
 pub use subscription::position::position_of;
+pub use subscription::refill::{RefillError, Refilled, Until};
 pub use subscription::rewind::rewind;
 pub use subscription::status::SubscriptionStatus;
+pub use subscription::takeover::{forget, hold, take_over};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionSettings};
 
 /// Creates schema `messaging`; versions 2000 to 2999. Tolerates the other migrators of the same database.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_nats::Client;
 use eventsourcing::{Decider, EventStore, Problem, Repository};
 use kernel::{Rulebook, clock::Clock};
-use messaging::{FeedClient, JetStreamConfig};
+use messaging::{FeedClient, Handler, JetStreamConfig, Subscription, SubscriptionSettings};
 use privacy::{Keyring, Pepper};
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
@@ -15,6 +15,9 @@ use tonic::transport::Endpoint;
 use crate::{
     Page, PeerChannel, PeerCredentials, Scope, Secret, StartError, peers::lazy_channel, tokens::TokenVerifier,
 };
+
+/// A page of a feed at a time.
+const REFILL_BATCH: usize = 2_000;
 
 /// The parts the runtime has made ready.
 #[derive(Clone)]
@@ -66,6 +69,26 @@ impl Context {
         let channel = lazy_channel(self.endpoint(source)?);
         FeedClient::new(source, channel, self.own_secret.as_ref().map(Secret::expose))
             .map_err(|error| StartError::setting("peers.own_secret", error))
+    }
+
+    /// A subscription that is filled from `source`'s feed when its owner says so ([`Subscription::refill`]), over `pool`, a
+    /// pool to the service's own database.
+    pub fn refill(
+        &self,
+        consumer: &'static str,
+        source: &'static str,
+        pool: PgPool,
+        handler: Arc<dyn Handler>,
+    ) -> Result<Subscription, StartError> {
+        let nats = self.nats.clone().ok_or_else(|| {
+            StartError::setting("nats.url", "is missing, and this service listens to others")
+        })?;
+        let settings = SubscriptionSettings {
+            batch: REFILL_BATCH,
+            ..SubscriptionSettings::default()
+        };
+        let feed = self.feed(source)?;
+        Ok(Subscription::new(consumer, pool, nats, feed, handler, settings))
     }
 
     fn endpoint(&self, peer: &str) -> Result<Endpoint, StartError> {

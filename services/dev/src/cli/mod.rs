@@ -65,8 +65,10 @@ enum Command {
     Gallery(staff::Gallery),
     /// Be the carrier: report a call to a line
     Call(staff::Call),
-    /// Have the views emptied and refilled from the services' feeds
-    Rebuild,
+    /// Have the views rebuilt from the services' feeds, while they serve; says what differed
+    Rebuild(views::Rebuild),
+    /// Have the views compared with what the services' feeds make; names the rows that differ
+    Audit(views::Audit),
     /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
     Housekeeping(operations::Housekeeping),
     /// Print a staff token
@@ -100,7 +102,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Queue(queue) => queue.execute(&Ground::open(&data)?).await?,
         Command::Gallery(gallery) => gallery.execute(&Ground::open(&data)?).await?,
         Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
-        Command::Rebuild => views::rebuild(&Ground::open(&data)?).await?,
+        Command::Rebuild(rebuild) => rebuild.execute(&Ground::open(&data)?).await?,
+        Command::Audit(audit) => audit.execute(&Ground::open(&data)?).await?,
         Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
         Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
     }

@@ -5,174 +5,154 @@ use contracts::claim_images::v1::{
     AccidentImported, ClaimImagesEvent, ImageCategory, ImageRecorded, ImageState, SubmissionSeen,
     SubmissionSent,
 };
-use kernel::{EventId, SealedField};
-use messaging::Delivery;
+use kernel::EventId;
+use messaging::{Delivery, HandlerError};
+use privacy::Keyring;
 use sqlx::PgTransaction;
 
-use super::opened::{Opener, readable};
-use super::{Heading, Malformed, Trouble, decode, heading, id, ids, instant, integer, small};
-
-pub(super) fn sealed(delivery: &Delivery) -> Vec<(EventId, SealedField)> {
-    let Ok(message) = decode::<ClaimImagesEvent>(delivery) else {
-        return Vec::new();
-    };
-    let field = match &message.event {
-        Some(Event::AccidentImported(content)) => content.place.as_ref(),
-        Some(Event::ImageRecorded(recorded)) => recorded.file_name.as_ref(),
-        Some(Event::SubmissionSent(sent)) => sent.note.as_ref(),
-        Some(Event::SubmissionSeen(_)) | None => None,
-    };
-    readable(delivery.event_id, [field])
-}
+use super::opened::{Opened, Wanted};
+use super::rounds::{Rounds, Step};
+use super::rows::claim_images::{Accident, Image, Mark, Rows, Submission};
+use super::{Heading, Malformed, decode, heading, id, ids, instant, integer, small};
 
 pub(super) async fn apply(
     tx: &mut PgTransaction<'_>,
-    opener: &Opener,
-    delivery: &Delivery,
-) -> Result<(), Trouble> {
-    let message: ClaimImagesEvent = decode(delivery)?;
-    let heading = heading(
-        delivery.event_id,
-        &message.entity_id,
-        message.version,
-        message.occurred_at_us,
-    )?;
+    schema: &str,
+    keyring: &Keyring,
+    batch: &[Delivery],
+) -> Result<(), HandlerError> {
+    let messages: Vec<ClaimImagesEvent> = decode(batch)?;
+    let mut wanted = Wanted::default();
+    for (delivery, message) in batch.iter().zip(&messages) {
+        let field = match &message.event {
+            Some(Event::AccidentImported(content)) => content.place.as_ref(),
+            Some(Event::ImageRecorded(recorded)) => recorded.file_name.as_ref(),
+            Some(Event::SubmissionSent(sent)) => sent.note.as_ref(),
+            Some(Event::SubmissionSeen(_)) | None => None,
+        };
+        wanted.note(delivery.event_id, [field]);
+    }
+    let opened = wanted.fetch(keyring).await?;
+    let mut rounds = Rounds::default();
+    for (delivery, message) in batch.iter().zip(messages) {
+        fold(&mut rounds, &opened, delivery.event_id, message)
+            .map_err(|malformed| HandlerError::content(delivery.event_id, malformed))?;
+    }
+    for rows in rounds.into_rounds() {
+        rows.write(tx, schema).await?;
+    }
+    Ok(())
+}
+
+fn fold(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
+    event: EventId,
+    message: ClaimImagesEvent,
+) -> Result<(), Malformed> {
+    let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
     match message.event.ok_or(Malformed::UnknownKind)? {
-        Event::AccidentImported(content) => accident(tx, opener, &heading, content).await,
-        Event::ImageRecorded(recorded) => image(tx, opener, &heading, recorded).await,
-        Event::SubmissionSent(sent) => submission_sent(tx, opener, &heading, sent).await,
-        Event::SubmissionSeen(seen) => submission_seen(tx, &heading, seen).await,
+        Event::AccidentImported(content) => accident(rounds, opened, &heading, content),
+        Event::ImageRecorded(recorded) => image(rounds, opened, &heading, recorded),
+        Event::SubmissionSent(sent) => submission_sent(rounds, opened, &heading, &sent),
+        Event::SubmissionSeen(seen) => submission_seen(rounds, &heading, seen),
     }
 }
 
-async fn accident(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
+fn accident(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
     heading: &Heading,
     content: AccidentImported,
-) -> Result<(), Trouble> {
-    let place = opener.text(heading.event, content.place.as_ref()).await?;
-    sqlx::query(
-        "INSERT INTO view.accident AS a (accident_id, version, claim_number, contract_id, policy_number, subject_id,
-             occurred_at, place, kind, adjuster_id, office, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         ON CONFLICT (accident_id) DO UPDATE SET
-             version = excluded.version, claim_number = excluded.claim_number, contract_id = excluded.contract_id,
-             policy_number = excluded.policy_number, subject_id = excluded.subject_id,
-             occurred_at = excluded.occurred_at, place = excluded.place, kind = excluded.kind,
-             adjuster_id = excluded.adjuster_id, office = excluded.office, state = excluded.state
-         WHERE a.version < excluded.version",
-    )
-    .bind(heading.entity)
-    .bind(heading.version)
-    .bind(content.claim_number)
-    .bind(id("contract_id", &content.contract_id)?)
-    .bind(content.policy_number)
-    .bind(id("subject_id", &content.subject_id)?)
-    .bind(instant("occurred_at_us", content.occurred_at_us)?)
-    .bind(place)
-    .bind(content.kind)
-    .bind(content.adjuster_id)
-    .bind(content.office)
-    .bind(content.state)
-    .execute(&mut **tx)
-    .await?;
+) -> Result<(), Malformed> {
+    let row = Accident {
+        version: heading.version,
+        claim_number: content.claim_number,
+        contract: id("contract_id", &content.contract_id)?,
+        policy_number: content.policy_number,
+        subject: id("subject_id", &content.subject_id)?,
+        occurred_at: instant("occurred_at_us", content.occurred_at_us)?,
+        place: opened.text(heading.event, content.place.as_ref())?,
+        kind: content.kind,
+        adjuster_id: content.adjuster_id,
+        office: content.office,
+        state: content.state,
+    };
+    let rows = rounds.at(heading.entity, Step::Write);
+    rows.accidents.put(heading.entity, row);
     Ok(())
 }
 
-async fn image(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
+fn image(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
     heading: &Heading,
     recorded: ImageRecorded,
-) -> Result<(), Trouble> {
+) -> Result<(), Malformed> {
     let image = recorded.image.ok_or(Malformed::Missing("image"))?;
-    let file_name = opener.text(heading.event, recorded.file_name.as_ref()).await?;
-    sqlx::query(
-        "INSERT INTO view.image AS i (image_id, version, accident_id, subject_id, category, state, refusal_reason,
-             file_name, content_type, size_bytes, sha256, width, height, has_thumbnail, duplicate_of, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         ON CONFLICT (image_id) DO UPDATE SET
-             version = excluded.version, category = excluded.category, state = excluded.state,
-             refusal_reason = excluded.refusal_reason
-         WHERE i.version < excluded.version",
-    )
-    .bind(id("image_id", &image.image_id)?)
-    .bind(heading.version)
-    .bind(heading.entity)
-    .bind(id("subject_id", &recorded.subject_id)?)
-    .bind(category(image.category())?)
-    .bind(state(image.state())?)
-    .bind(&image.refusal_reason)
-    .bind(file_name)
-    .bind(&image.content_type)
-    .bind(integer("size_bytes", image.size_bytes)?)
-    .bind(hex::encode(&image.sha256))
-    .bind(small("width", image.width)?)
-    .bind(small("height", image.height)?)
-    .bind(image.has_thumbnail)
-    .bind(&image.duplicate_of_image_id)
-    .bind(heading.occurred_at)
-    .execute(&mut **tx)
-    .await?;
+    let image_id = id("image_id", &image.image_id)?;
+    let row = Image {
+        version: heading.version,
+        accident: heading.entity,
+        subject: id("subject_id", &recorded.subject_id)?,
+        category: category(image.category())?,
+        state: state(image.state())?,
+        refusal_reason: image.refusal_reason,
+        file_name: opened.text(heading.event, recorded.file_name.as_ref())?,
+        content_type: image.content_type,
+        size_bytes: integer("size_bytes", image.size_bytes)?,
+        sha256: hex::encode(&image.sha256),
+        width: small("width", image.width)?,
+        height: small("height", image.height)?,
+        has_thumbnail: image.has_thumbnail,
+        duplicate_of: image.duplicate_of_image_id,
+        received_at: heading.occurred_at,
+    };
+    let rows = rounds.at(heading.entity, Step::Write);
+    rows.images.put(image_id, row);
     Ok(())
 }
 
-async fn submission_sent(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
+fn submission_sent(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
     heading: &Heading,
-    sent: SubmissionSent,
-) -> Result<(), Trouble> {
+    sent: &SubmissionSent,
+) -> Result<(), Malformed> {
     let submission = id("submission_id", &sent.submission_id)?;
     let images = ids("image_ids", &sent.image_ids)?;
-    let note = opener.text(heading.event, sent.note.as_ref()).await?;
-    sqlx::query(
-        "INSERT INTO view.submission (submission_id, version, accident_id, subject_id, image_count, note, sent_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (submission_id) DO NOTHING",
-    )
-    .bind(submission)
-    .bind(heading.version)
-    .bind(heading.entity)
-    .bind(id("subject_id", &sent.subject_id)?)
-    .bind(i32::try_from(images.len()).map_err(|_| Malformed::TooLarge("image_ids"))?)
-    .bind(note)
-    .bind(instant("sent_at_us", sent.sent_at_us)?)
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
-        "UPDATE view.image SET state = 'SENT', submission_id = $2, version = $3
-          WHERE image_id = ANY ($1) AND version < $3",
-    )
-    .bind(images)
-    .bind(submission)
-    .bind(heading.version)
-    .execute(&mut **tx)
-    .await?;
+    let row = Submission {
+        version: heading.version,
+        accident: heading.entity,
+        subject: id("subject_id", &sent.subject_id)?,
+        image_count: i32::try_from(images.len()).map_err(|_| Malformed::TooLarge("image_ids"))?,
+        note: opened.text(heading.event, sent.note.as_ref())?,
+        sent_at: instant("sent_at_us", sent.sent_at_us)?,
+    };
+    let rows = rounds.at(heading.entity, Step::Write);
+    rows.submissions.entry(submission).or_insert(row);
+    let mark = Mark::Sent {
+        submission,
+        version: heading.version,
+        images,
+    };
+    rounds.at(heading.entity, Step::Amend).marks.push(mark);
     Ok(())
 }
 
-async fn submission_seen(
-    tx: &mut PgTransaction<'_>,
+fn submission_seen(
+    rounds: &mut Rounds<Rows>,
     heading: &Heading,
     seen: SubmissionSeen,
-) -> Result<(), Trouble> {
-    sqlx::query(
-        "UPDATE view.submission SET seen_at = $2, seen_by = $3, version = $4 WHERE submission_id = $1 AND version < $4",
-    )
-    .bind(id("submission_id", &seen.submission_id)?)
-    .bind(instant("seen_at_us", seen.seen_at_us)?)
-    .bind(seen.seen_by)
-    .bind(heading.version)
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
-        "UPDATE view.image SET state = 'SEEN', version = $2 WHERE image_id = ANY ($1) AND version < $2",
-    )
-    .bind(ids("image_ids", &seen.image_ids)?)
-    .bind(heading.version)
-    .execute(&mut **tx)
-    .await?;
+) -> Result<(), Malformed> {
+    let mark = Mark::Seen {
+        submission: id("submission_id", &seen.submission_id)?,
+        version: heading.version,
+        images: ids("image_ids", &seen.image_ids)?,
+        at: instant("seen_at_us", seen.seen_at_us)?,
+        by: seen.seen_by,
+    };
+    rounds.at(heading.entity, Step::Amend).marks.push(mark);
     Ok(())
 }
 

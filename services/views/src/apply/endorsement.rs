@@ -3,224 +3,179 @@
 use contracts::common::v1::SealedPhone;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::endorsement::v1::{
-    ContractImported, EndorsementChanged, EndorsementEvent, EndorsementState, PhonesChanged, PublishedParty,
+    ContractImported, EndorsementChanged, EndorsementEvent, EndorsementState, PublishedParty,
 };
-use kernel::{EventId, SealedField};
-use messaging::Delivery;
+use kernel::EventId;
+use messaging::{Delivery, HandlerError};
+use privacy::Keyring;
 use serde_json::json;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use super::opened::{Opener, readable};
-use super::{Heading, Malformed, Trouble, decode, heading, id, instant};
-
-pub(super) fn sealed(delivery: &Delivery) -> Vec<(EventId, SealedField)> {
-    let Ok(message) = decode::<EndorsementEvent>(delivery) else {
-        return Vec::new();
-    };
-    let phones = |phones: &[SealedPhone]| {
-        let numbers = phones.iter().map(|phone| phone.number.as_ref());
-        readable(delivery.event_id, numbers)
-    };
-    match &message.event {
-        Some(Event::ContractImported(content)) => {
-            let parties = [&content.policyholder, &content.insured].into_iter().flatten();
-            let mut fields = readable(delivery.event_id, [content.object_address.as_ref()]);
-            for party in parties {
-                fields.extend(readable(delivery.event_id, [party.name.as_ref()]));
-                fields.extend(phones(&party.phones));
-            }
-            fields
-        }
-        Some(Event::PhonesChanged(changed)) => phones(&changed.phones),
-        Some(Event::EndorsementChanged(_)) | None => Vec::new(),
-    }
-}
+use super::opened::{Opened, Wanted};
+use super::rounds::{Rounds, Step};
+use super::rows::endorsement::{Contract, EndorsementDate, Parties, Phones, Request, Rows};
+use super::{Heading, Malformed, decode, heading, id, instant};
 
 pub(super) async fn apply(
     tx: &mut PgTransaction<'_>,
-    opener: &Opener,
-    delivery: &Delivery,
-) -> Result<(), Trouble> {
-    let message: EndorsementEvent = decode(delivery)?;
-    let heading = heading(
-        delivery.event_id,
-        &message.entity_id,
-        message.version,
-        message.occurred_at_us,
-    )?;
-    match message.event.ok_or(Malformed::UnknownKind)? {
-        Event::ContractImported(content) => contract(tx, opener, &heading, content).await,
-        Event::PhonesChanged(changed) => phones_changed(tx, opener, &heading, changed).await,
-        Event::EndorsementChanged(changed) => request(tx, &heading, changed).await,
+    schema: &str,
+    keyring: &Keyring,
+    batch: &[Delivery],
+) -> Result<(), HandlerError> {
+    let messages: Vec<EndorsementEvent> = decode(batch)?;
+    let mut wanted = Wanted::default();
+    for (delivery, message) in batch.iter().zip(&messages) {
+        note(&mut wanted, delivery.event_id, message);
     }
-}
-
-async fn contract(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
-    heading: &Heading,
-    content: ContractImported,
-) -> Result<(), Trouble> {
-    let policyholder = content.policyholder.ok_or(Malformed::Missing("policyholder"))?;
-    let insured = content.insured.ok_or(Malformed::Missing("insured"))?;
-    let policyholder_subject = id("policyholder.subject_id", &policyholder.subject_id)?;
-    let insured_subject = id("insured.subject_id", &insured.subject_id)?;
-    let policyholder_name = opener.text(heading.event, policyholder.name.as_ref()).await?;
-    let insured_name = opener.text(heading.event, insured.name.as_ref()).await?;
-    let object_address = opener
-        .text(heading.event, content.object_address.as_ref())
-        .await?;
-    sqlx::query(
-        "INSERT INTO view.contract AS c (contract_id, version, policy_number, branch_number, product, kind,
-             period_start, period_end, policyholder_subject, policyholder_kind, policyholder_name, insured_subject,
-             insured_name, object_address, offline_reason, imported_endorsement_date)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         ON CONFLICT (contract_id) DO UPDATE SET
-             version = excluded.version, policy_number = excluded.policy_number,
-             branch_number = excluded.branch_number, product = excluded.product, kind = excluded.kind,
-             period_start = excluded.period_start, period_end = excluded.period_end,
-             policyholder_subject = excluded.policyholder_subject, policyholder_kind = excluded.policyholder_kind,
-             policyholder_name = excluded.policyholder_name, insured_subject = excluded.insured_subject,
-             insured_name = excluded.insured_name, object_address = excluded.object_address,
-             offline_reason = excluded.offline_reason, imported_endorsement_date = excluded.imported_endorsement_date
-         WHERE c.version < excluded.version",
-    )
-    .bind(heading.entity)
-    .bind(heading.version)
-    .bind(content.policy_number)
-    .bind(content.branch_number)
-    .bind(content.product)
-    .bind(content.kind)
-    .bind(instant("period_start_us", content.period_start_us)?)
-    .bind(instant("period_end_us", content.period_end_us)?)
-    .bind(policyholder_subject)
-    .bind(&policyholder.kind)
-    .bind(policyholder_name)
-    .bind(insured_subject)
-    .bind(insured_name)
-    .bind(object_address)
-    .bind(content.offline_reason)
-    .bind(content.last_endorsement_date)
-    .execute(&mut **tx)
-    .await?;
-    party_phones(tx, opener, heading, &policyholder, policyholder_subject, true).await?;
-    if insured_subject != policyholder_subject {
-        party_phones(tx, opener, heading, &insured, insured_subject, false).await?;
+    let opened = wanted.fetch(keyring).await?;
+    let mut rounds = Rounds::default();
+    for (delivery, message) in batch.iter().zip(messages) {
+        fold(&mut rounds, &opened, delivery.event_id, message)
+            .map_err(|malformed| HandlerError::content(delivery.event_id, malformed))?;
     }
-    // Parties that the contract no longer has.
-    sqlx::query("DELETE FROM view.phones WHERE contract_id = $1 AND version < $2 AND subject_id <> ALL ($3)")
-        .bind(heading.entity)
-        .bind(heading.version)
-        .bind(vec![policyholder_subject, insured_subject])
-        .execute(&mut **tx)
-        .await?;
+    for rows in rounds.into_rounds() {
+        rows.write(tx, schema).await?;
+    }
     Ok(())
 }
 
-async fn party_phones(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
-    heading: &Heading,
-    party: &PublishedParty,
-    subject: Uuid,
-    policyholder: bool,
-) -> Result<(), Trouble> {
-    phones(tx, opener, heading, subject, policyholder, &party.phones).await
+fn note(wanted: &mut Wanted, event: EventId, message: &EndorsementEvent) {
+    let numbers = |phones: &[SealedPhone], wanted: &mut Wanted| {
+        wanted.note(event, phones.iter().map(|phone| phone.number.as_ref()));
+    };
+    match &message.event {
+        Some(Event::ContractImported(content)) => {
+            wanted.note(event, [content.object_address.as_ref()]);
+            for party in [&content.policyholder, &content.insured].into_iter().flatten() {
+                wanted.note(event, [party.name.as_ref()]);
+                numbers(&party.phones, wanted);
+            }
+        }
+        Some(Event::PhonesChanged(changed)) => numbers(&changed.phones, wanted),
+        Some(Event::EndorsementChanged(_)) | None => {}
+    }
 }
 
-async fn phones_changed(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
-    heading: &Heading,
-    changed: PhonesChanged,
-) -> Result<(), Trouble> {
-    let subject = id("subject_id", &changed.subject_id)?;
-    phones(
-        tx,
-        opener,
-        heading,
-        subject,
-        changed.policyholder,
-        &changed.phones,
-    )
-    .await
+fn fold(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
+    event: EventId,
+    message: EndorsementEvent,
+) -> Result<(), Malformed> {
+    let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
+    match message.event.ok_or(Malformed::UnknownKind)? {
+        Event::ContractImported(content) => contract(rounds, opened, &heading, content),
+        Event::PhonesChanged(changed) => {
+            let subject = id("subject_id", &changed.subject_id)?;
+            let phones = phones(opened, &heading, changed.policyholder, &changed.phones)?;
+            let rows = rounds.at(heading.entity, Step::Write);
+            rows.phones.put((heading.entity, subject), phones);
+            Ok(())
+        }
+        Event::EndorsementChanged(changed) => request(rounds, &heading, changed),
+    }
 }
 
-async fn phones(
-    tx: &mut PgTransaction<'_>,
-    opener: &Opener,
+fn contract(
+    rounds: &mut Rounds<Rows>,
+    opened: &Opened,
     heading: &Heading,
-    subject: Uuid,
+    content: ContractImported,
+) -> Result<(), Malformed> {
+    let policyholder = content.policyholder.ok_or(Malformed::Missing("policyholder"))?;
+    let insured = content.insured.ok_or(Malformed::Missing("insured"))?;
+    let parties = Parties {
+        version: heading.version,
+        policyholder: id("policyholder.subject_id", &policyholder.subject_id)?,
+        insured: id("insured.subject_id", &insured.subject_id)?,
+    };
+    let name = |party: &PublishedParty| opened.text(heading.event, party.name.as_ref());
+    let row = Contract {
+        version: heading.version,
+        policy_number: content.policy_number,
+        branch_number: content.branch_number,
+        product: content.product,
+        kind: content.kind,
+        period_start: instant("period_start_us", content.period_start_us)?,
+        period_end: instant("period_end_us", content.period_end_us)?,
+        policyholder_subject: parties.policyholder,
+        policyholder_name: name(&policyholder)?,
+        insured_subject: parties.insured,
+        insured_name: name(&insured)?,
+        object_address: opened.text(heading.event, content.object_address.as_ref())?,
+        offline_reason: content.offline_reason,
+        imported_endorsement_date: content.last_endorsement_date,
+        policyholder_kind: policyholder.kind,
+    };
+    let own = phones(opened, heading, true, &policyholder.phones)?;
+    let others = if parties.insured == parties.policyholder {
+        None
+    } else {
+        Some(phones(opened, heading, false, &insured.phones)?)
+    };
+    let rows = rounds.at(heading.entity, Step::Write);
+    rows.contracts.put(heading.entity, row);
+    rows.phones.put((heading.entity, parties.policyholder), own);
+    if let Some(others) = others {
+        rows.phones.put((heading.entity, parties.insured), others);
+    }
+    // The first version of a contract replaces nobody.
+    if heading.version > 0 {
+        let rows = rounds.at(heading.entity, Step::Amend);
+        rows.parties.push((heading.entity, parties));
+    }
+    Ok(())
+}
+
+fn phones(
+    opened: &Opened,
+    heading: &Heading,
     policyholder: bool,
     phones: &[SealedPhone],
-) -> Result<(), Trouble> {
-    let mut rows = Vec::with_capacity(phones.len());
+) -> Result<Phones, Malformed> {
+    let mut readable = Vec::with_capacity(phones.len());
     for phone in phones {
-        if let Some(number) = opener.text(heading.event, phone.number.as_ref()).await? {
-            rows.push(json!({
+        if let Some(number) = opened.text(heading.event, phone.number.as_ref())? {
+            readable.push(json!({
                 "number": number,
                 "counts_from_us": phone.counts_from_us,
                 "counts_until_us": phone.counts_until_us,
             }));
         }
     }
-    sqlx::query(
-        "INSERT INTO view.phones AS p (contract_id, subject_id, version, policyholder, phones)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (contract_id, subject_id) DO UPDATE SET
-             version = excluded.version, policyholder = excluded.policyholder, phones = excluded.phones
-         WHERE p.version < excluded.version",
-    )
-    .bind(heading.entity)
-    .bind(subject)
-    .bind(heading.version)
-    .bind(policyholder)
-    .bind(serde_json::Value::Array(rows))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    Ok(Phones {
+        version: heading.version,
+        policyholder,
+        numbers: serde_json::Value::Array(readable),
+    })
 }
 
-async fn request(
-    tx: &mut PgTransaction<'_>,
+fn request(
+    rounds: &mut Rounds<Rows>,
     heading: &Heading,
     changed: EndorsementChanged,
-) -> Result<(), Trouble> {
+) -> Result<(), Malformed> {
     let request = changed.endorsement.ok_or(Malformed::Missing("endorsement"))?;
-    sqlx::query(
-        "INSERT INTO view.request AS r (endorsement_id, version, contract_id, policyholder_subject, receipt_number,
-             state, effective_date, fields, submitted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (endorsement_id) DO UPDATE SET
-             version = excluded.version, policyholder_subject = excluded.policyholder_subject, state = excluded.state,
-             effective_date = excluded.effective_date, fields = excluded.fields
-         WHERE r.version < excluded.version",
-    )
-    .bind(id("endorsement_id", &request.endorsement_id)?)
-    .bind(heading.version)
-    .bind(heading.entity)
-    .bind(id("policyholder_subject_id", &changed.policyholder_subject_id)?)
-    .bind(&request.receipt_number)
-    .bind(state(request.state())?)
-    .bind(&request.effective_date)
-    .bind(changed.fields)
-    .bind(instant("submitted_at_us", request.submitted_at_us)?)
-    .execute(&mut **tx)
-    .await?;
+    let id_of_request: Uuid = id("endorsement_id", &request.endorsement_id)?;
+    let row = Request {
+        version: heading.version,
+        contract: heading.entity,
+        policyholder: id("policyholder_subject_id", &changed.policyholder_subject_id)?,
+        state: state(request.state())?,
+        receipt_number: request.receipt_number,
+        effective_date: request.effective_date,
+        fields: changed.fields,
+        submitted_at: instant("submitted_at_us", request.submitted_at_us)?,
+    };
+    let rows = rounds.at(heading.entity, Step::Write);
+    rows.requests.put(id_of_request, row);
     if !changed.last_endorsement_date.is_empty() {
-        sqlx::query(
-            "INSERT INTO view.contract_endorsement_date AS d (contract_id, version, last_endorsement_date)
-             VALUES ($1, $2, $3)
-             ON CONFLICT (contract_id) DO UPDATE SET
-                 version = excluded.version, last_endorsement_date = excluded.last_endorsement_date
-             WHERE d.version < excluded.version",
-        )
-        .bind(heading.entity)
-        .bind(heading.version)
-        .bind(changed.last_endorsement_date)
-        .execute(&mut **tx)
-        .await?;
+        let date = EndorsementDate {
+            version: heading.version,
+            date: changed.last_endorsement_date,
+        };
+        rows.dates.put(heading.entity, date);
     }
     Ok(())
 }

@@ -2,35 +2,49 @@
 
 use contracts::identity::v1::IdentityEvent;
 use contracts::identity::v1::identity_event::Event;
-use messaging::Delivery;
+use kernel::EventId;
+use messaging::{Delivery, HandlerError};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use super::{Heading, Malformed, Trouble, decode, heading, ids};
+use super::rounds::Newest;
+use super::rows::identity::{Account, Timeline, accounts};
+use super::{Malformed, decode, heading, ids};
 
-pub(super) async fn apply(tx: &mut PgTransaction<'_>, delivery: &Delivery) -> Result<(), Trouble> {
-    let message: IdentityEvent = decode(delivery)?;
-    let heading = heading(
-        delivery.event_id,
-        &message.entity_id,
-        message.version,
-        message.occurred_at_us,
-    )?;
+/// What a batch makes. Nothing here changes a row that another event wrote, so there is one round.
+#[derive(Default)]
+struct Rows {
+    accounts: Newest<Uuid, Account>,
+    timeline: Timeline,
+}
+
+pub(super) async fn apply(
+    tx: &mut PgTransaction<'_>,
+    schema: &str,
+    batch: &[Delivery],
+) -> Result<(), HandlerError> {
+    let messages: Vec<IdentityEvent> = decode(batch)?;
+    let mut rows = Rows::default();
+    for (delivery, message) in batch.iter().zip(messages) {
+        fold(&mut rows, delivery.event_id, message)
+            .map_err(|malformed| HandlerError::content(delivery.event_id, malformed))?;
+    }
+    accounts(tx, schema, &rows.accounts).await?;
+    rows.timeline.write(tx, schema).await?;
+    Ok(())
+}
+
+fn fold(rows: &mut Rows, event: EventId, message: IdentityEvent) -> Result<(), Malformed> {
+    let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
     let account = heading.entity;
-    match message.event.ok_or(Malformed::UnknownKind)? {
+    let (kind, detail) = match message.event.ok_or(Malformed::UnknownKind)? {
         Event::AccountRegistered(registered) => {
-            sqlx::query(
-                "INSERT INTO view.account AS a (account_id, version, subjects) VALUES ($1, $2, $3)
-                 ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, subjects = excluded.subjects
-                 WHERE a.version < excluded.version",
-            )
-            .bind(account)
-            .bind(heading.version)
-            .bind(ids("subject_ids", &registered.subject_ids)?)
-            .execute(&mut **tx)
-            .await?;
-            let route = format!("ROUTE_{}", registered.route);
-            timeline(tx, &heading, account, "ACCOUNT_REGISTERED", &route).await
+            let row = Account {
+                version: heading.version,
+                subjects: ids("subject_ids", &registered.subject_ids)?,
+            };
+            rows.accounts.put(account, row);
+            ("ACCOUNT_REGISTERED", format!("ROUTE_{}", registered.route))
         }
         Event::SessionOpened(opened) => {
             let factor = if opened.call_verified {
@@ -38,30 +52,10 @@ pub(super) async fn apply(tx: &mut PgTransaction<'_>, delivery: &Delivery) -> Re
             } else {
                 "PASSWORD_ONLY"
             };
-            timeline(tx, &heading, account, "SESSION_OPENED", factor).await
+            ("SESSION_OPENED", factor.to_owned())
         }
-        Event::SessionEnded(ended) => timeline(tx, &heading, account, "SESSION_ENDED", &ended.reason).await,
-    }
-}
-
-/// One line of what staff see of an account (OP-5).
-pub(super) async fn timeline(
-    tx: &mut PgTransaction<'_>,
-    heading: &Heading,
-    account: Uuid,
-    kind: &str,
-    detail: &str,
-) -> Result<(), Trouble> {
-    sqlx::query(
-        "INSERT INTO view.timeline (event_id, account_id, occurred_at, kind, detail) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (event_id) DO NOTHING",
-    )
-    .bind(heading.event.as_uuid())
-    .bind(account)
-    .bind(heading.occurred_at)
-    .bind(kind)
-    .bind(detail)
-    .execute(&mut **tx)
-    .await?;
+        Event::SessionEnded(ended) => ("SESSION_ENDED", ended.reason),
+    };
+    rows.timeline.add(&heading, account, kind, detail);
     Ok(())
 }

@@ -1,11 +1,14 @@
-//! From integration events to rows. Each source has its file; a batch is applied in the transaction that stores the cursor.
-//! A section is written where its version is newer, so what comes twice, or from a rebuild, changes nothing.
+//! From integration events to rows. Each source has its file, which folds a batch into rows; `rows/` writes them, many with
+//! one statement, in the transaction that stores the cursor. A section is written where its version is newer, so what comes
+//! twice, or from a rebuild, changes nothing.
 
 mod claim_images;
 mod endorsement;
 mod identity;
 mod opened;
 mod phone_verification;
+mod rounds;
+mod rows;
 
 use async_trait::async_trait;
 use contracts::names;
@@ -16,12 +19,13 @@ use privacy::Keyring;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use opened::Opener;
+use crate::generation::Generation;
 
-/// Applies one source's events.
+/// Applies one source's events to one generation.
 pub(crate) struct Applier {
     source: &'static str,
-    opener: Opener,
+    keyring: Keyring,
+    generation: Generation,
 }
 
 /// An integration event that cannot be applied, however often it is tried.
@@ -45,24 +49,6 @@ enum Malformed {
     Sealed(#[source] privacy::KeyringError),
 }
 
-/// Why one event was not applied.
-enum Trouble {
-    Content(Malformed),
-    Transient(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<Malformed> for Trouble {
-    fn from(malformed: Malformed) -> Self {
-        Self::Content(malformed)
-    }
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Transient(error.into())
-    }
-}
-
 /// What every applied event has.
 struct Heading {
     event: EventId,
@@ -72,33 +58,11 @@ struct Heading {
 }
 
 impl Applier {
-    pub(crate) fn of(source: &'static str, keyring: Keyring) -> Self {
+    pub(crate) const fn of(source: &'static str, keyring: Keyring, generation: Generation) -> Self {
         Self {
             source,
-            opener: Opener::new(keyring),
-        }
-    }
-
-    /// Fetches the keys of the whole batch at once; each field is then opened from the keyring's cache.
-    async fn prefetch(&self, batch: &[Delivery]) {
-        let mut fields = Vec::new();
-        for delivery in batch {
-            let found = match self.source {
-                names::ENDORSEMENT => endorsement::sealed(delivery),
-                names::CLAIM_IMAGES => claim_images::sealed(delivery),
-                _ => Vec::new(),
-            };
-            fields.extend(found);
-        }
-        self.opener.prefetch(&fields).await;
-    }
-
-    async fn apply(&self, tx: &mut PgTransaction<'_>, delivery: &Delivery) -> Result<(), Trouble> {
-        match self.source {
-            names::ENDORSEMENT => endorsement::apply(tx, &self.opener, delivery).await,
-            names::CLAIM_IMAGES => claim_images::apply(tx, &self.opener, delivery).await,
-            names::IDENTITY => identity::apply(tx, delivery).await,
-            _ => phone_verification::apply(tx, delivery).await,
+            keyring,
+            generation,
         }
     }
 }
@@ -106,19 +70,23 @@ impl Applier {
 #[async_trait]
 impl Handler for Applier {
     async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
-        self.prefetch(batch).await;
-        for delivery in batch {
-            self.apply(tx, delivery).await.map_err(|trouble| match trouble {
-                Trouble::Content(malformed) => HandlerError::content(delivery.event_id, malformed),
-                Trouble::Transient(source) => HandlerError::Transient(source),
-            })?;
+        let schema = self.generation.schema();
+        match self.source {
+            names::ENDORSEMENT => endorsement::apply(tx, schema, &self.keyring, batch).await,
+            names::CLAIM_IMAGES => claim_images::apply(tx, schema, &self.keyring, batch).await,
+            names::IDENTITY => identity::apply(tx, schema, batch).await,
+            _ => phone_verification::apply(tx, schema, batch).await,
         }
-        Ok(())
     }
 }
 
-fn decode<M: prost::Message + Default>(delivery: &Delivery) -> Result<M, Malformed> {
-    Ok(M::decode(delivery.payload.clone())?)
+/// Decodes every message of a batch, or names the first that is none.
+fn decode<M: prost::Message + Default>(batch: &[Delivery]) -> Result<Vec<M>, HandlerError> {
+    let decoded = batch.iter().map(|delivery| {
+        M::decode(delivery.payload.clone())
+            .map_err(|error| HandlerError::content(delivery.event_id, Malformed::Message(error)))
+    });
+    decoded.collect()
 }
 
 fn heading(event: EventId, entity: &str, version: u64, occurred_at_us: i64) -> Result<Heading, Malformed> {

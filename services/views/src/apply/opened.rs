@@ -1,58 +1,73 @@
-//! Opens sealed fields with the id of the event that carries them. What was erased reads as absent.
+//! Opens sealed fields with the id of the event that carries them. The keys of a whole batch are fetched with one query;
+//! what was erased reads as absent.
+
+use std::collections::{BTreeSet, HashMap};
 
 use contracts::common::v1::SealedField as WireField;
-use kernel::{EventId, Personal, SealedField};
-use messaging::sealed_from_wire;
-use privacy::{Keyring, KeyringError};
+use kernel::{EventId, KeyId};
+use messaging::{HandlerError, sealed_from_wire};
+use privacy::{KeySet, Keyring, KeyringError, open_field};
 
-use super::{Malformed, Trouble};
+use super::Malformed;
 
-/// Opens fields; keys come from the keyring's cache once they were prefetched.
-pub(super) struct Opener {
-    keyring: Keyring,
-}
+/// The keys that a batch needs, and which event needs each.
+#[derive(Debug, Default)]
+pub(super) struct Wanted(HashMap<KeyId, EventId>);
 
-impl Opener {
-    pub(super) fn new(keyring: Keyring) -> Self {
-        Self { keyring }
-    }
-
-    /// One query for all keys. What fails here fails again where the field is opened and its event is known.
-    pub(super) async fn prefetch(&self, fields: &[(EventId, SealedField)]) {
-        let fields: Vec<_> = fields.iter().map(|(event, field)| (*event, field)).collect();
-        if !fields.is_empty() {
-            let _ = self.keyring.open_many(&fields).await;
+impl Wanted {
+    /// Notes the fields' keys; malformed ones are found where they are opened.
+    pub(super) fn note<'a>(
+        &mut self,
+        event: EventId,
+        fields: impl IntoIterator<Item = Option<&'a WireField>>,
+    ) {
+        let sealed = fields
+            .into_iter()
+            .flatten()
+            .filter(|field| !field.ciphertext.is_empty());
+        for key in sealed.filter_map(|field| field.key_id.parse().ok()) {
+            self.0.entry(key).or_insert(event);
         }
     }
 
+    /// Fetches them. A key the keyring cannot give stops the event that needs it first; a keyring that is away, or whose
+    /// master key is not configured here, is waited for.
+    pub(super) async fn fetch(self, keyring: &Keyring) -> Result<Opened, HandlerError> {
+        if self.0.is_empty() {
+            return Ok(Opened(KeySet::default()));
+        }
+        let ids: BTreeSet<KeyId> = self.0.keys().copied().collect();
+        match keyring.open_keys(&ids).await {
+            Ok(keys) => Ok(Opened(keys)),
+            Err(error @ (KeyringError::UnknownKey(key) | KeyringError::Damaged(key))) => {
+                match self.0.get(&key) {
+                    Some(event) => Err(HandlerError::content(*event, Malformed::Sealed(error))),
+                    None => Err(HandlerError::transient(error)),
+                }
+            }
+            Err(error) => Err(HandlerError::transient(error)),
+        }
+    }
+}
+
+/// The keys of a batch.
+pub(super) struct Opened(KeySet);
+
+impl Opened {
     /// A text, if there is one and it was not erased.
-    pub(super) async fn text(
+    pub(super) fn text(
         &self,
         event: EventId,
         field: Option<&WireField>,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Option<String>, Malformed> {
         let Some(field) = field.filter(|field| !field.ciphertext.is_empty()) else {
             return Ok(None);
         };
         let field = sealed_from_wire(field).map_err(|_| Malformed::Id("sealed field"))?;
-        match self.keyring.open::<String>(event, &field).await {
-            Ok(Personal::Known { value, .. }) => Ok(Some(value)),
-            Ok(Personal::Sealed(_) | Personal::Erased { .. }) => Ok(None),
-            Err(error @ KeyringError::Store(_)) => Err(Trouble::Transient(error.into())),
-            Err(error) => Err(Malformed::Sealed(error).into()),
-        }
+        let opened = open_field(&self.0, event, &field).map_err(|error| Malformed::Sealed(error.into()))?;
+        let Some(json) = opened else { return Ok(None) };
+        serde_json::from_slice(&json)
+            .map(Some)
+            .map_err(|_| Malformed::Sealed(KeyringError::Content { path: field.path }))
     }
-}
-
-/// The fields worth prefetching; malformed ones are found where they are opened.
-pub(super) fn readable<'a>(
-    event: EventId,
-    fields: impl IntoIterator<Item = Option<&'a WireField>>,
-) -> Vec<(EventId, SealedField)> {
-    fields
-        .into_iter()
-        .flatten()
-        .filter(|field| !field.ciphertext.is_empty())
-        .filter_map(|field| Some((event, sealed_from_wire(field).ok()?)))
-        .collect()
 }

@@ -7,13 +7,13 @@ use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::names::{ENDORSEMENT, SERVICES};
 use contracts::views::v1::{Freshness, ListContractsRequest, ListContractsResponse};
 use prost::Message as _;
-use sqlx::PgTransaction;
 use testkit::wait_for;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::book::contract_id;
 use crate::callers::As;
+use crate::rebuild::hold_up;
 use crate::world::{SOON, World, assert_invalid, assert_refused};
 
 const HOLDER: As = As::Customer(1);
@@ -36,15 +36,6 @@ async fn contract(world: &World, number: u128) -> String {
             Event::ContractImported(seal.contract(&format!("AB0000000{number}"), 1, &[]))
         })
         .await
-}
-
-/// Holds the views up: no batch is applied until this transaction ends. A row lock would have a transaction id, behind
-/// which the stores of all databases of this server wait.
-async fn hold_up(world: &World) -> PgTransaction<'static> {
-    let mut tx = world.database.pool.begin().await.unwrap();
-    let lock = "LOCK TABLE messaging.subscription IN EXCLUSIVE MODE";
-    sqlx::query(lock).execute(&mut *tx).await.unwrap();
-    tx
 }
 
 /// Waits until a batch stands in front of the lock.

@@ -6,11 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
 mod book;
 mod callers;
 mod consistency;
 mod contracts_view;
 mod erasure;
+mod history;
 mod pictures;
 mod queue;
 mod rebuild;

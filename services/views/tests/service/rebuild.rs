@@ -1,47 +1,41 @@
-//! A rebuild makes the same rows again, under load too, and only once per request.
+//! A rebuild makes the same rows again while queries and batches go on; only once per request, one at a time.
 
 use std::collections::BTreeMap;
 
 use contracts::claim_images::v1::claim_images_event;
-use contracts::endorsement::v1::endorsement_event::Event;
-use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PhonesChanged};
-use contracts::identity::v1::{AccountRegistered, SessionOpened, identity_event};
-use contracts::phone_verification::v1::{ChallengeOpened, phone_verification_event};
-use contracts::views::v1::{GetViewsStatusRequest, ListAccidentsRequest, RebuildViewsRequest};
+use contracts::views::v1::{
+    CancelViewsRunRequest, GetViewsStatusRequest, ListAccidentsRequest, RebuildViewsRequest, ViewsRun,
+};
 use futures::future::join;
+use sqlx::PgTransaction;
 use testkit::wait_for;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::book::{
-    FAR_AHEAD, LONG_AGO, Seal, accident_id, account_id, contract_id, micros, seen, subject, submission_id,
-};
+use crate::book::{accident_id, account_id, submission_id};
 use crate::callers::As;
+use crate::history::history;
 use crate::world::{NOON, SOON, World, assert_refused};
 
 /// Rows and, in order, the text of each.
 pub(crate) type Dump = BTreeMap<String, Vec<String>>;
 
-/// All tables of the views, as the database knows them.
-async fn tables(world: &World) -> Vec<String> {
-    sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'view' ORDER BY 1")
-        .fetch_all(&world.database.pool)
-        .await
-        .unwrap()
-}
-
+/// The canonical dump of what serves.
 pub(crate) async fn dump(world: &World) -> Dump {
     world.caught_up().await;
+    let rows: Vec<(String, String)> = sqlx::query_as("SELECT table_name, content FROM rebuild.dump('view')")
+        .fetch_all(&world.database.pool)
+        .await
+        .unwrap();
     let mut dump = Dump::new();
-    for table in tables(world).await {
-        let sql = format!("SELECT row_to_json(whole)::text FROM view.{table} AS whole ORDER BY 1");
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
-        dump.insert(table, rows.fetch_all(&world.database.pool).await.unwrap());
+    for (table, row) in rows {
+        dump.entry(table).or_default().push(row);
     }
     dump
 }
 
-pub(crate) async fn rebuild(world: &World, caller: As, request_id: u128) -> Result<(), Status> {
+/// Begins a rebuild; answers its id.
+pub(crate) async fn begin(world: &World, caller: As, request_id: u128) -> Result<String, Status> {
     let request = RebuildViewsRequest {
         request_id: Uuid::from_u128(request_id).to_string(),
     };
@@ -49,11 +43,53 @@ pub(crate) async fn rebuild(world: &World, caller: As, request_id: u128) -> Resu
         .administrators()
         .rebuild_views(world.call(caller, request))
         .await;
-    answer.map(|_| ())
+    answer.map(|answer| answer.into_inner().run_id)
+}
+
+/// Rebuilds; answers how the run ended.
+pub(crate) async fn rebuild(world: &World, request_id: u128) -> ViewsRun {
+    let run = begin(world, As::Administrator, request_id).await.unwrap();
+    end_of(world, &run).await
+}
+
+/// The run under way, or the last one.
+pub(crate) async fn last_run(world: &World) -> Option<ViewsRun> {
+    let request = world.call(As::Administrator, GetViewsStatusRequest {});
+    let status = world.administrators().get_views_status(request).await;
+    status.unwrap().into_inner().run
+}
+
+/// Waits until this run has ended.
+pub(crate) async fn end_of(world: &World, run: &str) -> ViewsRun {
+    wait_for("the end of a run", SOON, async || {
+        let last = last_run(world).await;
+        match last {
+            Some(last) if last.run_id == run && last.ended_at_us > 0 => Ok(last),
+            other => Err(other),
+        }
+    })
+    .await
+}
+
+/// No batch of any generation is applied until this transaction ends, so no run ends. A row lock would have a transaction
+/// id, behind which the stores of all databases of this server wait.
+pub(crate) async fn hold_up(world: &World) -> PgTransaction<'static> {
+    let mut tx = world.database.pool.begin().await.unwrap();
+    let lock = "LOCK TABLE messaging.subscription IN EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *tx).await.unwrap();
+    tx
+}
+
+/// No run writes down what it found until this transaction ends: its generation is full, and stays.
+async fn hold_up_findings(world: &World) -> PgTransaction<'static> {
+    let mut tx = world.database.pool.begin().await.unwrap();
+    let lock = "LOCK TABLE rebuild.compared IN EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *tx).await.unwrap();
+    tx
 }
 
 /// A row that no event made.
-async fn plant(world: &World) {
+pub(crate) async fn plant(world: &World) {
     sqlx::query("INSERT INTO view.account (account_id, version, subjects) VALUES ($1, 1, '{}')")
         .bind(account_id(99))
         .execute(&world.database.pool)
@@ -69,125 +105,41 @@ async fn planted(world: &World) -> bool {
         .unwrap()
 }
 
-/// A history that touches every table, with repetitions and what comes late.
-async fn history(world: &World) {
-    contracts_and_requests(world).await;
-    accidents(world).await;
-    let registered = |subjects: &[u128]| {
-        identity_event::Event::AccountRegistered(AccountRegistered {
-            subject_ids: subjects
-                .iter()
-                .map(|person| subject(*person).to_string())
-                .collect(),
-            route: "A".to_owned(),
-            ..AccountRegistered::default()
-        })
-    };
-    world.identity(account_id(1), 1, registered(&[1])).await;
-    let opened = SessionOpened {
-        session_id: Uuid::from_u128(1).to_string(),
-        ..SessionOpened::default()
-    };
-    world
-        .identity(account_id(1), 2, identity_event::Event::SessionOpened(opened))
-        .await;
-    let opened = ChallengeOpened {
-        account_id: account_id(1).to_string(),
-        ..ChallengeOpened::default()
-    };
-    world
-        .phone_verification(1, 1, phone_verification_event::Event::ChallengeOpened(opened))
-        .await;
+/// Schemas of generations that there are.
+async fn generations(world: &World) -> Vec<String> {
+    sqlx::query_scalar("SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'view%' ORDER BY 1")
+        .fetch_all(&world.database.pool)
+        .await
+        .unwrap()
 }
 
-async fn contracts_and_requests(world: &World) {
-    let id = contract_id(1);
-    for version in [0, 4, 2, 4] {
-        world
-            .endorsement(id, version, |seal| {
-                let mut content = seal.contract(&format!("AB0000000{version}"), 1, &["+819011112222"]);
-                content.insured = Some(seal.party(2 + u128::from(version), &["+81312345678"]));
-                Event::ContractImported(content)
-            })
-            .await;
-    }
-    for version in [3, 5] {
-        world
-            .endorsement(id, version, |seal| {
-                Event::PhonesChanged(PhonesChanged {
-                    subject_id: subject(1).to_string(),
-                    policyholder: true,
-                    phones: vec![
-                        seal.phone(1, "+819011112222", LONG_AGO, Some(NOON)),
-                        seal.phone(1, "+818033334444", NOON, None),
-                    ],
-                    period_end_us: micros(FAR_AHEAD),
-                    ..PhonesChanged::default()
-                })
-            })
-            .await;
-    }
-    for (version, state) in [(6, EndorsementState::Scheduled), (7, EndorsementState::Effective)] {
-        let endorsement = Endorsement {
-            endorsement_id: Uuid::from_u128(1).to_string(),
-            receipt_number: "R-1".to_owned(),
-            state: state.into(),
-            ..Endorsement::default()
-        };
-        let changed = EndorsementChanged {
-            endorsement: Some(endorsement),
-            policyholder_subject_id: subject(1).to_string(),
-            fields: vec!["policyholder.phones".to_owned()],
-            last_endorsement_date: "2026-11-16".to_owned(),
-        };
-        world
-            .endorsement(id, version, |_| Event::EndorsementChanged(changed))
-            .await;
-    }
-}
-
-async fn accidents(world: &World) {
-    use claim_images_event::Event;
-    let id = accident_id(1);
-    world
-        .claim_images(id, 0, |seal| {
-            Event::AccidentImported(seal.accident("F0000001", 1, NOON))
-        })
-        .await;
-    for number in 1..=3 {
-        let version = u64::try_from(number).unwrap();
-        world
-            .claim_images(id, version, |seal| Event::ImageRecorded(seal.image(number, 1)))
-            .await;
-    }
-    for number in 1..=2 {
-        let version = 3 + u64::try_from(number).unwrap();
-        world
-            .claim_images(id, version, |seal| {
-                Event::SubmissionSent(seal.sent(number, 1, &[number], NOON))
-            })
-            .await;
-    }
-    world
-        .claim_images(id, 6, |_| Event::SubmissionSeen(seen(1, 1, &[1], NOON)))
-        .await;
-    world
-        .claim_images(id, 1, |seal| Event::ImageRecorded(seal.image(1, 1)))
-        .await;
+/// Waits until only what serves is there.
+pub(crate) async fn only_one_is_left(world: &World) {
+    wait_for("one generation", SOON, async || {
+        let generations = generations(world).await;
+        if generations == ["view"] {
+            Ok(())
+        } else {
+            Err(generations)
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_status_names_every_table_that_the_migrations_made() {
     let world = World::new().await;
     history(&world).await;
-    let rows: BTreeMap<_, _> = dump(&world)
-        .await
-        .into_iter()
-        .map(|(table, rows)| (table, i64::try_from(rows.len()).unwrap()))
-        .collect();
-    assert!(
-        rows.values().all(|rows| *rows > 0),
-        "the history touches every table: {rows:?}"
+    let dumped = dump(&world).await;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'view' ORDER BY 1")
+            .fetch_all(&world.database.pool)
+            .await
+            .unwrap();
+    assert_eq!(
+        dumped.keys().collect::<Vec<_>>(),
+        tables.iter().collect::<Vec<_>>(),
+        "the history touches every table"
     );
     let request = world.call(As::Administrator, GetViewsStatusRequest {});
     let status = world
@@ -199,35 +151,123 @@ async fn the_status_names_every_table_that_the_migrations_made() {
     let told: BTreeMap<_, _> = status
         .tables
         .into_iter()
-        .map(|table| (table.name, table.rows))
+        .map(|table| (table.name, usize::try_from(table.rows).unwrap()))
+        .collect();
+    let rows: BTreeMap<_, _> = dumped
+        .into_iter()
+        .map(|(table, rows)| (table, rows.len()))
         .collect();
     assert_eq!(told, rows);
     assert_eq!(status.freshness.unwrap().sources.len(), 4);
 }
 
 #[tokio::test]
-async fn a_rebuild_makes_exactly_the_same_rows_although_nothing_new_is_told() {
+async fn a_rebuild_makes_exactly_the_rows_of_the_events_and_says_what_differed() {
     let world = World::new().await;
     history(&world).await;
     let before = dump(&world).await;
+    let indexes = indexes(&world).await;
     plant(&world).await;
-    rebuild(&world, As::Administrator, 1).await.unwrap();
+    let run = rebuild(&world, 1).await;
+    assert_eq!((run.kind.as_str(), run.state.as_str()), ("REBUILD", "DONE"));
     assert_eq!(dump(&world).await, before);
-    assert!(!planted(&world).await, "the tables were not emptied");
+    let differing: Vec<_> = run
+        .tables
+        .iter()
+        .filter(|table| table.differing_rows > 0)
+        .collect();
+    assert_eq!(differing.len(), 1, "{run:?}");
+    assert_eq!(
+        (
+            differing[0].name.as_str(),
+            differing[0].serving_rows,
+            differing[0].rebuilt_rows
+        ),
+        ("account", 2, 1)
+    );
+    assert_eq!(run.tables.len(), before.len());
+    only_one_is_left(&world).await;
+    assert_eq!(
+        self::indexes(&world).await,
+        indexes,
+        "the new tables have what the old ones had"
+    );
+    assert_eq!(
+        rebuild(&world, 2)
+            .await
+            .tables
+            .iter()
+            .map(|table| table.differing_rows)
+            .sum::<i64>(),
+        0
+    );
+}
+
+async fn indexes(world: &World) -> Vec<String> {
+    sqlx::query_scalar("SELECT indexdef FROM pg_indexes WHERE schemaname = 'view' ORDER BY 1")
+        .fetch_all(&world.database.pool)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn the_same_request_begins_one_rebuild_and_only_administrators_may() {
     let world = World::new().await;
-    rebuild(&world, As::Administrator, 1).await.unwrap();
+    let first = rebuild(&world, 1).await;
     plant(&world).await;
-    rebuild(&world, As::Administrator, 1).await.unwrap();
-    assert!(planted(&world).await, "a second rebuild was begun");
-    let refused = rebuild(&world, As::CallCentre, 2).await;
+    assert_eq!(begin(&world, As::Administrator, 1).await.unwrap(), first.run_id);
+    assert_eq!(
+        last_run(&world).await.unwrap(),
+        first,
+        "a second rebuild was begun"
+    );
+    let refused = begin(&world, As::CallCentre, 2).await;
     assert_refused(refused, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
     assert!(planted(&world).await, "a refused rebuild was begun");
-    rebuild(&world, As::Administrator, 2).await.unwrap();
+    rebuild(&world, 2).await;
     assert!(!planted(&world).await);
+}
+
+#[tokio::test]
+async fn one_run_at_a_time_until_it_is_cancelled() {
+    let world = World::new().await;
+    history(&world).await;
+    world.caught_up().await;
+    plant(&world).await;
+    let held = hold_up(&world).await;
+    let run = begin(&world, As::Administrator, 1).await.unwrap();
+    assert_refused(
+        begin(&world, As::Administrator, 2).await,
+        Code::FailedPrecondition,
+        "RUN_UNDER_WAY",
+    );
+    cancel(&world, 3).await.unwrap();
+    cancel(&world, 3).await.unwrap();
+    assert_eq!(end_of(&world, &run).await.state, "CANCELLED");
+    assert_refused(
+        cancel(&world, 4).await,
+        Code::FailedPrecondition,
+        "NO_RUN_UNDER_WAY",
+    );
+    held.rollback().await.unwrap();
+    only_one_is_left(&world).await;
+    assert!(planted(&world).await, "a cancelled rebuild took place");
+    let run = begin(&world, As::Administrator, 2)
+        .await
+        .expect("a refusal leaves nothing");
+    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    cancel(&world, 3)
+        .await
+        .expect("a request that was done before changes nothing");
+    assert!(!planted(&world).await);
+}
+
+async fn cancel(world: &World, request_id: u128) -> Result<(), Status> {
+    let request = CancelViewsRunRequest {
+        request_id: Uuid::from_u128(request_id).to_string(),
+    };
+    let call = world.call(As::Administrator, request);
+    world.administrators().cancel_views_run(call).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -236,19 +276,34 @@ async fn rebuilds_among_batches_and_queries_fail_none_of_them_and_lose_nothing()
     history(&world).await;
     let telling = async {
         for number in 2..40 {
-            world
+            let token = world
                 .claim_images(accident_id(number), 0, |seal| {
                     let claim_number = format!("F{number:07}");
                     claim_images_event::Event::AccidentImported(seal.accident(&claim_number, 1, NOON))
                 })
                 .await;
-            let request = world.call(As::Customer(1), ListAccidentsRequest::default());
-            world.customers().list_accidents(request).await.unwrap();
+            let asked = ListAccidentsRequest {
+                consistency_tokens: vec![token],
+                ..ListAccidentsRequest::default()
+            };
+            let request = world.call(As::Customer(1), asked);
+            let listed = world.customers().list_accidents(request).await.unwrap();
+            let listed = listed.into_inner().accidents.len();
+            assert_eq!(
+                listed,
+                usize::try_from(number).unwrap(),
+                "a query saw something half filled"
+            );
         }
     };
     let rebuilding = async {
-        for number in 1..=8 {
-            rebuild(&world, As::Administrator, number).await.unwrap();
+        for number in 1..=5 {
+            let run = rebuild(&world, number).await;
+            assert_eq!(
+                run.tables.iter().map(|table| table.differing_rows).sum::<i64>(),
+                0,
+                "{run:?}"
+            );
         }
     };
     join(telling, rebuilding).await;
@@ -259,56 +314,98 @@ async fn rebuilds_among_batches_and_queries_fail_none_of_them_and_lose_nothing()
             .iter()
             .any(|row| row.contains(&submission_id(1).to_string()))
     );
-    rebuild(&world, As::Administrator, 9).await.unwrap();
+    rebuild(&world, 9).await;
     assert_eq!(dump(&world).await, after);
 }
 
-/// Transactions that wait for a lock in the views' database.
-async fn wait_for_waiting(world: &World, expected: i64) {
-    wait_for("transactions that wait", SOON, async || {
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity
-              WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-        .fetch_one(&world.database.pool)
-        .await
-        .unwrap();
-        if waiting == expected { Ok(()) } else { Err(waiting) }
+#[tokio::test]
+async fn a_run_goes_on_after_its_process_was_torn_down() {
+    let mut world = World::new().await;
+    history(&world).await;
+    let before = dump(&world).await;
+    plant(&world).await;
+    let held = hold_up_findings(&world).await;
+    let run = begin(&world, As::Administrator, 1).await.unwrap();
+    wait_for("a second generation", SOON, async || {
+        let generations = generations(&world).await;
+        if generations.len() == 2 {
+            Ok(())
+        } else {
+            Err(generations)
+        }
     })
     .await;
+    world.tear_down();
+    held.rollback().await.unwrap();
+    world.start_again().await;
+    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    assert_eq!(dump(&world).await, before);
+    only_one_is_left(&world).await;
 }
 
-/// A batch stands in front of the cursor and the rebuild behind it. If the rebuild had taken tables by then, each would
-/// wait for the other.
+/// A migration that came between has changed the tables that serve.
 #[tokio::test]
-async fn a_rebuild_and_a_batch_never_wait_for_each_other() {
+async fn a_run_that_a_migration_interrupted_begins_anew() {
+    let mut world = World::new().await;
+    history(&world).await;
+    world.caught_up().await;
+    let held = hold_up_findings(&world).await;
+    let run = begin(&world, As::Administrator, 1).await.unwrap();
+    wait_for("a second generation", SOON, async || {
+        let generations = generations(&world).await;
+        if generations.len() == 2 {
+            Ok(())
+        } else {
+            Err(generations)
+        }
+    })
+    .await;
+    world.tear_down();
+    held.rollback().await.unwrap();
+    sqlx::query("ALTER TABLE view.account ADD COLUMN later text NOT NULL DEFAULT 'x'")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    world.start_again().await;
+    let run = end_of(&world, &run).await;
+    assert_eq!(run.state, "DONE");
+    assert_eq!(
+        run.tables.iter().map(|table| table.differing_rows).sum::<i64>(),
+        0,
+        "{run:?}"
+    );
+    assert!(dump(&world).await["account"][0].contains("\"later\":\"x\""));
+}
+
+/// Two replicas: whichever rebuilds, both answer from the new generation.
+#[tokio::test]
+async fn every_replica_answers_from_the_new_generation() {
     let world = World::new().await;
     history(&world).await;
     world.caught_up().await;
-    let mut held = world.database.pool.begin().await.unwrap();
-    let lock = "LOCK TABLE messaging.subscription IN EXCLUSIVE MODE";
-    sqlx::query(lock).execute(&mut *held).await.unwrap();
-    let closed = |seal: &Seal<'_>| {
-        let mut accident = seal.accident("F0000001", 1, NOON);
-        "CLOSED".clone_into(&mut accident.state);
-        claim_images_event::Event::AccidentImported(accident)
+    let other = world.replica().await;
+    let titles = async |client: &mut crate::world::Customers| {
+        let request = world.call(As::Customer(1), ListAccidentsRequest::default());
+        let answer = client.list_accidents(request).await.unwrap().into_inner();
+        answer
+            .accidents
+            .into_iter()
+            .map(|accident| accident.claim_number)
+            .collect::<Vec<_>>()
     };
-    world.claim_images(accident_id(1), 9, closed).await;
-    wait_for_waiting(&world, 1).await;
-    let letting_go = async {
-        wait_for_waiting(&world, 2).await;
-        let taken: Vec<String> = sqlx::query_scalar(
-            "SELECT relation::regclass::text FROM pg_locks JOIN pg_class ON pg_class.oid = relation
-              WHERE relnamespace = 'view'::regnamespace AND granted AND mode <> 'AccessShareLock'",
-        )
-        .fetch_all(&world.database.pool)
+    let (mut here, mut there) = (world.customers(), other.customers());
+    sqlx::query("UPDATE view.accident SET claim_number = 'WRONG'")
+        .execute(&world.database.pool)
         .await
         .unwrap();
-        held.rollback().await.unwrap();
-        taken
-    };
-    let (rebuilt, taken) = join(rebuild(&world, As::Administrator, 1), letting_go).await;
-    rebuilt.unwrap();
-    assert_eq!(taken, Vec::<String>::new(), "taken before the cursor");
-    assert!(dump(&world).await["accident"][0].contains("CLOSED"));
+    assert_eq!(
+        (titles(&mut here).await, titles(&mut there).await),
+        (vec!["WRONG".to_owned()], vec!["WRONG".to_owned()])
+    );
+    rebuild(&world, 1).await;
+    let right = vec!["F0000001".to_owned()];
+    assert_eq!(
+        (titles(&mut here).await, titles(&mut there).await),
+        (right.clone(), right)
+    );
 }

@@ -46,6 +46,8 @@ pub(crate) struct World {
     sources: Vec<Source>,
     running: Option<Running>,
     channel: Channel,
+    /// What the service is started with.
+    toml: String,
     /// The last token of each source.
     told: Mutex<BTreeMap<&'static str, ConsistencyToken>>,
     counter: AtomicU64,
@@ -65,6 +67,34 @@ fn sections(database: &str, keyring: &TestDatabase, nats: &TestNats) -> String {
         url = nats.url,
         prefix = nats.prefix,
     )
+}
+
+/// Customers' questions.
+pub(crate) type Customers = CustomerViewServiceClient<Channel>;
+
+/// A second instance of the service.
+pub(crate) struct Replica {
+    channel: Channel,
+    _running: Running,
+}
+
+impl Replica {
+    pub(crate) fn customers(&self) -> Customers {
+        CustomerViewServiceClient::new(self.channel.clone())
+    }
+}
+
+async fn start(toml: &str, clock: &ManualClock) -> (Running, Channel) {
+    let overrides = Overrides {
+        clock: Some(Arc::new(clock.clone())),
+    };
+    let running = start_in_process::<Tested>(toml, overrides).await.unwrap();
+    let channel = Channel::from_shared(running.url())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    (running, channel)
 }
 
 impl World {
@@ -100,12 +130,7 @@ impl World {
             sections(&database.url, &keyring_database, &nats),
             folder.path().display(),
         );
-        let running = start_in_process::<Tested>(&toml, overrides).await.unwrap();
-        let channel = Channel::from_shared(running.url())
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
+        let (running, channel) = start(&toml, &clock).await;
         let keyring = Keyring::new(
             keyring_database.pool.clone(),
             MasterKey::from_hex(&"0f".repeat(32)).unwrap(),
@@ -120,11 +145,33 @@ impl World {
             sources,
             running: Some(running),
             channel,
+            toml,
             told: Mutex::default(),
             counter: AtomicU64::new(1),
             _keyring_database: keyring_database,
             _nats: nats,
             _folder: folder,
+        }
+    }
+
+    /// Drops every task of the service where it stands, as a kill would.
+    pub(crate) fn tear_down(&mut self) {
+        self.running.take().unwrap().abandon();
+    }
+
+    /// After [`World::tear_down`].
+    pub(crate) async fn start_again(&mut self) {
+        let (running, channel) = start(&self.toml, &self.clock).await;
+        self.running = Some(running);
+        self.channel = channel;
+    }
+
+    /// Another instance over the same database.
+    pub(crate) async fn replica(&self) -> Replica {
+        let (running, channel) = start(&self.toml, &self.clock).await;
+        Replica {
+            channel,
+            _running: running,
         }
     }
 
@@ -238,7 +285,7 @@ impl World {
 
     // Asking the views.
 
-    pub(crate) fn customers(&self) -> CustomerViewServiceClient<Channel> {
+    pub(crate) fn customers(&self) -> Customers {
         CustomerViewServiceClient::new(self.channel.clone())
     }
 

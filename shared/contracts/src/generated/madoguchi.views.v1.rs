@@ -1876,13 +1876,41 @@ pub mod adjuster_view_service_server {
 /// Asks for a rebuild.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RebuildViewsRequest {
-    /// UUID chosen by the client; the same id starts one rebuild.
+    /// UUID chosen by the client; the same id begins one run.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
 }
 /// Begun.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RebuildViewsResponse {
+    /// The run (UUID), by which the status tells it from others.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+}
+/// Asks for an audit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditViewsRequest {
+    /// UUID chosen by the client; the same id begins one run.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Begun.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditViewsResponse {
+    /// The run (UUID), by which the status tells it from others.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+}
+/// Asks to end the run under way.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelViewsRunRequest {
+    /// UUID chosen by the client; the same id ends one run.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RebuildViewsResponse {}
+pub struct CancelViewsRunResponse {}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetViewsStatusRequest {}
@@ -1895,6 +1923,9 @@ pub struct GetViewsStatusResponse {
     /// One per table.
     #[prost(message, repeated, tag = "2")]
     pub tables: ::prost::alloc::vec::Vec<ViewTable>,
+    /// The run under way, or else the last one; absent if there was none.
+    #[prost(message, optional, tag = "3")]
+    pub run: ::core::option::Option<ViewsRun>,
 }
 /// A table of the views.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1905,6 +1936,85 @@ pub struct ViewTable {
     /// Rows it holds now.
     #[prost(int64, tag = "2")]
     pub rows: i64,
+}
+/// A rebuild or an audit.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ViewsRun {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// REBUILD or AUDIT.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// FILLING, COMPARING, SWITCHING, DONE, CANCELLED or FAILED.
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// Why it failed; empty if it did not.
+    #[prost(string, tag = "4")]
+    pub failure: ::prost::alloc::string::String,
+    /// Microseconds since the Unix epoch.
+    #[prost(int64, tag = "5")]
+    pub started_at_us: i64,
+    /// Microseconds since the Unix epoch; 0 while it is under way.
+    #[prost(int64, tag = "6")]
+    pub ended_at_us: i64,
+    /// How far the new generation has come, one per source; empty once the run has ended.
+    #[prost(message, repeated, tag = "7")]
+    pub sources: ::prost::alloc::vec::Vec<SourceProgress>,
+    /// What was found, one per table; empty until it was compared.
+    #[prost(message, repeated, tag = "8")]
+    pub tables: ::prost::alloc::vec::Vec<TableComparison>,
+}
+/// How far a new generation has come with one source.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceProgress {
+    /// "identity", "endorsement", "claim-images" or "phone-verification".
+    #[prost(string, tag = "1")]
+    pub service: ::prost::alloc::string::String,
+    /// Hex cursor of the last event applied to the new generation; empty = none.
+    #[prost(string, tag = "2")]
+    pub cursor: ::prost::alloc::string::String,
+    /// About which part of the source's events that serve now is applied to the new generation, in thousandths.
+    #[prost(uint32, tag = "3")]
+    pub per_mille: u32,
+}
+/// One table of both generations, at the same cursors.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TableComparison {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Rows of the generation that served.
+    #[prost(int64, tag = "2")]
+    pub serving_rows: i64,
+    /// Rows of the new one.
+    #[prost(int64, tag = "3")]
+    pub rebuilt_rows: i64,
+    /// Checksum of the generation that served; independent of the order of rows.
+    #[prost(string, tag = "4")]
+    pub serving_checksum: ::prost::alloc::string::String,
+    /// Checksum of the new one.
+    #[prost(string, tag = "5")]
+    pub rebuilt_checksum: ::prost::alloc::string::String,
+    /// Rows that differ; 0 where the checksums are equal.
+    #[prost(int64, tag = "6")]
+    pub differing_rows: i64,
+    /// The first twenty of them, by key.
+    #[prost(message, repeated, tag = "7")]
+    pub first_differing: ::prost::alloc::vec::Vec<DifferingRow>,
+}
+/// A row that is not what the events make of it. Keys and names of columns only, never a value.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DifferingRow {
+    /// The primary key as JSON: {"contract_id": "…"}.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// MISSING (the events make it, the serving generation lacks it), UNEXPECTED (no event makes it) or CHANGED.
+    #[prost(string, tag = "2")]
+    pub difference: ::prost::alloc::string::String,
+    /// Columns that differ, where it is CHANGED.
+    #[prost(string, repeated, tag = "3")]
+    pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Generated client implementations.
 pub mod views_admin_service_client {
@@ -1917,7 +2027,8 @@ pub mod views_admin_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// What operators do with the views. Views are derived: dropping and refilling them loses nothing.
+    /// What operators do with the views. Views are derived: filling them anew loses nothing. A run fills a second generation of
+    /// the tables from the owners' feeds while the first serves; queries notice nothing of it. One run at a time.
     #[derive(Debug, Clone)]
     pub struct ViewsAdminServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1998,8 +2109,8 @@ pub mod views_admin_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Empties all view tables and refills them from the owners' feeds. Answers at once; GetViewsStatus shows the progress.
-        /// Queries answer from what has been refilled so far and say how far behind they are.
+        /// Begins a run whose generation takes the place of the serving one, whatever the comparison says. Answers at once;
+        /// GetViewsStatus shows the progress and what differed.
         pub async fn rebuild_views(
             &mut self,
             request: impl tonic::IntoRequest<super::RebuildViewsRequest>,
@@ -2029,7 +2140,64 @@ pub mod views_admin_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// How far the views have come, and how many rows they hold.
+        /// Begins a run that only compares: which rows are not what the owners' events make of them.
+        pub async fn audit_views(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditViewsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AuditViewsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.ViewsAdminService/AuditViews",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("madoguchi.views.v1.ViewsAdminService", "AuditViews"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends the run under way and throws away what it has filled.
+        pub async fn cancel_views_run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelViewsRunRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelViewsRunResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.ViewsAdminService/CancelViewsRun",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.ViewsAdminService",
+                        "CancelViewsRun",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How far the views have come, how many rows they hold, and how the run under way, or the last one, stands.
         pub async fn get_views_status(
             &mut self,
             request: impl tonic::IntoRequest<super::GetViewsStatusRequest>,
@@ -2074,8 +2242,8 @@ pub mod views_admin_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ViewsAdminServiceServer.
     #[async_trait]
     pub trait ViewsAdminService: std::marker::Send + std::marker::Sync + 'static {
-        /// Empties all view tables and refills them from the owners' feeds. Answers at once; GetViewsStatus shows the progress.
-        /// Queries answer from what has been refilled so far and say how far behind they are.
+        /// Begins a run whose generation takes the place of the serving one, whatever the comparison says. Answers at once;
+        /// GetViewsStatus shows the progress and what differed.
         async fn rebuild_views(
             &self,
             request: tonic::Request<super::RebuildViewsRequest>,
@@ -2083,7 +2251,23 @@ pub mod views_admin_service_server {
             tonic::Response<super::RebuildViewsResponse>,
             tonic::Status,
         >;
-        /// How far the views have come, and how many rows they hold.
+        /// Begins a run that only compares: which rows are not what the owners' events make of them.
+        async fn audit_views(
+            &self,
+            request: tonic::Request<super::AuditViewsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AuditViewsResponse>,
+            tonic::Status,
+        >;
+        /// Ends the run under way and throws away what it has filled.
+        async fn cancel_views_run(
+            &self,
+            request: tonic::Request<super::CancelViewsRunRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelViewsRunResponse>,
+            tonic::Status,
+        >;
+        /// How far the views have come, how many rows they hold, and how the run under way, or the last one, stands.
         async fn get_views_status(
             &self,
             request: tonic::Request<super::GetViewsStatusRequest>,
@@ -2092,7 +2276,8 @@ pub mod views_admin_service_server {
             tonic::Status,
         >;
     }
-    /// What operators do with the views. Views are derived: dropping and refilling them loses nothing.
+    /// What operators do with the views. Views are derived: filling them anew loses nothing. A run fills a second generation of
+    /// the tables from the owners' feeds while the first serves; queries notice nothing of it. One run at a time.
     #[derive(Debug)]
     pub struct ViewsAdminServiceServer<T> {
         inner: Arc<T>,
@@ -2200,6 +2385,97 @@ pub mod views_admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RebuildViewsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.views.v1.ViewsAdminService/AuditViews" => {
+                    #[allow(non_camel_case_types)]
+                    struct AuditViewsSvc<T: ViewsAdminService>(pub Arc<T>);
+                    impl<
+                        T: ViewsAdminService,
+                    > tonic::server::UnaryService<super::AuditViewsRequest>
+                    for AuditViewsSvc<T> {
+                        type Response = super::AuditViewsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditViewsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ViewsAdminService>::audit_views(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AuditViewsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.views.v1.ViewsAdminService/CancelViewsRun" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelViewsRunSvc<T: ViewsAdminService>(pub Arc<T>);
+                    impl<
+                        T: ViewsAdminService,
+                    > tonic::server::UnaryService<super::CancelViewsRunRequest>
+                    for CancelViewsRunSvc<T> {
+                        type Response = super::CancelViewsRunResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelViewsRunRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ViewsAdminService>::cancel_views_run(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelViewsRunSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -45,7 +45,7 @@ impl Subscription {
     }
 
     /// One page after this consumer's cursor; waits for a source that is away, without limit.
-    async fn page(&self, progress: &Progress, size: i32) -> Result<Page, Trouble> {
+    pub(super) async fn page(&self, progress: &Progress, size: i32) -> Result<Page, Trouble> {
         let mut backoff = Backoff::new();
         loop {
             let error = match self.feed.read(progress.position.as_ref(), size).await {
@@ -72,7 +72,7 @@ impl Subscription {
 }
 
 /// Each item is the next after the one before it, the first after this consumer's cursor.
-fn follows(progress: &Progress, deliveries: &[Delivery]) -> bool {
+pub(super) fn follows(progress: &Progress, deliveries: &[Delivery]) -> bool {
     let mut mine = progress.position.map(|position| position.cursor);
     deliveries.iter().all(|delivery| {
         let place = order::place(mine.as_ref(), &delivery.cursor, delivery.previous.as_ref());

@@ -7,8 +7,10 @@ mod catch_up;
 mod order;
 pub(crate) mod position;
 mod reader;
+pub(crate) mod refill;
 pub(crate) mod rewind;
 pub(crate) mod status;
+pub(crate) mod takeover;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

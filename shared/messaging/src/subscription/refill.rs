@@ -1,0 +1,106 @@
+//! A consumer that is filled from its source's feed alone, as far as its owner says: a second generation of what another
+//! consumer keeps current. Batches, cursors and fences are those of every subscription.
+
+use eventsourcing::Position;
+
+use super::catch_up::follows;
+use super::position::{self, Progress};
+use super::{Subscription, SubscriptionError, Trouble};
+
+/// How far a refill goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To the end of the feed at the time of reading.
+    End,
+    /// To this event, and not past it.
+    Event(Position),
+}
+
+/// What a refill came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refilled {
+    /// The consumer stands where it was to go.
+    There,
+    /// The source holds no such event, or the consumer stands behind it already; nothing past its place was applied.
+    NotThere,
+}
+
+/// Why a refill did not go on; what was applied stays applied.
+#[derive(Debug, thiserror::Error)]
+pub enum RefillError {
+    /// The source no longer holds what this consumer applied: it has to begin anew.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    /// Something passing, or somebody else moved the cursor: call again.
+    #[error("{0}")]
+    Interrupted(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Trouble> for RefillError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Fatal(error) => Self::Subscription(error),
+            other => Self::Interrupted(other.into()),
+        }
+    }
+}
+
+impl Subscription {
+    /// Applies the feed from this consumer's cursor until `until`. Waits for the source and the database without limit; it
+    /// may be dropped at any moment and goes on from the cursor when called again.
+    ///
+    /// # Errors
+    /// When the consumer cannot go on from where it stands.
+    pub async fn refill(&self, until: Until) -> Result<Refilled, RefillError> {
+        let mut progress = position::open(&self.pool, self.consumer, self.source)
+            .await
+            .map_err(|error| RefillError::Interrupted(error.into()))?;
+        if let (Until::Event(last), Some(mine)) = (until, progress.position)
+            && mine.cursor >= last.cursor
+        {
+            return Ok(reached(&progress, until));
+        }
+        let mut page = self.page(&progress, 0).await?;
+        loop {
+            if !follows(&progress, &page.deliveries) {
+                let problem = format!("the feed of {} is not in order", self.source);
+                return Err(RefillError::Interrupted(problem.into()));
+            }
+            if let Until::Event(last) = until {
+                let within = page
+                    .deliveries
+                    .partition_point(|delivery| delivery.cursor <= last.cursor);
+                page.end |= within < page.deliveries.len();
+                page.deliveries.truncate(within);
+                page.end |= page
+                    .deliveries
+                    .last()
+                    .is_some_and(|delivery| delivery.cursor == last.cursor);
+            }
+            // The next page comes while this one is applied.
+            let ahead = Progress {
+                position: page.deliveries.last().map(crate::delivery::Delivery::position),
+                sequence: None,
+            };
+            let next = async {
+                if page.end {
+                    Ok(None)
+                } else {
+                    self.page(&ahead, 0).await.map(Some)
+                }
+            };
+            let ((), next) = tokio::try_join!(self.apply(&mut progress, &page.deliveries, None), next)?;
+            match next {
+                Some(next) => page = next,
+                None => return Ok(reached(&progress, until)),
+            }
+        }
+    }
+}
+
+fn reached(progress: &Progress, until: Until) -> Refilled {
+    match until {
+        Until::Event(last) if progress.position != Some(last) => Refilled::NotThere,
+        Until::End | Until::Event(_) => Refilled::There,
+    }
+}
