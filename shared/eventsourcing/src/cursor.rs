@@ -29,6 +29,9 @@ pub enum CursorError {
     /// The first byte names no backend of ours.
     #[error("{0} is no backend tag of a cursor")]
     Tag(u8),
+    /// KurrentDB counts no epochs: its cursors hold 0 there.
+    #[error("a cursor of KurrentDB has no epoch, this one has {0}")]
+    Epoch(u64),
 }
 
 impl Cursor {
@@ -36,6 +39,8 @@ impl Cursor {
     pub const LENGTH: usize = 25;
     /// The backend tag of PostgreSQL.
     pub const POSTGRES: u8 = 1;
+    /// The backend tag of KurrentDB.
+    pub const KURRENTDB: u8 = 2;
 
     /// A cursor of the PostgreSQL backend: instance epoch, transaction id and sequence value.
     pub const fn postgres(epoch: u64, xid: u64, position: u64) -> Self {
@@ -47,17 +52,32 @@ impl Cursor {
         }
     }
 
-    /// The epoch: raised whenever a store continues on another instance or timeline.
+    /// A cursor of the KurrentDB backend: commit and prepare position in the server's log.
+    pub const fn kurrentdb(commit: u64, prepare: u64) -> Self {
+        Self {
+            tag: Self::KURRENTDB,
+            epoch: 0,
+            a: commit,
+            b: prepare,
+        }
+    }
+
+    /// The backend the cursor belongs to: another backend's store holds no event there.
+    pub const fn tag(&self) -> u8 {
+        self.tag
+    }
+
+    /// The epoch: raised whenever a store continues on another instance or timeline. KurrentDB has none.
     pub const fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The backend's first word (PostgreSQL: transaction id).
+    /// The backend's first word (PostgreSQL: transaction id; KurrentDB: commit position).
     pub const fn a(&self) -> u64 {
         self.a
     }
 
-    /// The backend's second word (PostgreSQL: sequence value).
+    /// The backend's second word (PostgreSQL: sequence value; KurrentDB: prepare position).
     pub const fn b(&self) -> u64 {
         self.b
     }
@@ -82,6 +102,8 @@ impl Cursor {
         };
         match bytes[0] {
             Self::POSTGRES => Ok(Self::postgres(word(1), word(9), word(17))),
+            Self::KURRENTDB if word(1) == 0 => Ok(Self::kurrentdb(word(9), word(17))),
+            Self::KURRENTDB => Err(CursorError::Epoch(word(1))),
             tag => Err(CursorError::Tag(tag)),
         }
     }
@@ -143,6 +165,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_of_kurrentdb_has_its_own_tag_and_no_epoch() {
+        let cursor = Cursor::kurrentdb(0x0102, 0xff);
+        assert_eq!(
+            cursor.to_string(),
+            "0200000000000000000000000000000102".to_owned() + "00000000000000ff"
+        );
+        let mut bytes = cursor.to_bytes();
+        bytes[8] = 7;
+        assert_eq!(Cursor::from_bytes(&bytes), Err(CursorError::Epoch(7)));
+    }
+
+    #[test]
     fn another_tag_or_length_is_refused() {
         let mut bytes = Cursor::postgres(1, 2, 3).to_bytes();
         bytes[0] = 9;
@@ -152,8 +186,13 @@ mod tests {
     }
 
     fn cursors() -> impl Strategy<Value = Cursor> {
-        (any::<u64>(), any::<u64>(), any::<u64>())
-            .prop_map(|(epoch, xid, position)| Cursor::postgres(epoch, xid, position))
+        (any::<bool>(), any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(postgres, epoch, a, b)| {
+            if postgres {
+                Cursor::postgres(epoch, a, b)
+            } else {
+                Cursor::kurrentdb(a, b)
+            }
+        })
     }
 
     proptest! {

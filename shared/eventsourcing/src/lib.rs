@@ -6,6 +6,7 @@ mod cursor;
 mod decider;
 mod envelope;
 pub mod fixtures;
+pub mod kurrentdb;
 pub mod postgres;
 mod problem;
 mod repository;
@@ -18,6 +19,7 @@ pub use codec::{CodecError, OpenError, decode_sealed, event_types, open, open_al
 pub use cursor::{Cursor, CursorError, Position};
 pub use decider::Decider;
 pub use envelope::{Actor, Metadata, NewEvent, RecordedEvent};
+pub use kurrentdb::{KurrentSettings, KurrentSettingsError, KurrentStore};
 pub use postgres::{MIGRATOR, PostgresStore, outside_transactions};
 pub use problem::{Explain, FieldViolation, Problem, ProblemKind};
 pub use repository::{Committed, ExecuteError, Executed, LoadError, Loaded, Repository};

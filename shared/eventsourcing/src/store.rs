@@ -15,6 +15,9 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Appends all of `events` or none, durably when it returns. The only commit of history.
     ///
+    /// The caller has read the stream up to `expected` and found no event of this request there: not every backend
+    /// refuses a request that comes again at a later revision (docs/adr/0011).
+    ///
     /// After [`StoreError::Unavailable`] the events may or may not be there: reading the stream tells.
     async fn append(
         &self,
@@ -61,7 +64,7 @@ pub struct Appended {
     pub revision: u64,
     /// The cursor of each event, in order.
     pub cursors: Vec<Cursor>,
-    /// When the store wrote them, by the database's clock.
+    /// When the store wrote them, by the database's clock: the first of them, where the store times each by itself.
     pub recorded_at: Timestamp,
 }
 

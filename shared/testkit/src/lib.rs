@@ -1,11 +1,12 @@
-//! Private PostgreSQL and NATS servers for tests and for the runner of `make run`, and waiting that ends.
-//! Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere but
-//! in `services/dev`.
+//! Private PostgreSQL and NATS servers and a KurrentDB in process, for tests and for the runner of `make run`, and waiting
+//! that ends. Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere
+//! but in `services/dev`.
 
 pub mod customer_issuer;
 mod environment;
 mod error;
 mod guarded;
+pub mod kurrentdb;
 mod lookup;
 mod nats;
 mod occupancy;
@@ -19,7 +20,7 @@ mod temporary;
 mod wait;
 pub mod walk;
 
-pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
+pub use environment::{KURRENTDB_URL_VARIABLE, NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
 pub use error::ServerError;
 pub use guarded::{GuardedCommand, GuardedProcess};
 pub use nats::PrivateNats;

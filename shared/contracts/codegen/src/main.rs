@@ -1,5 +1,6 @@
-//! Generates shared/contracts/src/generated from proto/, without protoc. The result is committed, so that building the
-//! workspace needs no generator and a change of the published language shows up in review. `--check` compares instead.
+//! Generates shared/contracts/src/generated from proto/, and the wire of the testkit's KurrentDB from its own protos, without
+//! protoc. The result is committed, so that building the workspace needs no generator and a change of the published
+//! language shows up in review. `--check` compares instead.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,6 +11,27 @@ use std::{env, fs};
 use prost::Message as _;
 
 type Files = BTreeMap<String, Vec<u8>>;
+
+/// One set of protos and where its code goes.
+struct Set {
+    protos: &'static str,
+    target: &'static str,
+    /// The published language also needs clients, and its descriptors for reflection.
+    published: bool,
+}
+
+const SETS: [Set; 2] = [
+    Set {
+        protos: "proto",
+        target: "shared/contracts/src/generated",
+        published: true,
+    },
+    Set {
+        protos: "shared/testkit/protos",
+        target: "shared/testkit/src/kurrentdb/generated",
+        published: false,
+    },
+];
 
 fn main() -> ExitCode {
     let check = env::args().any(|argument| argument == "--check");
@@ -25,14 +47,25 @@ fn main() -> ExitCode {
 
 fn run(check: bool) -> Result<bool, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let target = root.join("shared/contracts/src/generated");
-    let generated = generate(&root.join("proto"))?;
+    let mut same = true;
+    for set in &SETS {
+        same &= run_set(set, &root, check)?;
+    }
+    Ok(same)
+}
+
+fn run_set(set: &Set, root: &Path, check: bool) -> Result<bool, Box<dyn Error>> {
+    let target = root.join(set.target);
+    let generated = generate(set, &root.join(set.protos))?;
     let present = read_folder(&target)?;
     if check {
         if present == generated {
             return Ok(true);
         }
-        report("generated code differs from proto/: run `make generate` and commit the result");
+        report(&format!(
+            "generated code differs from {}: run `make generate` and commit the result",
+            set.protos
+        ));
         return Ok(false);
     }
     for stale in present.keys().filter(|name| !generated.contains_key(*name)) {
@@ -45,7 +78,7 @@ fn run(check: bool) -> Result<bool, Box<dyn Error>> {
     Ok(true)
 }
 
-fn generate(proto: &Path) -> Result<Files, Box<dyn Error>> {
+fn generate(set: &Set, proto: &Path) -> Result<Files, Box<dyn Error>> {
     let mut sources = Vec::new();
     collect(proto, &mut sources)?;
     sources.sort();
@@ -54,10 +87,13 @@ fn generate(proto: &Path) -> Result<Files, Box<dyn Error>> {
     tonic_prost_build::configure()
         .out_dir(output.path())
         .btree_map(".")
+        .build_client(set.published)
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors.clone())?;
     let mut files = read_folder(output.path())?;
-    files.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
+    if set.published {
+        files.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
+    }
     Ok(files)
 }
 

@@ -10,15 +10,15 @@ use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Postgres};
+use crate::backend::{Backend, Kurrent, Postgres};
 use crate::checker::{Seen, check};
-use crate::drill::{events, ids, stream};
+use crate::drill::{events, ids};
 
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn what_was_appended_reads_back<B: Backend>() {
     let backend = B::open().await;
-    let (store, ledger) = (backend.store(), stream(1));
+    let (store, ledger) = (backend.store(), backend.stream(1));
     let first = events(&ledger, 1, 2);
     let appended = store
         .append(&ledger, Expected::NoStream, first.clone())
@@ -66,12 +66,12 @@ async fn what_was_appended_reads_back<B: Backend>() {
     assert_eq!(store.read(&ledger, 2).await.unwrap(), read[2..]);
     assert_eq!(store.read(&ledger, 3).await.unwrap(), []);
     assert_eq!(store.read(&ledger, u64::MAX).await.unwrap(), []);
-    assert_eq!(store.read(&stream(2), 0).await.unwrap(), []);
+    assert_eq!(store.read(&backend.stream(2), 0).await.unwrap(), []);
 }
 
 async fn an_append_that_expects_another_revision_changes_nothing<B: Backend>() {
     let backend = B::open().await;
-    let (store, ledger, none) = (backend.store(), stream(1), stream(2));
+    let (store, ledger, none) = (backend.store(), backend.stream(1), backend.stream(2));
     store
         .append(&ledger, Expected::NoStream, events(&ledger, 1, 1))
         .await
@@ -99,29 +99,69 @@ async fn an_append_that_expects_another_revision_changes_nothing<B: Backend>() {
 
 async fn the_same_request_appends_to_a_stream_once<B: Backend>() {
     let backend = B::open().await;
-    let (store, ledger) = (backend.store(), stream(1));
+    let (store, ledger) = (backend.store(), backend.stream(1));
     store
         .append(&ledger, Expected::NoStream, events(&ledger, 1, 2))
         .await
         .unwrap();
-    for expected in [Expected::NoStream, Expected::Revision(1)] {
-        let again = store.append(&ledger, expected, events(&ledger, 1, 2)).await;
+    // As it was, with other content, and with less: what a retry decides anew need not be what it decided first.
+    let mut other = events(&ledger, 1, 2);
+    other[1].data = serde_json::json!({"other": true});
+    for again in [events(&ledger, 1, 2), other, events(&ledger, 1, 1)] {
+        let again = store.append(&ledger, Expected::NoStream, again).await;
         let told = matches!(again, Err(AppendError::Duplicate | AppendError::Conflict { .. }));
-        assert!(told, "expected {expected:?}: {again:?}");
+        assert!(told, "{again:?}");
     }
-    assert_eq!(store.read(&ledger, 0).await.unwrap().len(), 2);
+    let read = store.read(&ledger, 0).await.unwrap();
+    let first: Vec<_> = events(&ledger, 1, 2)
+        .into_iter()
+        .map(|event| event.data)
+        .collect();
+    assert_eq!(
+        read.into_iter().map(|event| event.data).collect::<Vec<_>>(),
+        first
+    );
     // On another stream the same request is another append.
-    let other = stream(2);
+    let other = backend.stream(2);
     store
         .append(&other, Expected::NoStream, events(&other, 1, 1))
         .await
         .unwrap();
 }
 
+/// Sixteen writers send the same request's events at once, some with other content: one of them writes.
+async fn of_many_attempts_of_one_request_exactly_one_writes<B: Backend>() {
+    let backend = B::open().await;
+    let stores = [backend.store(), backend.elsewhere().await];
+    for round in 0..20_u128 {
+        let ledger = backend.stream(round);
+        let attempt = async |number: usize| {
+            let mut batch = events(&ledger, 1, 2);
+            batch[0].data = serde_json::json!({ "attempt": number });
+            stores[number % 2]
+                .append(&ledger, Expected::NoStream, batch)
+                .await
+        };
+        let answers = join_all((0..16).map(attempt)).await;
+        let winners: Vec<usize> = (0..16).filter(|number| answers[*number].is_ok()).collect();
+        assert_eq!(winners.len(), 1, "round {round}: {answers:?}");
+        let told = |answer: &Result<_, AppendError>| {
+            matches!(
+                answer,
+                Ok(_) | Err(AppendError::Duplicate | AppendError::Conflict { .. })
+            )
+        };
+        assert!(answers.iter().all(told), "round {round}: {answers:?}");
+        let read = stores[0].read(&ledger, 0).await.unwrap();
+        assert_eq!(read.len(), 2, "round {round}");
+        assert_eq!(read[0].data["attempt"], winners[0], "round {round}");
+    }
+}
+
 async fn of_two_writers_on_one_revision_exactly_one_wins<B: Backend>() {
     const ROUNDS: u64 = 100;
     let backend = B::open().await;
-    let (one, other, ledger) = (backend.store(), backend.elsewhere().await, stream(1));
+    let (one, other, ledger) = (backend.store(), backend.elsewhere().await, backend.stream(1));
     let mut expected = Expected::NoStream;
     for round in 0..ROUNDS {
         let request = u128::from(round) * 2;
@@ -152,12 +192,10 @@ async fn a_follower_reads_what_was_and_then_what_comes<B: Backend>() {
     let (store, elsewhere) = (backend.store(), backend.elsewhere().await);
     let mut wrote = Vec::new();
     for id in 1..=300 {
-        let batch = events(&stream(id), 1, 1);
+        let ledger = backend.stream(id);
+        let batch = events(&ledger, 1, 1);
         wrote.extend(ids(&batch));
-        store
-            .append(&stream(id), Expected::NoStream, batch)
-            .await
-            .unwrap();
+        store.append(&ledger, Expected::NoStream, batch).await.unwrap();
     }
     let mut follower = store.follow(None);
     let caught_up = take_all(&mut follower, wrote.len()).await;
@@ -165,9 +203,10 @@ async fn a_follower_reads_what_was_and_then_what_comes<B: Backend>() {
 
     // Live, from this process and from another.
     for (id, writer) in [(1001, &store), (1002, &elsewhere)] {
-        let batch = events(&stream(id), 1, 2);
+        let ledger = backend.stream(id);
+        let batch = events(&ledger, 1, 2);
         writer
-            .append(&stream(id), Expected::NoStream, batch.clone())
+            .append(&ledger, Expected::NoStream, batch.clone())
             .await
             .unwrap();
         let live = take(&mut follower, 2).await;
@@ -191,7 +230,7 @@ async fn a_follower_reads_what_was_and_then_what_comes<B: Backend>() {
 
 async fn a_cursor_is_known_by_its_event<B: Backend>() {
     let backend = B::open().await;
-    let (store, ledger) = (backend.store(), stream(1));
+    let (store, ledger) = (backend.store(), backend.stream(1));
     let batch = events(&ledger, 1, 2);
     let appended = store
         .append(&ledger, Expected::NoStream, batch.clone())
@@ -200,19 +239,19 @@ async fn a_cursor_is_known_by_its_event<B: Backend>() {
     for (event, cursor) in batch.iter().zip(&appended.cursors) {
         assert_eq!(store.event_at(cursor).await.unwrap(), Some(event.id));
     }
+    // Places of no event, of this backend and of the other.
     for unknown in [
         Cursor::postgres(1, 1, 1),
         Cursor::postgres(u64::MAX, u64::MAX, u64::MAX),
+        Cursor::kurrentdb(1, 1),
+        Cursor::kurrentdb(i64::MAX.unsigned_abs(), i64::MAX.unsigned_abs()),
+        Cursor::kurrentdb(u64::MAX, u64::MAX),
     ] {
-        assert_eq!(store.event_at(&unknown).await.unwrap(), None);
+        assert_eq!(store.event_at(&unknown).await.unwrap(), None, "{unknown}");
     }
-    assert_eq!(
-        store
-            .read_all(Some(Cursor::postgres(u64::MAX, 0, 0)), 1)
-            .await
-            .unwrap(),
-        []
-    );
+    for beyond in [Cursor::postgres(u64::MAX, 0, 0), appended.cursors[1]] {
+        assert_eq!(store.read_all(Some(beyond), 1).await.unwrap(), [], "{beyond}");
+    }
 }
 
 async fn many_writers_and_followers_lose_and_double_nothing<B: Backend>() {
@@ -221,7 +260,10 @@ async fn many_writers_and_followers_lose_and_double_nothing<B: Backend>() {
     let backend = B::open().await;
     let stores = [backend.store(), backend.elsewhere().await];
     let write = async |writer: u128| {
-        let (store, own) = (&stores[usize::try_from(writer % 2).unwrap()], stream(writer));
+        let (store, own) = (
+            &stores[usize::try_from(writer % 2).unwrap()],
+            backend.stream(writer),
+        );
         for revision in 0..APPENDS {
             let expected = Expected::after(revision.checked_sub(1));
             store
@@ -239,7 +281,9 @@ async fn many_writers_and_followers_lose_and_double_nothing<B: Backend>() {
     .await;
     let mut truth = Vec::new();
     for writer in 0..WRITERS {
-        truth.extend(seen_of(&stores[0].read(&stream(writer), 0).await.unwrap()));
+        truth.extend(seen_of(
+            &stores[0].read(&backend.stream(writer), 0).await.unwrap(),
+        ));
     }
     assert_eq!(truth.len(), total);
     for (reader, seen) in seen.iter().enumerate() {
@@ -292,6 +336,7 @@ pub(crate) async fn take(follower: &mut Following, count: usize) -> Vec<Recorded
     events
 }
 
+/// Makes a test of each scenario on a backend.
 macro_rules! contract {
     ($module:ident, $backend:ty, [$($scenario:ident),* $(,)?]) => {
         mod $module {
@@ -306,6 +351,8 @@ macro_rules! contract {
     };
 }
 
+pub(crate) use contract;
+
 macro_rules! for_backend {
     ($module:ident, $backend:ty) => {
         contract!(
@@ -315,6 +362,7 @@ macro_rules! for_backend {
                 what_was_appended_reads_back,
                 an_append_that_expects_another_revision_changes_nothing,
                 the_same_request_appends_to_a_stream_once,
+                of_many_attempts_of_one_request_exactly_one_writes,
                 of_two_writers_on_one_revision_exactly_one_wins,
                 a_follower_reads_what_was_and_then_what_comes,
                 a_cursor_is_known_by_its_event,
@@ -325,3 +373,4 @@ macro_rules! for_backend {
 }
 
 for_backend!(postgres, Postgres);
+for_backend!(kurrentdb, Kurrent);

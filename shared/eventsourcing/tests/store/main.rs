@@ -11,6 +11,8 @@ mod cancelled;
 mod checker;
 mod contract;
 mod drill;
+mod kurrentdb;
 mod order;
 mod repository;
 mod restore;
+mod unique;

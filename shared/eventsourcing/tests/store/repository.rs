@@ -17,25 +17,25 @@ use privacy::{Keyring, MasterKey};
 use sqlx::{Connection, PgConnection};
 use testkit::{TestDatabase, wait_for};
 
-use crate::backend::{Backend, Postgres};
-use crate::contract::DEADLINE;
+use crate::backend::{Backend, Kurrent, Postgres};
+use crate::contract::{DEADLINE, contract};
 use crate::drill::{Command, Event, Ledger, LedgerId, events, request, stream, subject};
 
 const LEDGER: LedgerId = LedgerId(1);
 
-struct Stage {
-    backend: Postgres,
+struct Stage<B> {
+    backend: B,
     keyring: Keyring,
     _keys: TestDatabase,
 }
 
-impl Stage {
+impl<B: Backend> Stage<B> {
     async fn open() -> Self {
         let keys = testkit::database().await.unwrap();
         privacy::MIGRATOR.run(&keys.pool).await.unwrap();
         let keyring = Keyring::new(keys.pool.clone(), MasterKey::from_hex(&"07".repeat(32)).unwrap());
         Self {
-            backend: Postgres::open().await,
+            backend: B::open().await,
             keyring,
             _keys: keys,
         }
@@ -46,7 +46,7 @@ impl Stage {
     }
 
     fn over(&self, store: Arc<dyn EventStore>) -> Repository<Ledger> {
-        Repository::new("drill", store, self.keyring.clone())
+        Repository::new(self.backend.service(), store, self.keyring.clone())
     }
 
     /// A repository whose store plays a trick on its first append.
@@ -59,8 +59,15 @@ impl Stage {
         (self.over(Arc::clone(&store) as Arc<dyn EventStore>), store)
     }
 
+    /// The first event of another ledger.
+    async fn seventh(&self) -> RecordedEvent {
+        let other = self.backend.stream(7);
+        self.backend.store().read(&other, 0).await.unwrap().remove(0)
+    }
+
     async fn recorded(&self) -> Vec<RecordedEvent> {
-        self.backend.store.read(&stream(LEDGER.0), 0).await.unwrap()
+        let ledger = self.backend.stream(LEDGER.0);
+        self.backend.store().read(&ledger, 0).await.unwrap()
     }
 }
 
@@ -133,9 +140,8 @@ fn stored(executed: &Executed<Ledger>) -> Vec<RecordedEvent> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_command_is_decided_recorded_and_answered_with_the_state_after_it() {
-    let stage = Stage::open().await;
+async fn a_command_is_decided_recorded_and_answered_with_the_state_after_it<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     let name = Personal::new(subject(1), "見本 太郎".to_owned());
     let executed = repository
@@ -157,9 +163,8 @@ async fn a_command_is_decided_recorded_and_answered_with_the_state_after_it() {
     assert_eq!(repository.load(LedgerId(2)).await.unwrap().revision, None);
 }
 
-#[tokio::test]
-async fn a_command_without_effect_and_a_refused_one_record_nothing() {
-    let stage = Stage::open().await;
+async fn a_command_without_effect_and_a_refused_one_record_nothing<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     let nothing = repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(0))
@@ -181,9 +186,8 @@ async fn a_command_without_effect_and_a_refused_one_record_nothing() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn a_request_retried_after_a_crash_between_append_and_answer_has_one_effect() {
-    let stage = Stage::open().await;
+async fn a_request_retried_after_a_crash_between_append_and_answer_has_one_effect<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let (repository, _) = stage.troubled(Trouble::LostAnswer);
     let lost = repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(5))
@@ -204,9 +208,8 @@ async fn a_request_retried_after_a_crash_between_append_and_answer_has_one_effec
     assert_eq!(stage.recorded().await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_retry_days_later_answers_from_the_state_after_the_first_effect() {
-    let stage = Stage::open().await;
+async fn a_retry_days_later_answers_from_the_state_after_the_first_effect<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     let first = repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(5))
@@ -230,9 +233,8 @@ async fn a_retry_days_later_answers_from_the_state_after_the_first_effect() {
     assert_eq!(stage.recorded().await.len(), 5);
 }
 
-#[tokio::test]
-async fn a_request_id_with_other_content_is_refused_and_on_another_stream_is_another_request() {
-    let stage = Stage::open().await;
+async fn a_request_id_with_other_content_is_refused_and_on_another_stream_is_another_request<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(5))
@@ -250,15 +252,14 @@ async fn a_request_id_with_other_content_is_refused_and_on_another_stream_is_ano
     assert_eq!(stage.recorded().await.len(), 1);
 }
 
-#[tokio::test]
-async fn on_a_conflict_the_command_is_decided_again_from_what_came_between() {
-    let stage = Stage::open().await;
+async fn on_a_conflict_the_command_is_decided_again_from_what_came_between<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let other = stage.repository();
     other
         .execute(LedgerId(7), &request(9, "aa"), Command::Add(990))
         .await
         .unwrap();
-    let between = stage.backend.store.read(&stream(7), 0).await.unwrap().remove(0);
+    let between = stage.seventh().await;
     let between = NewEvent {
         id: between.id,
         event_type: between.event_type,
@@ -267,7 +268,7 @@ async fn on_a_conflict_the_command_is_decided_again_from_what_came_between() {
     };
     // Another id, as it is another stream.
     let between = NewEvent {
-        id: events(&stream(LEDGER.0), 9, 1)[0].id,
+        id: events(&stage.backend.stream(LEDGER.0), 9, 1)[0].id,
         ..between
     };
     let (repository, store) = stage.troubled(Trouble::OvertakenOnce(vec![between]));
@@ -284,9 +285,8 @@ async fn on_a_conflict_the_command_is_decided_again_from_what_came_between() {
     assert!(matches!(refused, Err(ExecuteError::Rejected(_))), "{refused:?}");
 }
 
-#[tokio::test]
-async fn an_earlier_attempt_found_in_a_conflict_round_is_answered_and_not_repeated() {
-    let stage = Stage::open().await;
+async fn an_earlier_attempt_found_in_a_conflict_round_is_answered_and_not_repeated<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let (repository, store) = stage.troubled(Trouble::OwnAttemptArrives);
     let executed = repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(5))
@@ -301,17 +301,16 @@ async fn an_earlier_attempt_found_in_a_conflict_round_is_answered_and_not_repeat
     assert_eq!(stage.recorded().await.len(), 1);
 }
 
-#[tokio::test]
-async fn other_content_under_the_id_is_also_found_in_a_conflict_round() {
-    let stage = Stage::open().await;
+async fn other_content_under_the_id_is_also_found_in_a_conflict_round<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     // The attempt that overtakes this one: same request id, other payload.
     stage
         .repository()
         .execute(LedgerId(7), &request(1, "bb"), Command::Add(6))
         .await
         .unwrap();
-    let other = stage.backend.store.read(&stream(7), 0).await.unwrap().remove(0);
-    let id = request(1, "bb").key.event_id(&stream(LEDGER.0), 0);
+    let other = stage.seventh().await;
+    let id = request(1, "bb").key.event_id(&stage.backend.stream(LEDGER.0), 0);
     let other = NewEvent {
         id,
         event_type: other.event_type,
@@ -326,9 +325,8 @@ async fn other_content_under_the_id_is_also_found_in_a_conflict_round() {
     assert_eq!(stage.recorded().await.len(), 1);
 }
 
-#[tokio::test]
-async fn endless_conflict_ends_as_contended_after_eight_rounds() {
-    let stage = Stage::open().await;
+async fn endless_conflict_ends_as_contended_after_eight_rounds<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let (repository, store) = stage.troubled(Trouble::AlwaysConflict);
     let contended = repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(5))
@@ -338,9 +336,8 @@ async fn endless_conflict_ends_as_contended_after_eight_rounds() {
 }
 
 /// Sixteen clients send the same request at once, and each sends it again until it is answered.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_request_sent_many_times_at_once_has_one_effect() {
-    let stage = Stage::open().await;
+async fn the_same_request_sent_many_times_at_once_has_one_effect<B: Backend>() {
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     for id in 0..20 {
         let request = request(id, "aa");
@@ -364,7 +361,7 @@ async fn the_same_request_sent_many_times_at_once_has_one_effect() {
 /// The server ends the connection while the append waits: unavailable, and one effect after the retry.
 #[tokio::test]
 async fn a_connection_lost_during_an_append_is_unavailable_and_safe_to_retry() {
-    let stage = Stage::open().await;
+    let stage = Stage::<Postgres>::open().await;
     let repository = stage.repository();
     repository
         .execute(LEDGER, &request(1, "aa"), Command::Add(1))
@@ -398,10 +395,9 @@ async fn a_connection_lost_during_an_append_is_unavailable_and_safe_to_retry() {
 }
 
 /// OP-4: sealed in the store, erased when the key is gone, refused to be written then.
-#[tokio::test]
-async fn op_4_a_personal_field_is_sealed_at_rest_and_reads_as_erased_without_its_key() {
+async fn op_4_a_personal_field_is_sealed_at_rest_and_reads_as_erased_without_its_key<B: Backend>() {
     const CANARY: &str = "見本 太郎 canary-4711";
-    let stage = Stage::open().await;
+    let stage = Stage::<B>::open().await;
     let repository = stage.repository();
     let name = Personal::new(subject(1), CANARY.to_owned());
     let executed = repository
@@ -409,10 +405,7 @@ async fn op_4_a_personal_field_is_sealed_at_rest_and_reads_as_erased_without_its
         .await
         .unwrap();
 
-    let rows: Vec<String> = sqlx::query_scalar("SELECT event::text FROM store.event")
-        .fetch_all(&stage.backend.database.pool)
-        .await
-        .unwrap();
+    let rows = stage.backend.kept().await;
     assert!(rows.iter().any(|row| row.contains("$sealed")), "{rows:?}");
     assert!(
         !rows.iter().any(|row| row.contains("4711")),
@@ -445,10 +438,9 @@ async fn op_4_a_personal_field_is_sealed_at_rest_and_reads_as_erased_without_its
     );
 }
 
-#[tokio::test]
-async fn an_event_of_unknown_type_or_shape_stops_its_reader_and_tells_no_data() {
-    let stage = Stage::open().await;
-    let (store, ledger) = (&stage.backend.store, stream(LEDGER.0));
+async fn an_event_of_unknown_type_or_shape_stops_its_reader_and_tells_no_data<B: Backend>() {
+    let stage = Stage::<B>::open().await;
+    let (store, ledger) = (stage.backend.store(), stage.backend.stream(LEDGER.0));
     let event = |event_type: &str, data| {
         let event = events(&ledger, 1, 1).remove(0);
         NewEvent {
@@ -477,11 +469,11 @@ async fn an_event_of_unknown_type_or_shape_stops_its_reader_and_tells_no_data() 
 
     let other = LedgerId(2);
     let bad = NewEvent {
-        id: request(5, "").key.event_id(&stream(2), 0),
+        id: request(5, "").key.event_id(&stage.backend.stream(2), 0),
         ..event("ledger.added.v1", serde_json::json!({"amount": "secret-4711"}))
     };
     store
-        .append(&stream(2), Expected::NoStream, vec![bad])
+        .append(&stage.backend.stream(2), Expected::NoStream, vec![bad])
         .await
         .unwrap();
     let error = stage
@@ -499,7 +491,7 @@ async fn an_event_of_unknown_type_or_shape_stops_its_reader_and_tells_no_data() 
         "{text}"
     );
     assert!(!text.contains("4711"), "{text}");
-    let recorded = store.read(&stream(2), 0).await.unwrap().remove(0);
+    let recorded = store.read(&stage.backend.stream(2), 0).await.unwrap().remove(0);
     let opened = open::<Event>(&stage.keyring, &recorded).await;
     assert!(
         matches!(opened, Err(OpenError::Codec(CodecError::Malformed { .. }))),
@@ -518,3 +510,29 @@ async fn a_store_that_cannot_be_reached_is_unavailable() {
     let read = store.read(&stream(1), 0).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
 }
+
+macro_rules! for_backend {
+    ($module:ident, $backend:ty) => {
+        contract!(
+            $module,
+            $backend,
+            [
+                a_command_is_decided_recorded_and_answered_with_the_state_after_it,
+                a_command_without_effect_and_a_refused_one_record_nothing,
+                a_request_retried_after_a_crash_between_append_and_answer_has_one_effect,
+                a_retry_days_later_answers_from_the_state_after_the_first_effect,
+                a_request_id_with_other_content_is_refused_and_on_another_stream_is_another_request,
+                on_a_conflict_the_command_is_decided_again_from_what_came_between,
+                an_earlier_attempt_found_in_a_conflict_round_is_answered_and_not_repeated,
+                other_content_under_the_id_is_also_found_in_a_conflict_round,
+                endless_conflict_ends_as_contended_after_eight_rounds,
+                the_same_request_sent_many_times_at_once_has_one_effect,
+                op_4_a_personal_field_is_sealed_at_rest_and_reads_as_erased_without_its_key,
+                an_event_of_unknown_type_or_shape_stops_its_reader_and_tells_no_data,
+            ]
+        );
+    };
+}
+
+for_backend!(postgres, Postgres);
+for_backend!(kurrentdb, Kurrent);

@@ -1,0 +1,192 @@
+//! The one connection of a store. The client library gives up for ever after a failed connect and keeps to a node that
+//! went away, so a client that failed is put aside and another one built, with growing pauses; calls in between fail at
+//! once instead of queueing.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use eventstore::{Client, Error, ReadAllOptions, StreamPosition};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::StoreError;
+use crate::kurrentdb::KurrentSettings;
+use crate::kurrentdb::failure::{NoAnswer, connection_is_dead, store_failure};
+
+/// The pause after the first failure, doubled up to the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The first version that tells a subscriber when it has caught up.
+const OLDEST_SERVER: (usize, usize) = (23, 10);
+
+/// A server too old to be followed.
+#[derive(Debug, thiserror::Error)]
+#[error("the server is version {0}; KurrentDB or EventStoreDB {major}.{minor} or later is needed", major = OLDEST_SERVER.0, minor = OLDEST_SERVER.1)]
+struct TooOld(String);
+
+/// The client in use.
+struct Slot {
+    client: Client,
+    /// Tells a failure of this client from a late one of the client before.
+    generation: u64,
+    /// Since when, and until when, no other one is built.
+    aside: Option<Instant>,
+    pause: Duration,
+}
+
+/// A client and which one it is.
+pub(super) struct Lent {
+    pub(super) client: Client,
+    generation: u64,
+}
+
+pub(super) struct Connection {
+    settings: KurrentSettings,
+    slot: Mutex<Slot>,
+    connected: watch::Sender<bool>,
+}
+
+impl Connection {
+    /// Builds the first client, which connects at its first call. Must be called inside a tokio runtime.
+    pub(super) fn new(settings: KurrentSettings) -> Result<Self, StoreError> {
+        let client = Client::new(settings.client.clone()).map_err(store_failure)?;
+        Ok(Self {
+            settings,
+            slot: Mutex::new(Slot {
+                client,
+                generation: 0,
+                aside: None,
+                pause: SHORTEST_PAUSE,
+            }),
+            connected: watch::Sender::new(true),
+        })
+    }
+
+    pub(super) const fn deadline(&self) -> Duration {
+        self.settings.deadline
+    }
+
+    /// Whether the last call reached the server, now and from now on.
+    pub(super) fn connected(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
+    }
+
+    /// A client that has not failed yet; a new one where the last has, and its pause is over.
+    pub(super) fn lend(&self) -> Result<Lent, StoreError> {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = slot.aside {
+            if Instant::now() < until {
+                return Err(StoreError::Unavailable(
+                    "KurrentDB is being reconnected to".into(),
+                ));
+            }
+            slot.client = Client::new(self.settings.client.clone()).map_err(store_failure)?;
+            slot.generation += 1;
+            slot.aside = None;
+        }
+        Ok(Lent {
+            client: slot.client.clone(),
+            generation: slot.generation,
+        })
+    }
+
+    /// One call with a deadline, its failure noted.
+    pub(super) async fn call<T, F>(&self, call: impl FnOnce(Client) -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let lent = self.lend().map_err(CallError::Store)?;
+        let deadline = self.deadline();
+        match timeout(deadline, call(lent.client.clone())).await {
+            Ok(Ok(answer)) => {
+                self.succeeded(&lent);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                self.failed(&lent, &error);
+                Err(CallError::Answer(error))
+            }
+            Err(_) => {
+                self.put_aside(&lent);
+                Err(CallError::Store(StoreError::Unavailable(Box::new(NoAnswer(
+                    deadline,
+                )))))
+            }
+        }
+    }
+
+    /// Asks the server for its version and for the end of its log, which every reader needs the right to read.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        let version = self
+            .call(async |client| {
+                let version = client.server_info().await?.version();
+                let newest = ReadAllOptions::default()
+                    .position(StreamPosition::End)
+                    .max_count(1);
+                client.read_all(&newest).await?.next().await?;
+                Ok(version)
+            })
+            .await
+            .map_err(StoreError::from)?;
+        if version < OLDEST_SERVER {
+            return Err(StoreError::Refused(Box::new(TooOld(version.to_string()))));
+        }
+        Ok(())
+    }
+
+    pub(super) fn succeeded(&self, lent: &Lent) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.generation == lent.generation && slot.aside.is_none() {
+            slot.pause = SHORTEST_PAUSE;
+            self.say(true);
+        }
+    }
+
+    /// A refusal is an answer: only a connection that failed is put aside.
+    pub(super) fn failed(&self, lent: &Lent, error: &Error) {
+        if connection_is_dead(error) {
+            self.put_aside(lent);
+        } else {
+            self.succeeded(lent);
+        }
+    }
+
+    pub(super) fn put_aside(&self, lent: &Lent) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.generation != lent.generation || slot.aside.is_some() {
+            return;
+        }
+        slot.aside = Some(Instant::now() + slot.pause);
+        slot.pause = LONGEST_PAUSE.min(slot.pause * 2);
+        self.say(false);
+    }
+
+    fn say(&self, connected: bool) {
+        let changed = self
+            .connected
+            .send_if_modified(|now| std::mem::replace(now, connected) != connected);
+        match (changed, connected) {
+            (true, true) => tracing::info!("connected to KurrentDB"),
+            (true, false) => tracing::warn!("the connection to KurrentDB is lost; a new one is being made"),
+            (false, _) => {}
+        }
+    }
+}
+
+/// Why a call gave no answer of the kind asked for.
+pub(super) enum CallError {
+    /// The library's word, for whoever finds a meaning in it.
+    Answer(Error),
+    /// There was no client, or no answer in time.
+    Store(StoreError),
+}
+
+impl From<CallError> for StoreError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Answer(error) => store_failure(error),
+            CallError::Store(error) => error,
+        }
+    }
+}
