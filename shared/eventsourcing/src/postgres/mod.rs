@@ -1,19 +1,20 @@
 //! The PostgreSQL backend. Order and visibility rest on (epoch, xid, position); the migration and
 //! docs/adr/0001 say why. Rests on every connection having passed [`PostgresStore::pool_options`].
 
+mod append;
 mod connection;
 mod failure;
 mod follow;
+mod group;
 mod rows;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use jiff_sqlx::Timestamp;
 use kernel::ids::EventId;
+use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{FromRow, Row};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -21,8 +22,10 @@ use crate::{
     AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, StoreError,
     StreamName,
 };
+use append::Item;
 pub use connection::outside_transactions;
-use failure::{append_failure, store_failure};
+use failure::store_failure;
+use group::Groups;
 
 /// Creates schema `store`; versions 1000 to 1999. Tolerates the other migrators of the same database.
 pub static MIGRATOR: sqlx::migrate::Migrator = {
@@ -36,14 +39,18 @@ pub static MIGRATOR: sqlx::migrate::Migrator = {
 pub struct PostgresStore {
     pool: PgPool,
     appended: Arc<watch::Sender<()>>,
+    groups: Arc<Groups>,
 }
 
 impl PostgresStore {
-    /// The store in the database of `pool`, which must have been made with [`PostgresStore::pool_options`].
+    /// The store in the database of `pool`, which must have been made with [`PostgresStore::pool_options`]. Appends go over
+    /// connections of their own, two as a rule and eight at most beside those of the pool.
     pub fn new(pool: PgPool) -> Self {
+        let appended = Arc::new(watch::Sender::new(()));
         Self {
+            groups: Groups::new(pool.clone(), Arc::clone(&appended)),
             pool,
-            appended: Arc::new(watch::Sender::new(())),
+            appended,
         }
     }
 
@@ -74,43 +81,6 @@ impl PostgresStore {
     }
 }
 
-/// One transaction over all items; now called with one.
-const APPEND: &str = "SELECT outcome, revision, epoch, xid::text::bigint AS xid, positions, recorded_at \
-    FROM store.append($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-
-/// The answer to one item of [`APPEND`].
-#[derive(FromRow)]
-struct AppendRow {
-    outcome: String,
-    revision: i64,
-    epoch: i64,
-    xid: Option<i64>,
-    positions: Option<Vec<i64>>,
-    recorded_at: Timestamp,
-}
-
-impl AppendRow {
-    fn answer(self) -> Result<Appended, AppendError> {
-        match (self.outcome.as_str(), self.xid, self.positions) {
-            ("appended", Some(xid), Some(positions)) => Ok(Appended {
-                revision: self.revision.cast_unsigned(),
-                cursors: positions
-                    .into_iter()
-                    .map(|position| rows::cursor(self.epoch, xid, position))
-                    .collect(),
-                recorded_at: self.recorded_at.to_jiff(),
-            }),
-            ("duplicate", ..) => Err(AppendError::Duplicate),
-            ("conflict", ..) => Err(AppendError::Conflict {
-                actual: u64::try_from(self.revision).ok(),
-            }),
-            _ => Err(AppendError::Store(StoreError::Refused(
-                "store.append gave an answer of another version".into(),
-            ))),
-        }
-    }
-}
-
 #[async_trait]
 impl EventStore for PostgresStore {
     async fn read(&self, stream: &StreamName, from: u64) -> Result<Vec<RecordedEvent>, StoreError> {
@@ -126,52 +96,7 @@ impl EventStore for PostgresStore {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
-        let expected = match expected {
-            Expected::NoStream => -1,
-            // A revision nothing can have is a conflict, which the function finds.
-            Expected::Revision(revision) => i64::try_from(revision).unwrap_or(i64::MAX),
-        };
-        let json =
-            |value: serde_json::Result<String>| value.map_err(|error| StoreError::Refused(Box::new(error)));
-        let mut datas = Vec::with_capacity(events.len());
-        let mut metadatas = Vec::with_capacity(events.len());
-        for event in &events {
-            datas.push(json(serde_json::to_string(&event.data))?);
-            metadatas.push(json(serde_json::to_string(&event.metadata))?);
-        }
-        let index = |event: &NewEvent| event.metadata.request_index.cast_signed();
-        // A single statement is its own transaction, and durable once answered.
-        let row: AppendRow = sqlx::query_as(APPEND)
-            .bind(vec![stream.to_string()])
-            .bind(vec![expected])
-            .bind(vec![1_i32; events.len()])
-            .bind(
-                events
-                    .iter()
-                    .map(|event| event.id.as_uuid())
-                    .collect::<Vec<Uuid>>(),
-            )
-            .bind(
-                events
-                    .iter()
-                    .map(|event| event.metadata.request_key)
-                    .collect::<Vec<Uuid>>(),
-            )
-            .bind(events.iter().map(index).collect::<Vec<i32>>())
-            .bind(
-                events
-                    .iter()
-                    .map(|event| event.event_type.clone())
-                    .collect::<Vec<String>>(),
-            )
-            .bind(datas)
-            .bind(metadatas)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(append_failure)?;
-        let appended = row.answer()?;
-        self.appended.send_replace(());
-        Ok(appended)
+        self.groups.append(Item::new(stream, expected, events)?).await
     }
 
     async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {

@@ -1,9 +1,7 @@
 //! A call that is cancelled while its transaction begins leaves a pooled connection inside it. Nobody may be lent that.
 
-use eventsourcing::{EventStore, Expected, MIGRATOR, PostgresStore};
+use eventsourcing::PostgresStore;
 use sqlx::Executor;
-
-use crate::drill::{events, stream};
 
 #[tokio::test]
 async fn a_connection_left_inside_a_transaction_is_not_lent_again() {
@@ -14,7 +12,6 @@ async fn a_connection_left_inside_a_transaction_is_not_lent_again() {
         .connect(&database.url)
         .await
         .unwrap();
-    MIGRATOR.run(&pool).await.unwrap();
     let left_behind: i32 = {
         let mut connection = pool.acquire().await.unwrap();
         connection.execute(sqlx::raw_sql("BEGIN")).await.unwrap();
@@ -24,18 +21,16 @@ async fn a_connection_left_inside_a_transaction_is_not_lent_again() {
             .unwrap()
     };
 
-    let store = PostgresStore::new(pool.clone());
-    let ledger = stream(1);
-    store
-        .append(&ledger, Expected::NoStream, events(&ledger, 1, 1))
+    // Through the pool, as what a service writes beside its events, and as an append for which its stream was held.
+    sqlx::query("CREATE TABLE written AS SELECT 1")
+        .execute(&pool)
         .await
         .unwrap();
-
-    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM store.event")
+    let seen: Option<String> = sqlx::query_scalar("SELECT to_regclass('written')::text")
         .fetch_one(&database.pool)
         .await
         .unwrap();
-    assert_eq!(seen, 1, "the append was answered and must be committed");
+    assert!(seen.is_some(), "what was answered must be committed");
     let lent: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
         .fetch_one(&pool)
         .await

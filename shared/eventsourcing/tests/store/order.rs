@@ -19,7 +19,7 @@ use crate::checker::{Seen, check};
 use crate::contract::{DEADLINE, seen_of};
 use crate::drill::{events, stream};
 
-/// Appends in a transaction that the test commits when it likes.
+/// Appends in a transaction that the test commits when it likes, as a process of the release before does.
 async fn append_within(
     connection: &mut PgConnection,
     stream: &StreamName,
@@ -429,7 +429,7 @@ async fn pause(connection: &mut PgConnection, random: &mut impl Rng, longest_ms:
         .unwrap();
 }
 
-/// Group commit to come: many streams in one call, one conflict fails only itself.
+/// Of the release before: many streams in one call, one conflict fails only itself.
 #[tokio::test]
 async fn a_call_with_several_items_answers_each_for_itself() {
     let backend = Postgres::open().await;
