@@ -7,8 +7,9 @@ use crate::drill::{events, stream};
 
 #[tokio::test]
 async fn a_request_that_comes_again_at_a_later_revision_is_told_that_it_has_written() {
-    let store = Postgres::open().await.store;
-    let ledger = stream(1);
+    // Held to the end: the database goes with it.
+    let backend = Postgres::open().await;
+    let (store, ledger) = (&backend.store, stream(1));
     store
         .append(&ledger, Expected::NoStream, events(&ledger, 1, 2))
         .await
