@@ -56,6 +56,18 @@ impl SubjectKey {
         self.subject
     }
 
+    /// Names the key itself without telling it, whatever it is wrapped by: whoever finds a key in a backup can tell
+    /// whether it is the one a certificate says was destroyed. **Format**: SHA-256 of a fixed text, a zero byte, key id,
+    /// subject id and the key's 32 bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"madoguchi destroyed key v1\0");
+        hash.update(self.id.as_uuid().as_bytes());
+        hash.update(self.subject.as_uuid().as_bytes());
+        hash.update(self.secret.as_slice());
+        hash.finalize().into()
+    }
+
     pub(crate) fn cipher(&self) -> XChaCha20Poly1305 {
         cipher(&self.secret)
     }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::cache::{Cache, Found, Generation};
 use crate::field::{SealError, is_erased, open_field};
-use crate::key::{KeySet, MasterKey, SubjectKey, WrappedKey, random_key_id};
+use crate::key::{KeySet, MasterKey, SubjectKey, WrappedKey};
 
 /// The keyring database's migrations (versions 3000 to 3999, schema `keyring`).
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -74,11 +74,12 @@ pub struct Keyring(Arc<Inner>);
 struct Inner {
     pool: PgPool,
     master: MasterKey,
+    other: Option<MasterKey>,
     cache: Mutex<Cache>,
 }
 
 /// A row of `keyring.subject_key`: key, subject, master key, nonce, wrapped, whether destroyed.
-type Row = (Uuid, Uuid, String, Vec<u8>, Vec<u8>, bool);
+pub(crate) type Row = (Uuid, Uuid, String, Vec<u8>, Vec<u8>, bool);
 
 impl Keyring {
     /// The keyring database's migrations, see [`MIGRATOR`].
@@ -89,11 +90,27 @@ impl Keyring {
         Self::with_cache(pool, master, DEFAULT_TTL, DEFAULT_CAPACITY)
     }
 
+    /// As [`Keyring::new`], while the master key is being changed: keys are made under `master` and read under both.
+    pub fn with_other(pool: PgPool, master: MasterKey, other: Option<MasterKey>) -> Self {
+        Self::build(pool, master, other, DEFAULT_TTL, DEFAULT_CAPACITY)
+    }
+
     /// As [`Keyring::new`], with another time to live and another number of keys held in memory.
     pub fn with_cache(pool: PgPool, master: MasterKey, ttl: Duration, capacity: usize) -> Self {
+        Self::build(pool, master, None, ttl, capacity)
+    }
+
+    fn build(
+        pool: PgPool,
+        master: MasterKey,
+        other: Option<MasterKey>,
+        ttl: Duration,
+        capacity: usize,
+    ) -> Self {
         Self(Arc::new(Inner {
             pool,
             master,
+            other,
             cache: Mutex::new(Cache::new(ttl, capacity)),
         }))
     }
@@ -192,24 +209,9 @@ impl Keyring {
             .collect()
     }
 
-    /// Destroys the subject's key and leaves a tombstone, also where there was no key yet: nothing can be sealed for
-    /// the subject any more, and what was sealed reads as erased. Repeating it changes nothing. Other processes notice
-    /// when their caches expire or are emptied.
-    pub async fn destroy(&self, subject: SubjectId) -> Result<(), KeyringError> {
-        sqlx::query(
-            "INSERT INTO keyring.subject_key
-                 (key_id, subject_id, master_key_id, nonce, wrapped, destroyed_at)
-             VALUES ($1, $2, $3, '', '', now())
-             ON CONFLICT (subject_id) DO UPDATE SET nonce = '', wrapped = '',
-                 destroyed_at = coalesce(subject_key.destroyed_at, excluded.destroyed_at)",
-        )
-        .bind(random_key_id().as_uuid())
-        .bind(subject.as_uuid())
-        .bind(self.0.master.id())
-        .execute(&self.0.pool)
-        .await?;
-        self.forget();
-        Ok(())
+    /// Names the master key that new keys are wrapped by.
+    pub fn master_key_id(&self) -> &str {
+        self.0.master.id()
     }
 
     /// Whether the keyring's database answers: for operators, since cached keys hide its absence for a while.
@@ -317,24 +319,33 @@ impl Keyring {
         Ok(found)
     }
 
-    fn unwrap_row(&self, row: Row) -> Result<Found, KeyringError> {
+    pub(crate) fn unwrap_row(&self, row: Row) -> Result<Found, KeyringError> {
         let (id, subject, master_key_id, nonce, bytes, destroyed) = row;
         let (id, subject) = (KeyId::from_uuid(id), SubjectId::from_uuid(subject));
         if destroyed {
             return Ok(Found::Destroyed { id, subject });
         }
-        let master = &self.0.master;
-        if master_key_id != master.id() {
+        let mut masters = std::iter::once(&self.0.master).chain(&self.0.other);
+        let Some(master) = masters.find(|master| master.id() == master_key_id) else {
             return Err(KeyringError::WrongMasterKey {
                 key: id,
                 wrapped_by: master_key_id,
-                configured: master.id().to_owned(),
+                configured: self.0.master.id().to_owned(),
             });
-        }
+        };
         master
             .unwrap(id, subject, &WrappedKey { nonce, bytes })
             .map(|key| Found::Live(Arc::new(key)))
             .ok_or(KeyringError::Damaged(id))
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    /// What new keys are wrapped by.
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.0.master
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {

@@ -10,6 +10,8 @@ mod keyring;
 mod known_answers;
 mod material;
 mod pepper;
+mod rotation;
+mod tombstone;
 mod tree;
 
 pub use field::{ALGORITHM, ERASED_ALGORITHM, SealError, open_field, seal_field};
@@ -20,4 +22,5 @@ pub use key::{KeySet, MasterKey, SubjectKey};
 pub use keyring::{Keyring, KeyringError, MIGRATOR};
 pub use material::MaterialError;
 pub use pepper::Pepper;
+pub use tombstone::Tombstone;
 pub use tree::{keys_in, open_tree, seal_tree, subjects_in};

@@ -1,6 +1,6 @@
 //! The keyring on a real database server.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -153,18 +153,84 @@ async fn a_destroyed_key_leaves_no_bytes_and_destroying_again_changes_nothing() 
             .await
             .unwrap()
     };
-    keyring.destroy(subject(1)).await.unwrap();
+    let told = keyring.destroy(subject(1)).await.unwrap();
     let first = tombstone().await;
     assert_eq!((first.0, first.1.len(), first.2.len()), (id.as_uuid(), 0, 0));
-    keyring.destroy(subject(1)).await.unwrap();
+    assert_eq!((told.key_id, told.subject), (id, subject(1)));
+    assert_eq!(keyring.destroy(subject(1)).await.unwrap(), told);
     assert_eq!(tombstone().await, first);
+}
+
+/// The digest is of the key, not of how it is wrapped: a key found in a backup is recognised by it.
+#[tokio::test]
+async fn a_tombstone_names_the_key_that_was_destroyed() {
+    let database = database().await;
+    let keyring = keyring(&database);
+    let keys = keyring.seal_keys(&[subject(1)].into()).await.unwrap();
+    let stone = keyring.destroy(subject(1)).await.unwrap();
+    assert_eq!(stone.digest, Some(keys.of_subject(subject(1)).unwrap().digest()));
+    let other = keyring.seal_keys(&[subject(2)].into()).await.unwrap();
+    assert_ne!(stone.digest, Some(other.of_subject(subject(2)).unwrap().digest()));
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_destroyed_all_the_same() {
+    let database = database().await;
+    let keyring = keyring(&database);
+    key_of(&keyring, subject(1)).await;
+    sqlx::query("UPDATE keyring.subject_key SET wrapped = set_byte(wrapped, 0, get_byte(wrapped, 0) # 1)")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let stone = keyring.destroy(subject(1)).await.unwrap();
+    assert_eq!(stone.digest, None);
+    assert!(keyring.seal_keys(&[subject(1)].into()).await.is_err());
+}
+
+#[tokio::test]
+async fn writers_and_erasures_that_race_end_with_one_tombstone() {
+    let database = database().await;
+    let racing = (0..16).map(|number| {
+        let keyring = keyring(&database);
+        async move {
+            if number % 2 == 0 {
+                keyring.destroy(subject(1)).await.map(Some)
+            } else {
+                keyring.seal_keys(&[subject(1)].into()).await.map(|_| None)
+            }
+        }
+    });
+    let mut stones = Vec::new();
+    for outcome in futures::future::join_all(racing).await {
+        match outcome {
+            Ok(stone) => stones.extend(stone),
+            Err(KeyringError::Destroyed(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(stones.len(), 8);
+    assert!(stones.iter().all(|stone| *stone == stones[0]), "{stones:?}");
+    assert!(keyring(&database).seal_keys(&[subject(1)].into()).await.is_err());
+}
+
+#[tokio::test]
+async fn who_is_erased_and_who_is_known_is_told_without_the_cache() {
+    let database = database().await;
+    let (here, elsewhere) = (keyring(&database), keyring(&database));
+    let subjects: BTreeSet<SubjectId> = [1, 2, 3].map(subject).into();
+    here.seal_keys(&[subject(1), subject(2)].into()).await.unwrap();
+    elsewhere.destroy(subject(1)).await.unwrap();
+    assert_eq!(here.destroyed(&subjects).await.unwrap(), [subject(1)].into());
+    for (number, known) in [(1, true), (2, true), (3, false)] {
+        assert_eq!(here.knows(subject(number)).await.unwrap(), known, "{number}");
+    }
 }
 
 #[tokio::test]
 async fn a_subject_erased_before_it_had_a_key_gets_none() {
     let database = database().await;
     let keyring = keyring(&database);
-    keyring.destroy(subject(1)).await.unwrap();
+    assert_eq!(keyring.destroy(subject(1)).await.unwrap().digest, None);
     let refused = keyring.seal_keys(&[subject(1)].into()).await.unwrap_err();
     assert!(matches!(refused, KeyringError::Destroyed(who) if who == subject(1)));
 }

@@ -264,7 +264,7 @@ async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Resul
         name: S::NAME,
         store: Arc::new(PostgresStore::new(pool.clone())) as Arc<dyn EventStore>,
         pool,
-        keyring: Keyring::new(keyring_pool, settings.master_key),
+        keyring: Keyring::with_other(keyring_pool, settings.master_key, settings.other_master_key),
         pepper: settings.pepper,
         tokens: Arc::new(TokenVerifier::new(
             clock.clone(),

@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) database_connections: u32,
     pub(crate) keyring: Secret,
     pub(crate) master_key: MasterKey,
+    pub(crate) other_master_key: Option<MasterKey>,
     pub(crate) pepper: Pepper,
     pub(crate) nats: Option<JetStreamConfig>,
     pub(crate) feeds: BTreeMap<String, Endpoint>,
@@ -84,6 +85,7 @@ impl Settings {
         let master_key = keys.parsed("keyring.master_key", |key: &Secret| {
             MasterKey::from_hex(key.expose())
         });
+        let other_master_key = other_master_key(keys);
         let pepper = keys.parsed("secrets.pepper", |pepper: &Secret| {
             Pepper::from_hex(pepper.expose())
         });
@@ -106,6 +108,7 @@ impl Settings {
             database_connections: database_connections?,
             keyring: keyring?,
             master_key: master_key?,
+            other_master_key: other_master_key?,
             pepper: pepper?,
             nats: nats?,
             feeds: feeds?,
@@ -143,6 +146,15 @@ fn positive(keys: &mut Keys, key: &str, default: u32) -> Option<u32> {
         return None;
     }
     Some(value)
+}
+
+/// The master key before or after the one in use, while it is being changed (docs/adr/0015).
+fn other_master_key(keys: &mut Keys) -> Option<Option<MasterKey>> {
+    let Some(other) = keys.optional::<Secret>("keyring.other_master_key")? else {
+        return Some(None);
+    };
+    keys.checked("keyring.other_master_key", MasterKey::from_hex(other.expose()))
+        .map(Some)
 }
 
 /// `None` inside: a service that neither publishes nor subscribes runs without NATS.
