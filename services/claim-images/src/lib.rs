@@ -5,6 +5,7 @@ mod api;
 pub mod content;
 pub mod decoder;
 pub mod domain;
+mod erasure;
 mod expiry;
 mod failures;
 mod originals;
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::decoder::Decoder;
 use crate::domain::Accident;
+use crate::erasure::Erasure;
 use crate::expiry::Expiry;
 use crate::originals::Originals;
 use crate::spool::Spool;
@@ -66,6 +68,7 @@ pub struct ClaimImages;
 impl Service for ClaimImages {
     const NAME: &'static str = contracts::names::CLAIM_IMAGES;
     const MESSAGES: &'static str = include_str!("../messages.toml");
+    const LISTENS_TO: &'static [&'static str] = &[contracts::names::IDENTITY];
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -98,6 +101,13 @@ impl Service for ClaimImages {
             let expiry = expiry.clone();
             async move { expiry.drop_expired(now).await }
         });
+        wiring.on_erasure(
+            "claim-images-erasures",
+            Erasure {
+                uploads: uploads.clone(),
+                originals: originals.clone(),
+            },
+        )?;
         wiring.grpc(ClaimImagesServiceServer::new(api::Api {
             accidents,
             uploads,

@@ -142,7 +142,14 @@ impl Originals {
         subject: SubjectId,
         sha256: Sha256,
     ) -> Result<Reading, StorageError> {
-        let mut sealed = self.store.get(&kind.path(subject, sha256)).await?.into_stream();
+        let mut sealed = match self.store.get(&kind.path(subject, sha256)).await {
+            Ok(found) => found.into_stream(),
+            // Swept after an erasure (OP-4), not lost.
+            Err(object_store::Error::NotFound { .. }) if self.is_erased(subject).await? => {
+                return Err(StorageError::Erased);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let mut start = Vec::new();
         while start.len() < HEADER_BYTES {
             let Some(bytes) = sealed.next().await else {
@@ -175,6 +182,28 @@ impl Originals {
             whole.extend_from_slice(&bytes);
         }
         Ok(whole)
+    }
+
+    async fn is_erased(&self, subject: SubjectId) -> Result<bool, StorageError> {
+        let gone = self.keyring.destroyed(&BTreeSet::from([subject])).await?;
+        Ok(!gone.is_empty())
+    }
+
+    /// Drops everything of a subject, and says how many files that were.
+    pub(crate) async fn drop_subject(&self, subject: SubjectId) -> Result<usize, StorageError> {
+        let mut dropped = 0;
+        for kind in [Kind::Thumbnail, Kind::Original] {
+            let folder = ObjectPath::from_iter([kind.folder().to_owned(), subject.to_string()]);
+            let mut found = self.store.list(Some(&folder));
+            while let Some(file) = found.next().await {
+                match self.store.delete(&file?.location).await {
+                    Ok(()) => dropped += 1,
+                    Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(dropped)
     }
 
     /// Drops original and thumbnail; none is fine too.

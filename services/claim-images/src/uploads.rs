@@ -208,6 +208,26 @@ impl Uploads {
         query.fetch_all(&self.0).await?.iter().map(read).collect()
     }
 
+    /// Ends the uploads of an erased subject: each replica's own expiry then drops what it has spooled. Nothing refers to
+    /// the subject's originals any more.
+    pub(crate) async fn drop_subject(
+        &self,
+        tx: &mut sqlx::PgTransaction<'_>,
+        subject: SubjectId,
+    ) -> Result<u64, sqlx::Error> {
+        sqlx::query("DELETE FROM claim_images.original_use WHERE subject_id = $1")
+            .bind(subject.as_uuid())
+            .execute(&mut **tx)
+            .await?;
+        let ended = sqlx::query(
+            "UPDATE claim_images.upload SET expires_at = to_timestamp(0), sha256 = NULL WHERE subject_id = $1",
+        )
+        .bind(subject.as_uuid())
+        .execute(&mut **tx)
+        .await?;
+        Ok(ended.rows_affected())
+    }
+
     /// Drops the row.
     pub(crate) async fn forget(&self, upload: UploadId) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM claim_images.upload WHERE upload_id = $1")

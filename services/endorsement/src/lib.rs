@@ -23,6 +23,7 @@ pub struct Endorsement;
 impl Service for Endorsement {
     const NAME: &'static str = contracts::names::ENDORSEMENT;
     const MESSAGES: &'static str = include_str!("../messages.toml");
+    const LISTENS_TO: &'static [&'static str] = &[contracts::names::IDENTITY];
     type Config = ();
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -44,6 +45,8 @@ impl Service for Endorsement {
             let schedule = schedule.clone();
             async move { schedule.take_effect(now).await }
         });
+        // Scheduled requests are ids and instants; they take effect as facts whose content nobody can read.
+        wiring.on_erasure("endorsement-erasures", ())?;
         wiring.grpc(EndorsementServiceServer::new(api::Api::new(context)));
         Ok(())
     }

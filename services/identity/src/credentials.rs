@@ -125,6 +125,26 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The account was closed at this revision. Its row stays without hash and user ID, so that a writer who is late does
+    /// not bring them back.
+    pub async fn close(&self, account: AccountId, revision: u64) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO identity.login_credential AS mine (account_id, user_key, password, revision)
+             VALUES ($1, $2, 'null', $3)
+             ON CONFLICT (account_id) DO UPDATE
+             SET user_key = EXCLUDED.user_key, password = EXCLUDED.password, revision = EXCLUDED.revision
+             WHERE mine.revision < EXCLUDED.revision",
+        )
+        .bind(account.as_uuid())
+        .bind(Uuid::nil())
+        .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
 fn read<T: serde::de::DeserializeOwned>(value: Json<Value>) -> Result<T, sqlx::Error> {
     serde_json::from_value(value.0).map_err(|error| sqlx::Error::Decode(Box::new(UnreadableRow(error))))
 }

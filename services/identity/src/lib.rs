@@ -4,6 +4,8 @@
 pub mod api;
 pub mod credentials;
 pub mod domain;
+pub mod eraser;
+pub mod erasure_rows;
 pub mod hashing;
 pub mod listen;
 pub mod publish;
@@ -18,13 +20,17 @@ pub mod waiting;
 
 use std::sync::Arc;
 
+use contracts::identity::v1::erasure_service_server::ErasureServiceServer;
 use contracts::identity::v1::identity_service_server::IdentityServiceServer;
+use contracts::identity::v1::keyring_service_server::KeyringServiceServer;
 use contracts::names;
 use service::{Context, ReactionError, Secret, Service, StartError, Wiring};
 
-use crate::api::Api;
+use crate::api::{Api, ErasureApi, KeyringApi};
 use crate::credentials::Credentials;
 use crate::domain::password::HashCost;
+use crate::eraser::Eraser;
+use crate::erasure_rows::ErasureRows;
 use crate::hashing::HashingPool;
 use crate::registrar::Registrar;
 use crate::secrets::Secrets;
@@ -45,6 +51,9 @@ service::configuration! {
         pub signing_key: Secret,
         /// Public keys (SPKI PEM) tokens were signed with before the last rotation.
         pub previous_signing_keys: Vec<String> = Vec::new(),
+        /// Public keys (SPKI PEM) erasure certificates were ever signed with, other than the current one: certificates do not
+        /// expire, and are verified by these for ever.
+        pub certificate_keys: Vec<String> = Vec::new(),
         /// Threads that hash passwords; each holds `hash_memory_kib`.
         pub hash_workers: usize = 2,
         /// Logins that may wait for a thread; more are told to come back (ID-15).
@@ -79,15 +88,27 @@ impl Service for Identity {
 
 /// Everything the service is made of, plugged in; the parts are given out for whoever wants to look at them.
 pub fn wire(config: &Config, context: &Context, wiring: &mut Wiring) -> Result<Api, StartError> {
-    let api = build(config, context)?;
+    let signer = Signer::from_pem(config.signing_key.expose())
+        .map_err(|error| StartError::setting("service.signing_key", error))?;
+    let signer = Arc::new(signer);
+    let api = build(config, context, signer.clone())?;
     react(&api, wiring)?;
+    let erasures = erasures(config, &api, signer)?;
+    let eraser = erasures.eraser.clone();
+    wiring.own_reaction("identity-erasure", move |event| {
+        let eraser = eraser.clone();
+        async move { Ok(eraser.heard(&event).await?) }
+    });
     wiring.grpc(IdentityServiceServer::new(api.clone()));
+    wiring.grpc(ErasureServiceServer::new(erasures));
+    let context = context.clone();
+    wiring.grpc(KeyringServiceServer::new(KeyringApi { context }));
     Ok(api)
 }
 
-fn build(config: &Config, context: &Context) -> Result<Api, StartError> {
+fn build(config: &Config, context: &Context, signer: Arc<Signer>) -> Result<Api, StartError> {
     let secrets = Secrets::new(context.pepper.clone());
-    let tokens = issuer(config, &secrets)?;
+    let tokens = issuer(config, signer, &secrets)?;
     context.tokens.use_local_keys(Arc::new(tokens.clone()));
     let hashing = HashingPool::start(
         config.hash_workers,
@@ -111,9 +132,22 @@ fn build(config: &Config, context: &Context) -> Result<Api, StartError> {
     })
 }
 
-fn issuer(config: &Config, secrets: &Secrets) -> Result<TokenIssuer, StartError> {
-    let signer = Signer::from_pem(config.signing_key.expose())
-        .map_err(|error| StartError::setting("service.signing_key", error))?;
+fn erasures(config: &Config, api: &Api, signer: Arc<Signer>) -> Result<ErasureApi, StartError> {
+    let keys = signer
+        .key_set(&config.certificate_keys)
+        .map_err(|error| StartError::setting("service.certificate_keys", error))?;
+    let rows = ErasureRows::new(api.context.pool.clone());
+    let eraser = Eraser::new(&api.context, signer, api.credentials.clone(), rows.clone());
+    Ok(ErasureApi {
+        context: api.context.clone(),
+        subjects: api.context.repository(),
+        eraser,
+        rows,
+        keys,
+    })
+}
+
+fn issuer(config: &Config, signer: Arc<Signer>, secrets: &Secrets) -> Result<TokenIssuer, StartError> {
     let keys = signer
         .key_set(&config.previous_signing_keys)
         .map_err(|error| StartError::setting("service.previous_signing_keys", error))?;

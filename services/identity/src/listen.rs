@@ -18,6 +18,7 @@ use service::{Context, ReactionError};
 use crate::credentials::Credentials;
 use crate::domain::{
     Account, AccountEvent, AccountRejection, Entitlement, EntitlementEvent, Reservation, ReservationEvent,
+    Subject,
 };
 use crate::react;
 use crate::registrar::{Registrar, RegistrarError};
@@ -57,6 +58,10 @@ pub async fn index(credentials: &Credentials, event: &RecordedEvent) -> Result<(
                 credentials
                     .put_password(account, reservation, &password, event.revision)
                     .await?;
+            } else if let AccountEvent::SubjectLost { subjects, .. } = decode_sealed(event)?
+                && subjects.is_empty()
+            {
+                credentials.close(account, event.revision).await?;
             }
         }
         _ => {}
@@ -79,9 +84,9 @@ pub async fn roll_forward(
     match registrar.finish(account, intent, &request).await {
         // A refusal is an outcome, and recorded.
         Ok(_)
-        | Err(RegistrarError::Account(ExecuteError::Rejected(AccountRejection::RegistrationRefused(_)))) => {
-            Ok(())
-        }
+        | Err(RegistrarError::Account(ExecuteError::Rejected(
+            AccountRejection::RegistrationRefused(_) | AccountRejection::Closed,
+        ))) => Ok(()),
         Err(RegistrarError::Account(error)) => Err(error.into()),
         Err(RegistrarError::Load(error)) => Err(error.into()),
         Err(RegistrarError::Reservation(error)) => Err(error.into()),
@@ -108,6 +113,7 @@ fn registering(event: &RecordedEvent) -> Result<Option<AccountId>, ReactionError
             | EntitlementEvent::ContractHeard { .. }
             | EntitlementEvent::Released { .. } => None,
         },
+        Subject::CATEGORY => None,
         other => {
             return Err(ReactionError::content(format!(
                 "no aggregate of ours is called {other}"

@@ -1,19 +1,21 @@
-//! What the others hear of identity's events: completed registrations, sessions opened and ended. Intents and refusals
-//! stay inside. Pure; sealed fields are copied unopened.
+//! What the others hear of identity's events: completed registrations, sessions opened and ended, erasures done. Intents
+//! and refusals stay inside. Pure; sealed fields are copied unopened.
 
 use contracts::identity::v1::{self as proto, identity_event::Event};
 use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
 use messaging::{Outgoing, Unsealed, sealed_to_wire};
 use prost::Message as _;
 
-use crate::domain::{Account, AccountEvent};
+use crate::domain::{Account, AccountEvent, Subject, SubjectEvent};
 
 /// The integration event of a stored event, if it is told.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
-    if recorded.stream.category() != Account::CATEGORY {
-        return Ok(None);
-    }
-    let told = told(decode_sealed(recorded)?).map_err(|error| CodecError::Unwritable {
+    let (entity_kind, told) = match recorded.stream.category() {
+        Account::CATEGORY => ("account", told(decode_sealed(recorded)?)),
+        Subject::CATEGORY => ("subject", Ok(told_of_subject(decode_sealed(recorded)?))),
+        _ => return Ok(None),
+    };
+    let told = told.map_err(|error| CodecError::Unwritable {
         stream: recorded.stream.to_string(),
         problem: error.to_string(),
     })?;
@@ -28,11 +30,35 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
         event: Some(event),
     };
     Ok(Some(Outgoing {
-        entity_kind: "account",
+        entity_kind,
         event_name,
         entity_id: recorded.stream.id(),
         payload: message.encode_to_vec(),
     }))
+}
+
+/// That a subject is gone is told; who asked for it and what is held stays inside.
+fn told_of_subject(event: SubjectEvent) -> Option<(&'static str, Event)> {
+    match event {
+        SubjectEvent::Erased {
+            subject_id,
+            key_id,
+            destroyed_at,
+            ..
+        } => {
+            let erased = proto::SubjectErased {
+                subject_id: subject_id.to_string(),
+                key_id: key_id.to_string(),
+                destroyed_at_us: destroyed_at.as_microsecond(),
+            };
+            Some(("erased", Event::SubjectErased(erased)))
+        }
+        SubjectEvent::ErasureRequested { .. }
+        | SubjectEvent::ErasureRejected { .. }
+        | SubjectEvent::ErasureApproved { .. }
+        | SubjectEvent::LegalHoldPlaced { .. }
+        | SubjectEvent::LegalHoldReleased { .. } => None,
+    }
 }
 
 fn told(event: AccountEvent) -> Result<Option<(&'static str, Event)>, Unsealed> {
@@ -73,6 +99,16 @@ fn told(event: AccountEvent) -> Result<Option<(&'static str, Event)>, Unsealed> 
                 reason: reason.as_str().to_owned(),
             };
             Some(("session_ended", Event::SessionEnded(ended)))
+        }
+        AccountEvent::SubjectLost {
+            subject_id, subjects, ..
+        } => {
+            let lost = proto::AccountLostSubject {
+                subject_id: subject_id.to_string(),
+                subject_ids: subjects.iter().map(ToString::to_string).collect(),
+                closed: subjects.is_empty(),
+            };
+            Some(("subject_lost", Event::AccountLostSubject(lost)))
         }
         AccountEvent::RegistrationStarted { .. }
         | AccountEvent::RegistrationRefused { .. }
@@ -168,6 +204,10 @@ mod tests {
             name("account", fixture!("account.session_ended.v1")),
             Some("session_ended")
         );
+        assert_eq!(
+            name("account", fixture!("account.subject_lost.v1")),
+            Some("subject_lost")
+        );
         for inside in [
             fixture!("account.registration_started.v1"),
             fixture!("account.registration_refused.v1"),
@@ -178,6 +218,28 @@ mod tests {
         }
         assert_eq!(name("reservation", fixture!("reservation.taken.v1")), None);
         assert_eq!(name("entitlement", fixture!("entitlement.registered.v1")), None);
+    }
+
+    #[test]
+    fn op_4_an_erasure_is_told_when_it_is_done_and_nothing_of_who_asked() {
+        let erased = publish(&recorded("subject", fixture!("subject.erased.v1")))
+            .unwrap()
+            .unwrap();
+        assert_eq!((erased.entity_kind, erased.event_name), ("subject", "erased"));
+        let message = proto::IdentityEvent::decode(erased.payload.as_slice()).unwrap();
+        let Some(Event::SubjectErased(erased)) = message.event else {
+            unreachable!()
+        };
+        assert_eq!(erased.subject_id, "00000000-0000-4000-8000-000000000001");
+        for inside in [
+            fixture!("subject.erasure_requested.v1"),
+            fixture!("subject.erasure_rejected.v1"),
+            fixture!("subject.erasure_approved.v1"),
+            fixture!("subject.legal_hold_placed.v1"),
+            fixture!("subject.legal_hold_released.v1"),
+        ] {
+            assert_eq!(publish(&recorded("subject", inside)).unwrap(), None);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::credentials::Credentials;
 use crate::domain::account::{Registration, RegistrationRefusal};
 use crate::domain::{
     Account, AccountCommand, AccountRejection, Entitlement, EntitlementCommand, EntitlementRejection,
-    Reservation, ReservationCommand, ReservationRejection,
+    Reservation, ReservationCommand, ReservationId, ReservationRejection,
 };
 
 /// The steps' names. **Format**: request keys rest on them.
@@ -97,6 +97,12 @@ impl Registrar {
                 .err(),
             Account::Refused(_, refusal) => Some(*refusal),
             Account::Registered(_) => None,
+            // Whoever comes this late may have taken the user ID after it was given back.
+            Account::Closed(reservation) => {
+                self.release_user_id(account, intent, request, *reservation)
+                    .await?;
+                return Err(ExecuteError::Rejected(AccountRejection::Closed).into());
+            }
             Account::Unknown => return Err(ExecuteError::Rejected(AccountRejection::NoAccount).into()),
         };
         let outcome = self.record_outcome(account, intent, request, refusal).await?;
@@ -178,17 +184,29 @@ impl Registrar {
         request: &Request,
         registration: &Registration,
     ) -> Result<(), RegistrarError> {
+        self.release_user_id(account, intent, request, registration.reservation)
+            .await?;
         let step = request.step(intent, GIVE_BACK);
-        let release = ReservationCommand::Release { account };
-        self.reservations
-            .execute(registration.reservation, &step, release)
-            .await
-            .map_err(RegistrarError::Reservation)?;
         let release = EntitlementCommand::Release { account };
         self.entitlements
             .execute(registration.contract, &step, release)
             .await
             .map_err(RegistrarError::Entitlement)?;
+        Ok(())
+    }
+
+    async fn release_user_id(
+        &self,
+        account: AccountId,
+        intent: EventId,
+        request: &Request,
+        reservation: ReservationId,
+    ) -> Result<(), RegistrarError> {
+        let release = ReservationCommand::Release { account };
+        self.reservations
+            .execute(reservation, &request.step(intent, GIVE_BACK), release)
+            .await
+            .map_err(RegistrarError::Reservation)?;
         Ok(())
     }
 

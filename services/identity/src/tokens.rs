@@ -62,9 +62,9 @@ pub struct PresentedRefresh {
 
 impl TokenIssuer {
     /// Signs with `signer`; `keys` is what others verify by.
-    pub fn new(signer: Signer, keys: JwkSet, secrets: Secrets) -> Self {
+    pub fn new(signer: Arc<Signer>, keys: JwkSet, secrets: Secrets) -> Self {
         Self {
-            signer: Arc::new(signer),
+            signer,
             keys: Arc::new(keys),
             secrets,
         }

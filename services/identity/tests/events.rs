@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use eventsourcing::{event_types, fixtures};
-use identity::domain::{AccountEvent, EntitlementEvent, ReservationEvent};
+use identity::domain::{AccountEvent, EntitlementEvent, ReservationEvent, SubjectEvent};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
 
@@ -12,10 +12,12 @@ fn every_event_type_has_a_fixture_that_still_decodes() {
     fixtures::check::<AccountEvent>(FOLDER).unwrap();
     fixtures::check::<EntitlementEvent>(FOLDER).unwrap();
     fixtures::check::<ReservationEvent>(FOLDER).unwrap();
+    fixtures::check::<SubjectEvent>(FOLDER).unwrap();
     let known = [
         event_types::<AccountEvent>(),
         event_types::<EntitlementEvent>(),
         event_types::<ReservationEvent>(),
+        event_types::<SubjectEvent>(),
     ];
     fixtures::check_all(FOLDER, &known).unwrap();
 }

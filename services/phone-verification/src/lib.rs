@@ -45,7 +45,7 @@ pub struct PhoneVerification;
 impl Service for PhoneVerification {
     const NAME: &'static str = names::PHONE_VERIFICATION;
     const MESSAGES: &'static str = include_str!("../messages.toml");
-    const LISTENS_TO: &'static [&'static str] = &[names::ENDORSEMENT];
+    const LISTENS_TO: &'static [&'static str] = &[names::ENDORSEMENT, names::IDENTITY];
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -61,6 +61,7 @@ impl Service for PhoneVerification {
             LinePool::parse(&config.lines).map_err(|error| StartError::setting("service.lines", error))?;
         let api = api(&context, pool);
         listen(&context, wiring)?;
+        wiring.on_erasure("phone-verification-erasures", api.rows.clone())?;
         react(&context, &api, wiring);
         wiring.grpc(PhoneVerificationServiceServer::new(api));
         Ok(())

@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use jiff_sqlx::{Timestamp as Stored, ToSqlx as _};
 use kernel::{AccountId, ChallengeId, PhoneNumber, PhoneNumberError, SubjectId, Timestamp};
+use messaging::HandlerError;
+use service::DropsSubjects;
 use sqlx::{PgPool, PgTransaction, Row as _};
 use uuid::Uuid;
 
@@ -341,4 +344,16 @@ fn read(line: &str) -> Result<PhoneNumber, sqlx::Error> {
 
 fn undecodable(column: &'static str) -> sqlx::Error {
     sqlx::Error::Decode(format!("{column} is malformed").into())
+}
+
+#[async_trait]
+impl DropsSubjects for LineRows {
+    /// The hashes of an erased subject's numbers (OP-4): nobody can call from them any more. Lines lapse as ever.
+    async fn drop_subject(&self, tx: &mut PgTransaction<'_>, subject: SubjectId) -> Result<(), HandlerError> {
+        sqlx::query("DELETE FROM phone_verification.expected_number WHERE subject_id = $1")
+            .bind(subject.as_uuid())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
 }

@@ -51,6 +51,8 @@ const SERVICES: Allowed = Allowed::Peer(&[
 /// Peers that report calls (PV-14).
 const CARRIERS: Allowed = Allowed::Peer(&["carrier"]);
 const ADMINISTRATORS: Allowed = Allowed::Staff(&[StaffRole::Administrator]);
+/// Who may have a person erased (OP-4); which two of them is decided behind the door.
+const ERASURE_STAFF: Allowed = Allowed::Staff(&[StaffRole::Supervisor, StaffRole::Administrator]);
 const CLAIMS_STAFF: Allowed = Allowed::Staff(&[StaffRole::Adjuster, StaffRole::Supervisor]);
 const ANY_STAFF: Allowed = Allowed::Staff(&[
     StaffRole::Adjuster,
@@ -124,6 +126,46 @@ pub const TABLE: &[Rule] = &[
         &[ADMINISTRATORS],
     )
     .long_running(),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/RequestErasure",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/ApproveErasure",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/RejectErasure",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/PlaceLegalHold",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/ReleaseLegalHold",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/GetErasure",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/ListPendingErasures",
+        &[ERASURE_STAFF],
+    ),
+    rule(
+        "/madoguchi.identity.v1.ErasureService/GetCertificateKeys",
+        &[Allowed::Anyone],
+    ),
+    rule(
+        "/madoguchi.identity.v1.KeyringService/RewrapKeys",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.identity.v1.KeyringService/GetKeyringStatus",
+        &[ADMINISTRATORS],
+    ),
     // phone verification; challenges are named by the signed login token in the request
     rule(
         "/madoguchi.phone_verification.v1.PhoneVerificationService/OpenChallenge",

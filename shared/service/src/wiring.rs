@@ -42,6 +42,10 @@ impl Wiring {
         }
     }
 
+    pub(crate) const fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Serves a generated gRPC service. Messages are limited to 4 MiB by default.
     pub fn grpc<S>(&mut self, service: S) -> &mut Self
     where

@@ -43,7 +43,7 @@ pub(super) async fn import_accidents(
             parse::invalid("rows", "TOO_MANY_ROWS").with("max_rows", MAX_ROWS.to_string()),
         ));
     }
-    let checked = check(api, &envelope, &rows);
+    let checked = without_erased(api, check(api, &envelope, &rows)).await?;
     let results = futures::stream::iter(checked)
         .map(|(line, row)| record(api, &envelope, line, row))
         .buffered(AT_ONCE)
@@ -70,6 +70,24 @@ fn check(api: &Api, envelope: &Envelope, rows: &[AccidentRow]) -> Vec<(u32, Chec
         (row.line, checked)
     });
     checked.collect()
+}
+
+/// A row of somebody who was erased is a bad one (OP-4), also where it is the row that was recorded before.
+async fn without_erased(api: &Api, rows: Vec<(u32, Checked)>) -> Result<Vec<(u32, Checked)>, Status> {
+    let subject_of = |row: &Checked| match row {
+        Checked::Good { accident, .. } => Some(accident.subject),
+        Checked::Bad(_) => None,
+    };
+    let subjects = rows.iter().filter_map(|(_, row)| subject_of(row)).collect();
+    let erased = api.context.keyring.destroyed(&subjects).await.map_err(refuse)?;
+    let checked = |row: Checked| match subject_of(&row) {
+        Some(subject) if erased.contains(&subject) => Checked::Bad(vec![RowProblem {
+            field: "customer_number",
+            reason: "SUBJECT_ERASED",
+        }]),
+        _ => row,
+    };
+    Ok(rows.into_iter().map(|(line, row)| (line, checked(row))).collect())
 }
 
 /// Keyed, because a plain hash of a row could be searched for a place. The line is no content.

@@ -10,9 +10,12 @@
 mod breakage;
 mod callers;
 mod custody;
+mod erasure;
 mod imports;
 mod journey;
 mod refusals;
 mod resuming;
+#[path = "../../../../shared/service/tests/standin/identity.rs"]
+mod standin;
 mod walk;
 mod world;

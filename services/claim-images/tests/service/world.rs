@@ -23,11 +23,15 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
+use crate::standin::{SECRET, StandIn};
+
 /// For waits that must end.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) const CHUNK: usize = 64 * 1024;
 pub(crate) const VIEWS_SECRET: &str = "a-secret-of-the-views";
 pub(crate) const MASTER_KEY: &str = "0f0e0d0c0b0a09080706050403020100000102030405060708090a0b0c0d0e0f";
+/// Where identity is until it can be heard.
+const NOWHERE: &str = "http://127.0.0.1:1";
 const PEPPER: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
 
 /// The service under test; identity's public key is handed to it instead of being fetched.
@@ -36,6 +40,7 @@ struct Tested;
 impl Service for Tested {
     const NAME: &'static str = ClaimImages::NAME;
     const MESSAGES: &'static str = ClaimImages::MESSAGES;
+    const LISTENS_TO: &'static [&'static str] = ClaimImages::LISTENS_TO;
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -75,6 +80,7 @@ pub(crate) struct World {
     settings: String,
     running: Option<Running>,
     channel: Channel,
+    identity: Option<StandIn>,
 }
 
 /// Who calls.
@@ -114,6 +120,7 @@ impl World {
             settings: settings.to_owned(),
             running: None,
             channel: Channel::from_static("http://127.0.0.1:1").connect_lazy(),
+            identity: None,
         };
         world.start().await;
         let rows = vec![row("K26000001", "C0001"), row("K26000002", "C0002")];
@@ -137,6 +144,20 @@ impl World {
             .await
             .unwrap();
         self.running = Some(running);
+    }
+
+    /// Identity can be heard from now on.
+    pub(crate) async fn with_identity(&mut self) {
+        self.identity = Some(StandIn::start(&self.nats, ClaimImages::NAME).await);
+        self.kill_and_restart().await;
+    }
+
+    /// Identity tells that the subject's key was destroyed, and it is.
+    pub(crate) async fn erase(&self, subject: kernel::SubjectId) {
+        let master = privacy::MasterKey::from_hex(MASTER_KEY).unwrap();
+        let elsewhere = privacy::Keyring::new(self.keyring.pool.clone(), master);
+        elsewhere.destroy(subject).await.unwrap();
+        self.identity.as_ref().unwrap().tell_erased(subject).await;
     }
 
     /// Drops every task where it stands, then starts again on the same databases and folders.
@@ -164,6 +185,10 @@ pepper = "{PEPPER}"
 [nats]
 url = "{}"
 prefix = "{}"
+[feeds]
+identity = "{}"
+[peers]
+own_secret = "{SECRET}"
 [peers.accept]
 views = "{}"
 [tokens]
@@ -178,6 +203,7 @@ originals_folder = "{}"
             self.keyring.url,
             self.nats.url,
             self.nats.prefix,
+            self.identity.as_ref().map_or(NOWHERE.to_owned(), StandIn::url),
             hex::encode(Sha256::digest(VIEWS_SECRET)),
             self.folder.path().display(),
             self.spool().display(),

@@ -38,7 +38,7 @@ pub(super) async fn import_contracts(
     if rows.len() > MAX_ROWS {
         return Err(refuse(parse::invalid("rows", "TOO_MANY_ROWS")));
     }
-    let checked = check(api, &envelope, rows);
+    let checked = without_erased(api, check(api, &envelope, rows)).await?;
     let results = futures::stream::iter(checked)
         .map(|(line, row)| record(api, &envelope, line, row))
         .buffered(AT_ONCE)
@@ -67,6 +67,35 @@ fn check(api: &Api, envelope: &Envelope, rows: Vec<ContractRow>) -> Vec<(u32, Ch
         checked.push((line, row));
     }
     checked
+}
+
+/// A row of somebody who was erased is a bad one (OP-4), also where it is the row that was recorded before.
+async fn without_erased(api: &Api, rows: Vec<(u32, Checked)>) -> Result<Vec<(u32, Checked)>, Status> {
+    let parties = |row: &ImportedContract| {
+        let insured = row.insured.as_ref().map(|insured| insured.subject);
+        [Some(row.policyholder.subject), insured]
+    };
+    let subjects = rows.iter().flat_map(|(_, row)| match row {
+        Checked::Good(row) => parties(row),
+        Checked::Bad(_) => [None, None],
+    });
+    let subjects = subjects.flatten().collect();
+    let erased = api.context.keyring.destroyed(&subjects).await.map_err(refuse)?;
+    let checked = |row: Checked| {
+        let Checked::Good(good) = &row else { return row };
+        let fields = ["policyholder.customer_number", "insured.customer_number"];
+        let gone = parties(good).into_iter().zip(fields);
+        let gone = gone.filter(|(subject, _)| subject.is_some_and(|subject| erased.contains(&subject)));
+        let problems: Vec<_> = gone
+            .map(|(_, field)| RowProblem::new(field, "SUBJECT_ERASED"))
+            .collect();
+        if problems.is_empty() {
+            row
+        } else {
+            Checked::Bad(problems)
+        }
+    };
+    Ok(rows.into_iter().map(|(line, row)| (line, checked(row))).collect())
 }
 
 /// Keyed, because a plain hash of a row could be searched for a phone number. The line is no content.

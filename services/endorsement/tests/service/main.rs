@@ -8,10 +8,13 @@
 
 mod book;
 mod changes;
+mod erasure;
 mod events;
 mod fixtures;
 mod imports;
 mod mistakes;
 mod refusals;
+#[path = "../../../../shared/service/tests/standin/identity.rs"]
+mod standin;
 mod walk;
 mod world;

@@ -21,11 +21,14 @@ use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use crate::book::{Change, new_request_id, subject};
+use crate::standin::{SECRET, StandIn};
 
 /// For waits that must end.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) const VIEWS_SECRET: &str = "a-secret-of-the-views";
 pub(crate) const MASTER_KEY: &str = "0f0e0d0c0b0a09080706050403020100000102030405060708090a0b0c0d0e0f";
+/// Where identity is until it can be heard.
+const NOWHERE: &str = "http://127.0.0.1:1";
 const PEPPER: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
 
 /// The service under test; identity's public key is handed to it instead of being fetched.
@@ -34,6 +37,7 @@ struct Tested;
 impl Service for Tested {
     const NAME: &'static str = Endorsement::NAME;
     const MESSAGES: &'static str = Endorsement::MESSAGES;
+    const LISTENS_TO: &'static [&'static str] = Endorsement::LISTENS_TO;
     type Config = ();
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -74,6 +78,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     running: Option<Running>,
     channel: Channel,
+    identity: Option<StandIn>,
 }
 
 /// Who calls.
@@ -108,6 +113,7 @@ impl World {
             folder,
             running: None,
             channel,
+            identity: None,
         };
         world.start().await;
         world
@@ -124,6 +130,20 @@ impl World {
             .await
             .unwrap();
         self.running = Some(running);
+    }
+
+    /// Identity can be heard from now on.
+    pub(crate) async fn with_identity(&mut self) {
+        self.identity = Some(StandIn::start(&self.nats, Endorsement::NAME).await);
+        self.kill_and_restart().await;
+    }
+
+    /// Identity tells that the subject's key was destroyed, and it is.
+    pub(crate) async fn erase(&self, subject: kernel::SubjectId) {
+        let master = privacy::MasterKey::from_hex(MASTER_KEY).unwrap();
+        let elsewhere = privacy::Keyring::new(self.keyring.pool.clone(), master);
+        elsewhere.destroy(subject).await.unwrap();
+        self.identity.as_ref().unwrap().tell_erased(subject).await;
     }
 
     /// Drops every task where it stands, then starts again on the same databases.
@@ -146,6 +166,10 @@ pepper = "{PEPPER}"
 [nats]
 url = "{}"
 prefix = "{}"
+[feeds]
+identity = "{}"
+[peers]
+own_secret = "{SECRET}"
 [peers.accept]
 views = "{}"
 [tokens]
@@ -156,6 +180,7 @@ staff_jwks_file = "{}/staff.json"
             self.keyring.url,
             self.nats.url,
             self.nats.prefix,
+            self.identity.as_ref().map_or(NOWHERE.to_owned(), StandIn::url),
             hex::encode(Sha256::digest(VIEWS_SECRET)),
             self.folder.path().display(),
         )

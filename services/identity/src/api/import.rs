@@ -39,7 +39,8 @@ pub(super) async fn import(
         wrong.add("rows", "TOO_MANY_ROWS");
         wrong.none_or().map_err(refuse)?;
     }
-    let results = stream::iter(read(&rows).into_iter().map(|(line, row)| {
+    let rows = without_erased(api, read(&rows)).await?;
+    let results = stream::iter(rows.into_iter().map(|(line, row)| {
         let envelope = &envelope;
         async move {
             match row {
@@ -73,6 +74,32 @@ fn read(rows: &[InitialCredential]) -> Vec<Read> {
     rows.iter()
         .map(|row| (row.line, parse::row(row).and_then(&mut distinct)))
         .collect()
+}
+
+/// A row of somebody who was erased is a bad one (OP-4): the core system still sends what it should not.
+async fn without_erased(api: &Api, rows: Vec<Read>) -> Result<Vec<Read>, Status> {
+    let subjects = rows
+        .iter()
+        .filter_map(|(_, row)| Some(row.as_ref().ok()?.subject));
+    let erased = api
+        .context
+        .keyring
+        .destroyed(&subjects.collect())
+        .await
+        .map_err(refuse)?;
+    let wrong = Wrong {
+        field: "customer_number",
+        reason: "SUBJECT_ERASED",
+    };
+    let checked = |row: Row| {
+        if erased.contains(&row.subject) {
+            Err(vec![wrong])
+        } else {
+            Ok(row)
+        }
+    };
+    let rows = rows.into_iter().map(|(line, row)| (line, row.and_then(checked)));
+    Ok(rows.collect())
 }
 
 async fn record(api: &Api, envelope: &Command, line: u32, row: Row) -> Result<ImportOutcome, Status> {

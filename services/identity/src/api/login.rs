@@ -52,11 +52,11 @@ pub(super) async fn login(
         at: now,
         expires_at,
     };
-    let opened = api
-        .accounts
-        .execute(account, &envelope, open)
-        .await
-        .map_err(refuse)?;
+    let opened = match api.accounts.execute(account, &envelope, open).await {
+        // The index was behind; nobody has this account any more.
+        Err(ExecuteError::Rejected(AccountRejection::Closed)) => return Err(refuse(login_failed())),
+        opened => opened.map_err(refuse)?,
+    };
     let holder = opened.state.holder().ok_or_else(|| refuse(login_failed()))?;
     let token = api
         .tokens

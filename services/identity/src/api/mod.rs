@@ -1,7 +1,9 @@
 //! gRPC in: one function per RPC. Who may call what was decided at the door (`contracts::access`).
 
 mod describe;
+mod erasure;
 mod import;
+mod keyring;
 mod login;
 mod parse;
 mod register;
@@ -21,6 +23,10 @@ use kernel::Timestamp;
 use kernel::clock::Clock as _;
 use service::{Context, caller, traceparent};
 use tonic::{Request, Response, Status};
+
+pub use erasure::ErasureApi;
+pub use keyring::KeyringApi;
+pub(crate) use session::{key_set, not_signed};
 
 use crate::credentials::Credentials;
 use crate::domain::{Account, Entitlement};

@@ -1,6 +1,8 @@
 //! Registration by route A (ID-1 to ID-4, ID-8): the code is checked first and at the same cost for everyone; what is
 //! wrong with the contract is told only to someone who gave the right code.
 
+use std::collections::BTreeSet;
+
 use contracts::identity::v1::{
     RegisterWithInitialCredentialsRequest, RegisterWithInitialCredentialsResponse,
 };
@@ -146,6 +148,18 @@ async fn prove(
     };
     api.throttle.forgive(attempt).await.map_err(refuse)?;
     let (contract, entitlement, issued) = found;
+    // Asked of the keyring itself, which knows of an erasure before anybody else (OP-4).
+    let policyholder = BTreeSet::from([issued.subject]);
+    let erased = api
+        .context
+        .keyring
+        .destroyed(&policyholder)
+        .await
+        .map_err(refuse)?;
+    if !erased.is_empty() {
+        let not_eligible = EntitlementRejection::NotEligible(vec!["SUBJECT_ERASED"]);
+        return Err(refuse(not_eligible.explain()));
+    }
     entitlement
         .admits(account, &api.context.rulebook.registration)
         .map_err(|rejection| refuse(rejection.explain()))?;
@@ -184,7 +198,7 @@ async fn admitted(
 /// The hash of the chosen password; on a retry the one recorded, if the password is the same.
 async fn password_of(api: &Api, account: AccountId, typed: &Registration) -> Result<PasswordHash, Status> {
     let recorded = match api.accounts.load(account).await.map_err(refuse)?.state {
-        Account::Unknown => {
+        Account::Unknown | Account::Closed(_) => {
             let hashed = api
                 .hashing
                 .hash_new(typed.password.clone(), Salt(*random::secret()))

@@ -7,6 +7,7 @@ use contracts::identity::v1::{
     RefreshResponse, Tokens,
 };
 use eventsourcing::{ExecuteError, Explain as _, Problem, ProblemKind};
+use jsonwebtoken::jwk::JwkSet;
 use kernel::{AccountId, SessionId, Timestamp};
 use service::tokens::IssueError;
 use service::{Customer, caller, command, refuse};
@@ -38,7 +39,9 @@ pub(super) async fn refresh(
     };
     let done = match api.accounts.execute(account, &envelope, command).await {
         // Ids are read from the token: what they do not name is no token of ours.
-        Err(ExecuteError::Rejected(AccountRejection::NoAccount)) => return Err(invalid()),
+        Err(ExecuteError::Rejected(AccountRejection::NoAccount | AccountRejection::Closed)) => {
+            return Err(invalid());
+        }
         done => done.map_err(refuse)?,
     };
     let holder = done.state.holder().ok_or_else(invalid)?;
@@ -92,11 +95,16 @@ pub(super) async fn account(
 }
 
 pub(super) fn keys(api: &Api) -> Result<Response<GetKeysResponse>, Status> {
-    let jwks_json = serde_json::to_string(api.tokens.keys()).map_err(|error| {
-        tracing::error!(%error, "the key set cannot be written");
-        refuse(keys_unavailable())
-    })?;
+    let jwks_json = key_set(api.tokens.keys())?;
     Ok(Response::new(GetKeysResponse { jwks_json }))
+}
+
+/// A key set as JSON.
+pub(crate) fn key_set(keys: &JwkSet) -> Result<String, Status> {
+    serde_json::to_string(keys).map_err(|error| {
+        tracing::error!(%error, "a key set cannot be written");
+        refuse(keys_unavailable())
+    })
 }
 
 /// The tokens of a session, as its holder gets them.
@@ -123,7 +131,7 @@ pub(super) fn tokens(
 
 /// A key that was read at the start signs; if not, the caller can only come back.
 #[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
-pub(super) fn not_signed(error: IssueError) -> Status {
+pub(crate) fn not_signed(error: IssueError) -> Status {
     tracing::error!(%error, "a token cannot be signed");
     refuse(keys_unavailable())
 }

@@ -1,5 +1,5 @@
 //! What identity decides, without I/O: accounts with their logins and sessions, entitlements of contracts, reservations
-//! of user IDs. Time, ids, hashes and the rulebook's words come inside the commands.
+//! of user IDs, subjects with their erasure. Time, ids, hashes and the rulebook's words come inside the commands.
 
 pub mod account;
 pub mod code;
@@ -7,6 +7,7 @@ pub mod entitlement;
 pub mod hashes;
 pub mod password;
 pub mod reservation;
+pub mod subject;
 
 pub use account::{Account, AccountCommand, AccountEvent, AccountRejection};
 pub use code::CodeVerifier;
@@ -16,3 +17,4 @@ pub use password::PasswordHash;
 pub use reservation::{
     Reservation, ReservationCommand, ReservationEvent, ReservationId, ReservationRejection,
 };
+pub use subject::{Subject, SubjectCommand, SubjectEvent, SubjectRejection};

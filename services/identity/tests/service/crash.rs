@@ -7,7 +7,7 @@ use crate::source::random;
 use crate::world::{CODE, DEADLINE, PASSWORD, World, reason};
 
 /// From now on the process comes as far as this event and no further.
-async fn stop_before(world: &World, event_type: &str) {
+pub(crate) async fn stop_before(world: &World, event_type: &str) {
     let statements = format!(
         "CREATE FUNCTION public.power_cut() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN RAISE EXCEPTION 'power cut' USING ERRCODE = 'disk_full'; END $$;
@@ -21,7 +21,7 @@ async fn stop_before(world: &World, event_type: &str) {
 }
 
 /// The process is gone, and a fresh one finds what it left.
-async fn start_afresh(world: &mut World) {
+pub(crate) async fn start_afresh(world: &mut World) {
     world.kill();
     sqlx::raw_sql("DROP TRIGGER power_cut ON store.event; DROP FUNCTION public.power_cut();")
         .execute(&world.database.pool)

@@ -10,7 +10,11 @@
 
 mod crash;
 mod enumeration;
+mod erasure;
+mod erasure_crash;
+mod erasure_walk;
 mod import;
+mod keyring;
 mod login;
 mod mistakes;
 mod registration;

@@ -35,6 +35,7 @@ async fn every_reason_is_met_as_customers_and_staff_read_it() {
     logins(&world, &mut walk).await;
     other_rules(&mut walk).await;
     is_busy(&mut walk).await;
+    crate::erasure_walk::erasures(&world, &mut walk).await;
     walk.covers_all_but(&NOT_BY_CALLS, Identity::MESSAGES);
 }
 
@@ -48,7 +49,7 @@ enum Call {
     Import(Vec<InitialCredential>),
 }
 
-fn reading<T>(mut request: Request<T>, language: &str) -> Request<T> {
+pub(crate) fn reading<T>(mut request: Request<T>, language: &str) -> Request<T> {
     let language = language.parse().unwrap();
     request.metadata_mut().insert("accept-language", language);
     request
@@ -201,14 +202,7 @@ async fn contracts(world: &World, walk: &mut Walk) {
 async fn contract_changed(world: &World, walk: &mut Walk) {
     const HEARD: &str = "entitlement.contract_heard.v1";
     const STARTED: &str = "account.registration_started.v1";
-    let held = format!(
-        "CREATE FUNCTION public.held() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext(NEW.type)); RETURN NEW; END $$;
-        CREATE TRIGGER held BEFORE INSERT ON store.event FOR EACH ROW
-            WHEN (NEW.type IN ('{HEARD}', '{STARTED}')) EXECUTE FUNCTION public.held();"
-    );
-    let held = sqlx::AssertSqlSafe(held);
-    sqlx::raw_sql(held).execute(&world.database.pool).await.unwrap();
+    may_be_held(world, &[HEARD, STARTED]).await;
     let mut answers = Vec::new();
     for (number, language) in (10..).zip(LANGUAGES) {
         let contract = world.contract(number, CODE).await;
@@ -232,8 +226,21 @@ async fn contract_changed(world: &World, walk: &mut Walk) {
     walk.refused(&expected, [&answers[0], &answers[1]]);
 }
 
+/// From now on events of these types wait while somebody holds them.
+pub(crate) async fn may_be_held(world: &World, event_types: &[&str]) {
+    let held = format!(
+        "CREATE FUNCTION public.held() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext(NEW.type)); RETURN NEW; END $$;
+        CREATE TRIGGER held BEFORE INSERT ON store.event FOR EACH ROW
+            WHEN (NEW.type IN ('{}')) EXECUTE FUNCTION public.held();",
+        event_types.join("', '")
+    );
+    let held = sqlx::AssertSqlSafe(held);
+    sqlx::raw_sql(held).execute(&world.database.pool).await.unwrap();
+}
+
 /// Until it ends, no event of this type is recorded.
-async fn hold(world: &World, event_type: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+pub(crate) async fn hold(world: &World, event_type: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut holding = world.database.pool.begin().await.unwrap();
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1))")
         .bind(event_type)
@@ -244,7 +251,7 @@ async fn hold(world: &World, event_type: &str) -> sqlx::Transaction<'static, sql
 }
 
 /// An event of this type waits to be recorded.
-async fn until_waiting(world: &World, event_type: &str) {
+pub(crate) async fn until_waiting(world: &World, event_type: &str) {
     wait_for(event_type, DEADLINE, async || {
         let waiting: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted

@@ -50,7 +50,7 @@ pub(crate) struct World {
     toml: String,
     // Dropped last: the others use them.
     _sources: Vec<Running>,
-    _keyrings: Vec<TestDatabase>,
+    keyrings: Vec<TestDatabase>,
     folder: tempfile::TempDir,
 }
 
@@ -143,7 +143,7 @@ impl World {
             phone,
             toml,
             _sources: sources,
-            _keyrings: vec![keyring, other_keyring],
+            keyrings: vec![keyring, other_keyring],
             folder,
         }
     }
@@ -151,6 +151,18 @@ impl World {
     /// Ends the process as a kill would.
     pub(crate) fn kill(&mut self) {
         self.running.take().unwrap().abandon();
+    }
+
+    /// A fresh process on the same databases, with other settings.
+    pub(crate) async fn start_with(&mut self, change: impl FnOnce(&str) -> String) {
+        self.toml = change(&self.toml);
+        self.start_again().await;
+    }
+
+    /// The keyring as another process has it.
+    pub(crate) fn keyring(&self) -> privacy::Keyring {
+        let master = privacy::MasterKey::from_hex(&"11".repeat(32)).unwrap();
+        privacy::Keyring::new(self.keyrings[0].pool.clone(), master)
     }
 
     /// A fresh process on the same databases.
@@ -168,9 +180,13 @@ impl World {
     }
 
     pub(crate) fn as_administrator<T>(&self, message: T) -> Request<T> {
+        self.as_staff("staff-1", "administrator", message)
+    }
+
+    pub(crate) fn as_staff<T>(&self, id: &str, role: &str, message: T) -> Request<T> {
         let token = self
             .staff
-            .token("staff-1", &["administrator"], self.clock.now().as_second(), 600)
+            .token(id, &[role], self.clock.now().as_second(), 600)
             .unwrap();
         bearing(message, &token)
     }

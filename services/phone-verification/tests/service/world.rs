@@ -15,7 +15,7 @@ use kernel::{ContractId, PhoneNumber, Rulebook, SubjectId, Timestamp};
 use phone_verification::PhoneVerification;
 use phone_verification::domain::Numbers;
 use privacy::{Keyring, MasterKey};
-use service::{Overrides, Running, start_in_process};
+use service::{Overrides, Running, Service as _, start_in_process};
 use sha2::{Digest as _, Sha256};
 use testkit::wait_for;
 use tonic::transport::Channel;
@@ -34,7 +34,10 @@ pub const LONG_AGO: &str = "2020-01-01T00:00:00+09:00";
 pub const FAR_AHEAD: &str = "2030-01-01T00:00:00+09:00";
 
 const CARRIER: &str = "a-secret-of-the-carrier";
-const OWN: &str = "a-secret-of-phone-verification";
+use crate::standin::{SECRET as OWN, StandIn};
+
+/// Where identity's feed is until it can be heard.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 pub struct World {
     pub clock: Arc<ManualClock>,
@@ -45,7 +48,9 @@ pub struct World {
     neighbour: Option<Running>,
     contracts: Repository<Contract>,
     counter: AtomicU64,
-    _databases: [testkit::TestDatabase; 2],
+    nats: testkit::TestNats,
+    identity: Option<StandIn>,
+    databases: [testkit::TestDatabase; 2],
 }
 
 pub fn subject(number: u128) -> SubjectId {
@@ -107,7 +112,7 @@ impl World {
         let lines: Vec<String> = (0..8).map(|line| format!("\"03-5000-000{line}\"")).collect();
         let toml = format!(
             "{sections}[peers]\nown_secret = \"{OWN}\"\n[peers.accept]\ncarrier = \"{carrier}\"\nidentity = \"{own}\"\n\
-             [feeds]\nendorsement = \"{url}\"\n[tokens]\nidentity_url = \"{url}\"\n[service]\nlines = [{lines}]\n",
+             [feeds]\nendorsement = \"{url}\"\nidentity = \"{NOWHERE}\"\n[tokens]\nidentity_url = \"{url}\"\n[service]\nlines = [{lines}]\n",
             sections = sections(&database.url, &keys.url, &"bb".repeat(32), &nats),
             carrier = sha256(CARRIER),
             own = sha256(OWN),
@@ -133,7 +138,9 @@ impl World {
             toml,
             neighbour: Some(neighbour),
             counter: AtomicU64::new(1),
-            _databases: [theirs, keys],
+            nats,
+            identity: None,
+            databases: [theirs, keys],
         };
         world.start().await;
         world
@@ -148,6 +155,23 @@ impl World {
                 .await
                 .unwrap(),
         );
+    }
+
+    /// Identity can be heard from now on.
+    pub async fn with_identity(&mut self) {
+        let identity = StandIn::start(&self.nats, PhoneVerification::NAME).await;
+        self.toml = self.toml.replace(NOWHERE, &identity.url());
+        self.identity = Some(identity);
+        self.kill();
+        self.start().await;
+    }
+
+    /// The subject's key is destroyed, and identity tells of it.
+    pub async fn erase(&self, subject: SubjectId) {
+        let master = MasterKey::from_hex(&"0f".repeat(32)).unwrap();
+        let elsewhere = Keyring::new(self.databases[1].pool.clone(), master);
+        elsewhere.destroy(subject).await.unwrap();
+        self.identity.as_ref().unwrap().tell_erased(subject).await;
     }
 
     /// Drops every task where it stands, as a kill would.

@@ -54,6 +54,17 @@ fn fold(rows: &mut Rows, event: EventId, message: IdentityEvent) -> Result<(), M
             };
             ("SESSION_OPENED", factor.to_owned())
         }
+        Event::AccountLostSubject(lost) => {
+            let row = Account {
+                version: heading.version,
+                subjects: ids("subject_ids", &lost.subject_ids)?,
+            };
+            rows.accounts.put(account, row);
+            let detail = if lost.closed { "ACCOUNT_CLOSED" } else { "" };
+            ("SUBJECT_ERASED", detail.to_owned())
+        }
+        // The rows go in `erased`; the entity is no account.
+        Event::SubjectErased(_) => return Ok(()),
         Event::SessionEnded(ended) => ("SESSION_ENDED", ended.reason),
     };
     rows.timeline.add(&heading, account, kind, detail);

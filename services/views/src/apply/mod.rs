@@ -4,6 +4,7 @@
 
 mod claim_images;
 mod endorsement;
+mod erased;
 mod identity;
 mod opened;
 mod phone_verification;
@@ -71,12 +72,14 @@ impl Applier {
 impl Handler for Applier {
     async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
         let schema = self.generation.schema();
+        erased::enter(tx, self.source, batch).await?;
         match self.source {
             names::ENDORSEMENT => endorsement::apply(tx, schema, &self.keyring, batch).await,
             names::CLAIM_IMAGES => claim_images::apply(tx, schema, &self.keyring, batch).await,
             names::IDENTITY => identity::apply(tx, schema, batch).await,
             _ => phone_verification::apply(tx, schema, batch).await,
-        }
+        }?;
+        erased::keep_out(tx, schema, &self.keyring, self.source, batch).await
     }
 }
 

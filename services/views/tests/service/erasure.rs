@@ -14,7 +14,7 @@ use crate::world::{NOON, World};
 const NUMBER: &str = "+819011112222";
 
 /// Contract, accident, picture and submission of a person.
-async fn told(world: &World, person: u128) {
+pub(crate) async fn told(world: &World, person: u128) {
     world
         .endorsement(contract_id(person), 0, |seal| {
             endorsement_event::Event::ContractImported(seal.contract("AB12345678", person, &[NUMBER]))
@@ -39,7 +39,7 @@ async fn told(world: &World, person: u128) {
 }
 
 /// Personal texts that stand in the views' tables.
-async fn readable(world: &World, person: u128) -> Vec<String> {
+pub(crate) async fn readable(world: &World, person: u128) -> Vec<String> {
     let rows: Vec<String> = dump(world).await.into_values().flatten().collect();
     let rows = rows.join("\n");
     let texts = [

@@ -11,6 +11,7 @@ mod book;
 mod callers;
 mod consistency;
 mod contracts_view;
+mod erased;
 mod erasure;
 mod history;
 mod pictures;

@@ -81,6 +81,13 @@ pub enum AccountCommand {
         /// When the successor expires.
         refresh_expires_at: Timestamp,
     },
+    /// A subject it sees was erased (OP-4).
+    LoseSubject {
+        /// The subject.
+        subject: SubjectId,
+        /// Now.
+        at: Timestamp,
+    },
     /// End a session.
     Logout {
         /// The session.

@@ -129,6 +129,16 @@ pub enum AccountEvent {
         /// When the successor expires.
         refresh_expires_at: Timestamp,
     },
+    /// A subject it saw was erased (OP-4). With the last one the account is closed.
+    #[serde(rename = "account.subject_lost.v1")]
+    SubjectLost {
+        /// The subject.
+        subject_id: SubjectId,
+        /// Those that are left.
+        subjects: BTreeSet<SubjectId>,
+        /// When.
+        lost_at: Timestamp,
+    },
     /// A session ended; its refresh tokens are worth nothing.
     #[serde(rename = "account.session_ended.v1")]
     SessionEnded {
@@ -163,6 +173,8 @@ pub enum SessionEnd {
     ReplayedRefreshToken,
     /// More sessions than an account may have; the oldest gives way.
     Superseded,
+    /// A subject whose contracts it opened was erased (OP-4).
+    SubjectErased,
 }
 
 impl SessionEnd {
@@ -172,6 +184,7 @@ impl SessionEnd {
             Self::Logout => "LOGOUT",
             Self::ReplayedRefreshToken => "REPLAYED_REFRESH_TOKEN",
             Self::Superseded => "SUPERSEDED",
+            Self::SubjectErased => "SUBJECT_ERASED",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod event;
+mod holder;
 mod rejection;
 mod session;
 #[cfg(test)]
@@ -18,9 +19,8 @@ pub use command::{AccountCommand, StartRegistration};
 pub use event::{AccountEvent, RegistrationRefusal, SessionEnd};
 pub use rejection::AccountRejection;
 pub use session::Session;
-use session::{Family, Standing};
 
-use super::{PasswordHash, ReservationId, TokenHash};
+use super::{PasswordHash, ReservationId};
 
 /// Sessions one account may have open (one for each device, ID-7); the oldest gives way.
 pub const MAX_SESSIONS: usize = 20;
@@ -37,6 +37,8 @@ pub enum Account {
     Refused(Registration, RegistrationRefusal),
     /// It can log in.
     Registered(Box<Holder>),
+    /// Every subject it saw was erased (OP-4); it is nobody's any more. The user ID it had or asked for.
+    Closed(ReservationId),
 }
 
 /// A registration that is not complete.
@@ -95,7 +97,7 @@ impl Account {
     pub fn holder(&self) -> Option<&Holder> {
         match self {
             Self::Registered(holder) => Some(holder),
-            Self::Unknown | Self::Registering(_) | Self::Refused(..) => None,
+            Self::Unknown | Self::Registering(_) | Self::Refused(..) | Self::Closed(_) => None,
         }
     }
 }
@@ -118,7 +120,7 @@ impl Decider for Account {
     type Rejection = AccountRejection;
 
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
-        use AccountCommand::{CompleteRegistration, RefuseRegistration, StartRegistration};
+        use AccountCommand::{CompleteRegistration, LoseSubject, RefuseRegistration, StartRegistration};
         match (self, command) {
             (Self::Unknown, StartRegistration(start)) => Ok(vec![started(*start)]),
             (Self::Registering(_), RefuseRegistration { reason, at }) => {
@@ -135,8 +137,14 @@ impl Decider for Account {
             }
             (Self::Refused(..), RefuseRegistration { .. })
             | (Self::Registered(_), CompleteRegistration { .. }) => Ok(vec![]),
+            // Its registration comes to an end first; the subject is looked at again then.
+            (Self::Unknown | Self::Registering(_) | Self::Closed(_), LoseSubject { .. }) => Ok(vec![]),
+            (Self::Refused(registration, _), LoseSubject { subject, at }) => {
+                Ok(lost(&registration.subjects, subject, at))
+            }
             (_, StartRegistration(_) | RefuseRegistration { .. }) => Err(AccountRejection::RegistrationEnded),
             (Self::Registered(holder), command) => holder.decide(command),
+            (Self::Closed(_), _) => Err(AccountRejection::Closed),
             (_, _) => Err(AccountRejection::NoAccount),
         }
     }
@@ -186,6 +194,14 @@ impl Decider for Account {
                 login: None,
                 sessions: BTreeMap::new(),
             })),
+            (Self::Registered(holder), AccountEvent::SubjectLost { subjects, .. }) if subjects.is_empty() => {
+                Self::Closed(holder.reservation)
+            }
+            (Self::Refused(registration, _), AccountEvent::SubjectLost { subjects, .. })
+                if subjects.is_empty() =>
+            {
+                Self::Closed(registration.reservation)
+            }
             (Self::Registered(mut holder), event) => {
                 holder.apply(event);
                 Self::Registered(holder)
@@ -193,6 +209,19 @@ impl Decider for Account {
             (state, _) => state,
         }
     }
+}
+
+/// Nothing where it never saw the subject, or has lost it before.
+fn lost(seen: &BTreeSet<SubjectId>, subject_id: SubjectId, at: Timestamp) -> Vec<AccountEvent> {
+    let mut subjects = seen.clone();
+    if !subjects.remove(&subject_id) {
+        return vec![];
+    }
+    vec![AccountEvent::SubjectLost {
+        subject_id,
+        subjects,
+        lost_at: at,
+    }]
 }
 
 fn started(start: StartRegistration) -> AccountEvent {
@@ -217,258 +246,5 @@ fn registered(registration: &Registration, at: Timestamp) -> AccountEvent {
         reservation: registration.reservation,
         password: registration.password.clone(),
         registered_at: at,
-    }
-}
-
-impl Holder {
-    fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, AccountRejection> {
-        match command {
-            AccountCommand::OpenLogin {
-                login,
-                verified,
-                device,
-                phone_call_required,
-                at,
-                expires_at,
-            } => {
-                self.check_password(&verified)?;
-                Ok(vec![AccountEvent::LoginOpened {
-                    login_id: login,
-                    device,
-                    phone_call_required,
-                    opened_at: at,
-                    expires_at,
-                }])
-            }
-            AccountCommand::Rehash { verified, password } => {
-                self.check_password(&verified)?;
-                Ok(vec![AccountEvent::PasswordRehashed {
-                    reservation: self.reservation,
-                    password,
-                }])
-            }
-            AccountCommand::VerifyLogin {
-                login,
-                challenge,
-                matched_at,
-            } => {
-                let awaited =
-                    |open: &Login| open.id == login && !open.verified && matched_at < open.expires_at;
-                let verified = AccountEvent::LoginVerified {
-                    login_id: login,
-                    challenge_id: challenge,
-                    matched_at,
-                };
-                Ok(self.login.filter(awaited).map(|_| verified).into_iter().collect())
-            }
-            AccountCommand::CompleteLogin {
-                login,
-                session,
-                refresh,
-                at,
-                refresh_expires_at,
-            } => self.complete(login, session, refresh, at, refresh_expires_at),
-            AccountCommand::Refresh {
-                session,
-                presented,
-                refresh,
-                at,
-                refresh_expires_at,
-            } => self.refresh(session, presented, refresh, at, refresh_expires_at),
-            AccountCommand::Logout { session, at } => {
-                let open = self.sessions.get(&session).is_some_and(Session::is_open);
-                let ended = AccountEvent::SessionEnded {
-                    session_id: session,
-                    reason: SessionEnd::Logout,
-                    ended_at: at,
-                };
-                Ok(if open { vec![ended] } else { vec![] })
-            }
-            AccountCommand::StartRegistration(_)
-            | AccountCommand::RefuseRegistration { .. }
-            | AccountCommand::CompleteRegistration { .. } => Err(AccountRejection::RegistrationEnded),
-        }
-    }
-
-    /// A hash kept elsewhere may be older than this stream; only the one in force opens anything.
-    fn check_password(&self, verified: &PasswordHash) -> Result<(), AccountRejection> {
-        if self.password == *verified {
-            Ok(())
-        } else {
-            Err(AccountRejection::PasswordChanged)
-        }
-    }
-
-    /// No events while the call is awaited.
-    fn complete(
-        &self,
-        login: LoginId,
-        session: SessionId,
-        refresh: TokenHash,
-        at: Timestamp,
-        refresh_expires_at: Timestamp,
-    ) -> Result<Vec<AccountEvent>, AccountRejection> {
-        if let Some((session_id, session)) = self.session_of(login) {
-            return if session.is_open() && session.family.is_unused() {
-                Ok(vec![AccountEvent::SessionReissued {
-                    session_id,
-                    refresh,
-                    refresh_expires_at,
-                }])
-            } else {
-                Err(AccountRejection::LoginAlreadyCompleted)
-            };
-        }
-        let open = self.login.ok_or(AccountRejection::LoginUnknown)?;
-        if open.id != login {
-            return Err(AccountRejection::LoginSuperseded);
-        }
-        if at >= open.expires_at {
-            return Err(AccountRejection::LoginExpired);
-        }
-        if open.phone_call_required && !open.verified {
-            return Ok(vec![]);
-        }
-        let mut events: Vec<_> = self
-            .oldest_beyond_limit()
-            .map(|session_id| AccountEvent::SessionEnded {
-                session_id,
-                reason: SessionEnd::Superseded,
-                ended_at: at,
-            })
-            .into_iter()
-            .collect();
-        events.push(AccountEvent::SessionOpened {
-            session_id: session,
-            login_id: login,
-            call_verified: open.verified,
-            refresh,
-            opened_at: at,
-            refresh_expires_at,
-        });
-        Ok(events)
-    }
-
-    fn oldest_beyond_limit(&self) -> Option<SessionId> {
-        let open = || self.sessions.iter().filter(|(_, session)| session.is_open());
-        if open().count() < MAX_SESSIONS {
-            return None;
-        }
-        open()
-            .min_by_key(|(_, session)| session.opened_at)
-            .map(|(id, _)| *id)
-    }
-
-    fn refresh(
-        &self,
-        session_id: SessionId,
-        presented: TokenHash,
-        refresh: TokenHash,
-        at: Timestamp,
-        refresh_expires_at: Timestamp,
-    ) -> Result<Vec<AccountEvent>, AccountRejection> {
-        let session = self
-            .sessions
-            .get(&session_id)
-            .ok_or(AccountRejection::RefreshTokenInvalid)?;
-        match (session.family.standing(presented), session.ended) {
-            // Ids are no secrets: a stranger who knows them must not end a session with a made-up token.
-            (Standing::Unknown, _) => Err(AccountRejection::RefreshTokenInvalid),
-            (_, Some(SessionEnd::ReplayedRefreshToken)) => Err(AccountRejection::SessionEndedByReplay),
-            (_, Some(_)) => Err(AccountRejection::SessionEnded),
-            (_, None) if at >= session.refresh_expires_at => Err(AccountRejection::RefreshTokenInvalid),
-            (Standing::Good, None) => Ok(vec![AccountEvent::SessionRefreshed {
-                session_id,
-                presented,
-                refresh,
-                refresh_expires_at,
-            }]),
-            (Standing::Retired, None) => Ok(vec![AccountEvent::SessionEnded {
-                session_id,
-                reason: SessionEnd::ReplayedRefreshToken,
-                ended_at: at,
-            }]),
-        }
-    }
-
-    fn apply(&mut self, event: AccountEvent) {
-        match event {
-            AccountEvent::PasswordRehashed { password, .. } => self.password = password,
-            AccountEvent::LoginOpened {
-                login_id,
-                phone_call_required,
-                expires_at,
-                opened_at,
-                ..
-            } => {
-                self.login = Some(Login {
-                    id: login_id,
-                    phone_call_required,
-                    verified: false,
-                    expires_at,
-                });
-                self.sessions
-                    .retain(|_, session| session.refresh_expires_at > opened_at);
-            }
-            AccountEvent::LoginVerified { login_id, .. } => {
-                if let Some(login) = self.login.as_mut().filter(|login| login.id == login_id) {
-                    login.verified = true;
-                }
-            }
-            AccountEvent::SessionOpened {
-                session_id,
-                login_id,
-                call_verified,
-                refresh,
-                opened_at,
-                refresh_expires_at,
-            } => {
-                let family = Family::of(refresh);
-                let session = Session {
-                    login: login_id,
-                    call_verified,
-                    opened_at,
-                    refresh_expires_at,
-                    ended: None,
-                    family,
-                };
-                self.sessions.insert(session_id, session);
-            }
-            AccountEvent::SessionReissued {
-                session_id,
-                refresh,
-                refresh_expires_at,
-            } => {
-                self.change(session_id, |session| {
-                    session.family.add(refresh);
-                    session.refresh_expires_at = refresh_expires_at;
-                });
-            }
-            AccountEvent::SessionRefreshed {
-                session_id,
-                presented,
-                refresh,
-                refresh_expires_at,
-            } => {
-                self.change(session_id, |session| {
-                    session.family.exchange(presented, refresh);
-                    session.refresh_expires_at = refresh_expires_at;
-                });
-            }
-            AccountEvent::SessionEnded {
-                session_id, reason, ..
-            } => {
-                self.change(session_id, |session| session.ended = Some(reason));
-            }
-            AccountEvent::RegistrationStarted { .. }
-            | AccountEvent::RegistrationRefused { .. }
-            | AccountEvent::Registered { .. } => {}
-        }
-    }
-
-    fn change(&mut self, session: SessionId, change: impl FnOnce(&mut Session)) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            change(session);
-        }
     }
 }

@@ -10,6 +10,9 @@ pub enum AccountRejection {
     /// There is no such account, or its registration is not complete.
     #[error("the account does not exist")]
     NoAccount,
+    /// Everything it saw was erased (OP-4).
+    #[error("the account is closed")]
+    Closed,
     /// The account exists already or its registration came to its end.
     #[error("the registration has ended already")]
     RegistrationEnded,
@@ -58,7 +61,7 @@ impl Explain for AccountRejection {
     fn explain(&self) -> Problem {
         let unauthenticated = |reason| Problem::new(ProblemKind::Unauthenticated, reason);
         match self {
-            Self::NoAccount => Problem::new(ProblemKind::NotFound, "ACCOUNT_NOT_FOUND"),
+            Self::NoAccount | Self::Closed => Problem::new(ProblemKind::NotFound, "ACCOUNT_NOT_FOUND"),
             Self::RegistrationEnded => Problem::new(ProblemKind::FailedPrecondition, "REGISTRATION_ENDED"),
             Self::RegistrationRefused(refusal) => refusal.explain(),
             Self::PasswordChanged => unauthenticated("LOGIN_FAILED"),

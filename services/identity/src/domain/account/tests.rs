@@ -400,3 +400,89 @@ proptest::proptest! {
         }
     }
 }
+
+/// Somebody who sees two policyholders' contracts.
+fn of_two_subjects() -> Vec<AccountEvent> {
+    let mut history = history(registered());
+    for event in &mut history {
+        if let AccountEvent::Registered { subjects, .. } = event {
+            subjects.insert(SubjectId::from_uuid(Uuid::from_u128(70)));
+        }
+    }
+    history
+}
+
+fn lose(subject: u128) -> AccountCommand {
+    AccountCommand::LoseSubject {
+        subject: SubjectId::from_uuid(Uuid::from_u128(subject)),
+        at: at(50),
+    }
+}
+
+fn after(mut history: Vec<AccountEvent>, commands: impl IntoIterator<Item = AccountCommand>) -> Account {
+    let mut state = history
+        .drain(..)
+        .fold(Account::default(), |state, event| state.evolve(&event));
+    for command in commands {
+        let events = state.decide(command).unwrap();
+        state = events.iter().fold(state, Decider::evolve);
+    }
+    state
+}
+
+#[test]
+fn op_4_an_account_that_loses_one_of_two_subjects_sees_the_other_and_logs_in_anew() {
+    let state = after(
+        of_two_subjects(),
+        [open(LOGIN, 2, false), complete(LOGIN, SESSION, 1, 3), lose(7)],
+    );
+    let holder = state.holder().unwrap();
+    assert_eq!(
+        holder.subjects,
+        BTreeSet::from([SubjectId::from_uuid(Uuid::from_u128(70))])
+    );
+    assert!(
+        holder
+            .sessions
+            .values()
+            .all(|session| session.ended == Some(SessionEnd::SubjectErased))
+    );
+    assert_eq!(holder.login, None);
+    let again = after(of_two_subjects(), [lose(7), open(LOGIN, 60, false)]);
+    assert!(again.holder().unwrap().login.is_some());
+}
+
+#[test]
+fn op_4_an_account_that_loses_its_last_subject_is_closed() {
+    let closed = after(history(registered()), [lose(7)]);
+    assert_eq!(
+        closed,
+        Account::Closed(ReservationId::from_uuid(Uuid::from_u128(8)))
+    );
+    assert_eq!(
+        closed.decide(open(LOGIN, 60, false)),
+        Err(AccountRejection::Closed)
+    );
+    assert_eq!(closed.decide(lose(7)), Ok(vec![]));
+}
+
+#[test]
+fn op_4_a_registration_under_way_ends_first_and_a_refused_one_is_closed_too() {
+    given::<Account>(history([start()])).when(lose(7)).then_nothing();
+    let refuse = AccountCommand::RefuseRegistration {
+        reason: RegistrationRefusal::EmailAlreadyUsed,
+        at: at(1),
+    };
+    let closed = after(history([start(), refuse]), [lose(7)]);
+    assert_eq!(
+        closed,
+        Account::Closed(ReservationId::from_uuid(Uuid::from_u128(8)))
+    );
+}
+
+#[test]
+fn a_subject_the_account_never_saw_changes_nothing() {
+    given::<Account>(history(registered()))
+        .when(lose(9))
+        .then_nothing();
+}

@@ -1,0 +1,59 @@
+//! Changing the master key, for administrators: a batch a call, so that nothing runs for long and everything can be
+//! interrupted (docs/adr/0015).
+
+use async_trait::async_trait;
+use contracts::identity::v1::keyring_service_server::KeyringService;
+use contracts::identity::v1::{
+    GetKeyringStatusRequest, GetKeyringStatusResponse, RewrapKeysRequest, RewrapKeysResponse,
+};
+use eventsourcing::{Problem, ProblemKind};
+use service::{Context, caller, command, refuse};
+use tonic::{Request, Response};
+
+use super::Answer;
+
+/// Keys in one batch, unless the caller says.
+const DEFAULT_BATCH: u32 = 500;
+/// Keys in one batch at most: it is one transaction.
+const MAX_BATCH: u32 = 5_000;
+
+/// What the RPCs work with.
+#[derive(Clone)]
+pub struct KeyringApi {
+    /// The runtime's parts.
+    pub context: Context,
+}
+
+#[async_trait]
+impl KeyringService for KeyringApi {
+    /// Idempotent by what it does: what is wrapped is not wrapped again.
+    async fn rewrap_keys(&self, request: Request<RewrapKeysRequest>) -> Answer<RewrapKeysResponse> {
+        let message = request.get_ref();
+        command(&self.context, "RewrapKeys", &request, &message.request_id).map_err(refuse)?;
+        let limit = match u32::try_from(message.limit) {
+            Ok(0) => DEFAULT_BATCH,
+            Ok(limit) => limit.min(MAX_BATCH),
+            Err(_) => {
+                let negative = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
+                return Err(refuse(negative.field("limit", "LIMIT_NEGATIVE")));
+            }
+        };
+        let keyring = &self.context.keyring;
+        let rewrapped = keyring.rewrap(limit).await.map_err(refuse)?;
+        let left = keyring.left_to_rewrap().await.map_err(refuse)?;
+        let by = caller(&request).scope().unwrap_or_default();
+        tracing::info!(caller = %by, rewrapped, left, master_key = keyring.master_key_id(), "keys are wrapped anew");
+        Ok(Response::new(RewrapKeysResponse { rewrapped, left }))
+    }
+
+    async fn get_keyring_status(
+        &self,
+        _: Request<GetKeyringStatusRequest>,
+    ) -> Answer<GetKeyringStatusResponse> {
+        let keyring = &self.context.keyring;
+        Ok(Response::new(GetKeyringStatusResponse {
+            master_key_id: keyring.master_key_id().to_owned(),
+            left: keyring.left_to_rewrap().await.map_err(refuse)?,
+        }))
+    }
+}
