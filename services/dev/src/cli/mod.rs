@@ -2,6 +2,8 @@
 
 mod book;
 mod customer;
+mod erasure;
+mod keyring;
 mod operations;
 mod run;
 mod staff;
@@ -71,6 +73,12 @@ enum Command {
     Audit(views::Audit),
     /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
     Housekeeping(operations::Housekeeping),
+    /// Have a person erased, hold their data, prove a certificate
+    #[command(subcommand)]
+    Erasure(erasure::Erasure),
+    /// Change the keyring's master key
+    #[command(subcommand)]
+    Keyring(keyring::Keyring),
     /// Print a staff token
     StaffToken(staff::StaffToken),
 }
@@ -105,6 +113,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rebuild(rebuild) => rebuild.execute(&Ground::open(&data)?).await?,
         Command::Audit(audit) => audit.execute(&Ground::open(&data)?).await?,
         Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
+        Command::Erasure(erasure) => erasure.execute(&Ground::open(&data)?).await?,
+        Command::Keyring(keyring) => keyring.execute(&Ground::open(&data)?).await?,
         Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use contracts::claim_images::v1::claim_images_service_client::ClaimImagesServiceClient;
 use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceClient;
+use contracts::identity::v1::erasure_service_client::ErasureServiceClient;
 use contracts::identity::v1::identity_service_client::IdentityServiceClient;
+use contracts::identity::v1::keyring_service_client::KeyringServiceClient;
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
 use contracts::views::v1::adjuster_view_service_client::AdjusterViewServiceClient;
@@ -72,6 +74,16 @@ impl Client {
     /// Registration and login.
     pub fn identity(&self, bearer: &Bearer) -> IdentityServiceClient<Bearing> {
         IdentityServiceClient::with_interceptor(self.identity.clone(), bearer.clone())
+    }
+
+    /// Erasure of persons.
+    pub fn erasures(&self, bearer: &Bearer) -> ErasureServiceClient<Bearing> {
+        ErasureServiceClient::with_interceptor(self.identity.clone(), bearer.clone())
+    }
+
+    /// The keyring's master key.
+    pub fn keyring(&self, bearer: &Bearer) -> KeyringServiceClient<Bearing> {
+        KeyringServiceClient::with_interceptor(self.identity.clone(), bearer.clone())
     }
 
     /// Contracts.
