@@ -284,6 +284,8 @@ const VALUES: [(&str, &[&str]); 4] = [
     (
         "services/identity",
         &[
+            "AUTHORITY",
+            "LITIGATION",
             "OPEN_CLAIM",
             "REPLAYED_REFRESH_TOKEN",
             "RETENTION_DUTY",

@@ -164,11 +164,11 @@ impl Eraser {
         approved: &Approved,
         request: &Request,
     ) -> Result<(), EraserError> {
-        let lose = AccountCommand::LoseSubject {
+        let command = AccountCommand::LoseSubject {
             subject,
             at: request.at,
         };
-        let lost = self.accounts.execute(account, request, lose).await?;
+        let lost = self.accounts.execute(account, request, command).await?;
         match (self.accounts.load(account).await?.state, lost.revision) {
             (Account::Closed(reservation), Some(revision)) => {
                 self.credentials.close(account, revision).await?;

@@ -12,7 +12,7 @@ use crate::domain::{Account, AccountEvent, Subject, SubjectEvent};
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     let (entity_kind, told) = match recorded.stream.category() {
         Account::CATEGORY => ("account", told(decode_sealed(recorded)?)),
-        Subject::CATEGORY => ("subject", Ok(told_of_subject(decode_sealed(recorded)?))),
+        Subject::CATEGORY => ("subject", Ok(told_of_subject(&decode_sealed(recorded)?))),
         _ => return Ok(None),
     };
     let told = told.map_err(|error| CodecError::Unwritable {
@@ -38,7 +38,7 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
 }
 
 /// That a subject is gone is told; who asked for it and what is held stays inside.
-fn told_of_subject(event: SubjectEvent) -> Option<(&'static str, Event)> {
+fn told_of_subject(event: &SubjectEvent) -> Option<(&'static str, Event)> {
     match event {
         SubjectEvent::Erased {
             subject_id,

@@ -36,7 +36,7 @@ impl Keyring {
         let stone = loop {
             let stone = match self.row_of(subject).await? {
                 None => self.bury_unmade(subject).await?,
-                Some((_, .., true)) => self.stone_of(subject).await?,
+                Some((.., true)) => self.stone_of(subject).await?,
                 Some(row) => self.bury(row).await?,
             };
             if let Some(stone) = stone {

@@ -110,6 +110,10 @@ async fn a_damaged_key_stops_the_rotation_by_name() {
 /// Processes with either master key in front seal, open and erase while two rotations run, one of which is killed again
 /// and again. In the end every living key is under the new master key and every erased subject stays erased.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a task of its own is what can be killed"
+)]
 async fn everything_goes_on_while_the_master_key_changes_and_rotations_are_killed() {
     const SUBJECTS: u128 = 120;
     let database = database().await;

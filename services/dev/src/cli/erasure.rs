@@ -298,12 +298,11 @@ impl Verify {
             Some(file) => std::fs::read_to_string(file)?,
             None => look_at(ground, person.subject()?).await?.certificate,
         };
-        let keys = match &self.keys {
-            Some(file) => std::fs::read_to_string(file)?,
-            None => {
-                let mut client = ground.client.erasures(&Bearer::nobody());
-                told(client.get_certificate_keys(GetCertificateKeysRequest {}).await)?.jwks_json
-            }
+        let keys = if let Some(file) = &self.keys {
+            std::fs::read_to_string(file)?
+        } else {
+            let mut client = ground.client.erasures(&Bearer::nobody());
+            told(client.get_certificate_keys(GetCertificateKeysRequest {}).await)?.jwks_json
         };
         let proven = verify_certificate(certificate.trim(), &serde_json::from_str(&keys)?)?;
         print(&proven);

@@ -91,14 +91,14 @@ pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
     }
     world.request_erasure(ASKS, asked).await.unwrap();
     world.request_erasure(ASKS, going).await.unwrap();
-    let hold = PlaceLegalHoldRequest {
+    let place = PlaceLegalHoldRequest {
         request_id: random().to_string(),
         subject_id: held.to_string(),
         reason: 1,
         reference: "B-17".to_owned(),
     };
-    let hold = world.as_staff(ASKS, "supervisor", hold);
-    world.erasures().await.place_legal_hold(hold).await.unwrap();
+    let place = world.as_staff(ASKS, "supervisor", place);
+    world.erasures().await.place_legal_hold(place).await.unwrap();
     // The power goes between the approval and the outcome, so that it stays under way.
     stop_before(world, "subject.erased.v1").await;
     world

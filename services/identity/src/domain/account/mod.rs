@@ -135,10 +135,10 @@ impl Decider for Account {
             (Self::Refused(_, reason), CompleteRegistration { .. } | StartRegistration(_)) => {
                 Err(AccountRejection::RegistrationRefused(*reason))
             }
+            // Where a registration is under way it ends first; the subject is looked at again then.
             (Self::Refused(..), RefuseRegistration { .. })
-            | (Self::Registered(_), CompleteRegistration { .. }) => Ok(vec![]),
-            // Its registration comes to an end first; the subject is looked at again then.
-            (Self::Unknown | Self::Registering(_) | Self::Closed(_), LoseSubject { .. }) => Ok(vec![]),
+            | (Self::Registered(_), CompleteRegistration { .. })
+            | (Self::Unknown | Self::Registering(_) | Self::Closed(_), LoseSubject { .. }) => Ok(vec![]),
             (Self::Refused(registration, _), LoseSubject { subject, at }) => {
                 Ok(lost(&registration.subjects, subject, at))
             }
