@@ -98,7 +98,7 @@ async fn imported_book(stack: &Stack, client: &Client) -> Book {
     book
 }
 
-fn registration(customer: &BookContract) -> RegisterWithInitialCredentialsRequest {
+pub(crate) fn registration(customer: &BookContract) -> RegisterWithInitialCredentialsRequest {
     RegisterWithInitialCredentialsRequest {
         request_id: request_id(),
         initial_user_id: customer.row.policy_number.clone(),
@@ -111,7 +111,7 @@ fn registration(customer: &BookContract) -> RegisterWithInitialCredentialsReques
     }
 }
 
-async fn register(
+pub(crate) async fn register(
     client: &Client,
     request: &RegisterWithInitialCredentialsRequest,
 ) -> Result<RegisterWithInitialCredentialsResponse, Refusal> {
@@ -123,7 +123,10 @@ async fn register(
 }
 
 /// Nobody but a registered customer passes the password.
-async fn log_in(client: &Client, request: &RegisterWithInitialCredentialsRequest) -> Result<(), Refusal> {
+pub(crate) async fn log_in(
+    client: &Client,
+    request: &RegisterWithInitialCredentialsRequest,
+) -> Result<(), Refusal> {
     let request = LoginRequest {
         user_id: request.email.clone(),
         password: PASSWORD.to_owned(),

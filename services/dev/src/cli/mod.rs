@@ -71,6 +71,10 @@ enum Command {
     Rebuild(views::Rebuild),
     /// Have the views compared with what the services' feeds make; names the rows that differ
     Audit(views::Audit),
+    /// Write a backup of all databases, at one moment, and of the files into a new folder; everything may go on meanwhile
+    Backup(operations::Backup),
+    /// Restore a backup into new, empty databases and folders, before any service is started on them
+    Restore(operations::Restore),
     /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
     Housekeeping(operations::Housekeeping),
     /// Have a person erased, hold their data, prove a certificate
@@ -112,6 +116,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
         Command::Rebuild(rebuild) => rebuild.execute(&Ground::open(&data)?).await?,
         Command::Audit(audit) => audit.execute(&Ground::open(&data)?).await?,
+        Command::Backup(backup) => backup.execute(&data).await?,
+        Command::Restore(restore) => restore.execute(&data).await?,
         Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
         Command::Erasure(erasure) => erasure.execute(&Ground::open(&data)?).await?,
         Command::Keyring(keyring) => keyring.execute(&Ground::open(&data)?).await?,

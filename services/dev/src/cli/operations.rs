@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::operations::Places;
+use crate::operations::backup::{Choice, backup, restore};
 use crate::operations::housekeeping::{Limits, housekeep};
 use crate::say;
 
@@ -46,6 +47,54 @@ impl Housekeeping {
         };
         housekeep(&places.databases(), &limits, |step| say!("{step}")).await?;
         say!("done: nothing deleted before this began is left in the databases' files");
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Backup {
+    /// The folder to make
+    dir: PathBuf,
+    #[command(flatten)]
+    deployment: Deployment,
+    /// The views too, which hold personal data in clear and are built again where they are missing
+    #[arg(long)]
+    views: bool,
+}
+
+impl Backup {
+    pub(super) async fn execute(&self, data: &Path) -> Result<(), Failure> {
+        let places = self.deployment.places(data)?;
+        let choice = Choice { views: self.views };
+        let manifest = backup(&places, &self.dir, choice, |step| say!("{step}")).await?;
+        say!("backup of {} in {}", manifest.taken_at, self.dir.display());
+        say!("it holds no secrets: keep master key, peppers and signing keys elsewhere");
+        if !places.events_elsewhere.is_empty() {
+            say!(
+                "the events of {} are in KurrentDB: back it up now, after these databases",
+                places.events_elsewhere.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Restore {
+    /// The folder of the backup
+    dir: PathBuf,
+    #[command(flatten)]
+    deployment: Deployment,
+}
+
+impl Restore {
+    pub(super) async fn execute(&self, data: &Path) -> Result<(), Failure> {
+        let places = self.deployment.places(data)?;
+        let manifest = restore(&places, &self.dir, |step| say!("{step}")).await?;
+        say!(
+            "restored as of {}; empty JetStream, start the services, ask again for erasures made since",
+            manifest.taken_at
+        );
         Ok(())
     }
 }

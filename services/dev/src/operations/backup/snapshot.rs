@@ -11,8 +11,8 @@ use sqlx::{Connection as _, PgConnection};
 use super::BackupError;
 
 /// How long a database may keep us, and so all others, waiting.
-const LOCK_WITHIN: &str = "SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = 0";
-const ATTEMPTS: u32 = 10;
+const LOCK_WITHIN: &str = "SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = 0";
+const ATTEMPTS: u32 = 6;
 /// PostgreSQL: a lock could not be had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
