@@ -132,7 +132,7 @@ fn every_mutating_rpc_carries_a_request_id() {
 }
 
 /// Lists of rows that their own service writes before it answers: there is nothing to wait for.
-const OF_OWN_ROWS: [&str; 1] = ["ListPendingErasures"];
+const OF_OWN_ROWS: [&str; 2] = ["ListParked", "ListPendingErasures"];
 
 #[test]
 fn every_list_is_paged() {
@@ -182,6 +182,28 @@ fn every_published_event_has_a_consumer_that_names_it() {
             }
         }
     }
+}
+
+/// What parks a message by its entity reads nothing but the heading, of known and unknown kinds alike.
+#[test]
+fn every_integration_event_begins_with_the_heading() {
+    let heading = message("madoguchi.common.v1.EventHeading");
+    let mut envelopes = 0;
+    for file in descriptors().file {
+        let envelope = |message: &&DescriptorProto| {
+            message.name().ends_with("Event") && message.field.iter().any(|field| field.oneof_index.is_some())
+        };
+        for envelope in file.message_type.iter().filter(envelope) {
+            envelopes += 1;
+            for (own, wanted) in envelope.field.iter().zip(&heading.field) {
+                let said = |field: &prost_types::FieldDescriptorProto| {
+                    (field.name().to_owned(), field.number(), field.r#type())
+                };
+                assert_eq!(said(own), said(wanted), "{}.{}", file.package(), envelope.name());
+            }
+        }
+    }
+    assert_eq!(envelopes, 4, "one envelope for each service that publishes");
 }
 
 fn read_all(path: &Path) -> String {

@@ -7,7 +7,7 @@ use kernel::{AccountId, ChallengeId, ContractId, IdError, LoginId, SubjectId, Ti
 use crate::domain::entitlement::Heard;
 use crate::domain::{AccountCommand, EntitlementCommand};
 
-/// A message that no release of its sender can have written.
+/// A message that cannot be read here: no release of its sender can have written it, or only a newer one.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
     /// A field holds no id.
@@ -24,14 +24,20 @@ pub enum Malformed {
     /// A part is missing.
     #[error("field {0} is missing")]
     Missing(&'static str),
+    /// A release of its sender that is newer than this one wrote it.
+    #[error("its kind of event is not known here: readers are released before the service that sends it")]
+    UnknownKind,
 }
 
 /// Endorsement told of a contract: what kind it is, whose it is (ID-2).
 pub fn contract_heard(
     event: EndorsementEvent,
 ) -> Result<Option<(ContractId, EntitlementCommand)>, Malformed> {
-    let Some(endorsement_event::Event::ContractImported(contract)) = event.event else {
-        return Ok(None);
+    let contract = match event.event.ok_or(Malformed::UnknownKind)? {
+        endorsement_event::Event::ContractImported(contract) => contract,
+        endorsement_event::Event::PhonesChanged(_) | endorsement_event::Event::EndorsementChanged(_) => {
+            return Ok(None);
+        }
     };
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
     let id: ContractId = parse("entity_id", &event.entity_id)?;
@@ -50,8 +56,10 @@ pub fn contract_heard(
 pub fn call_matched(
     event: PhoneVerificationEvent,
 ) -> Result<Option<(AccountId, LoginId, AccountCommand)>, Malformed> {
-    let Some(phone_verification_event::Event::ChallengeMatched(matched)) = event.event else {
-        return Ok(None);
+    let matched = match event.event.ok_or(Malformed::UnknownKind)? {
+        phone_verification_event::Event::ChallengeMatched(matched) => matched,
+        phone_verification_event::Event::ChallengeOpened(_)
+        | phone_verification_event::Event::ChallengeEnded(_) => return Ok(None),
     };
     let challenge: ChallengeId = parse("entity_id", &event.entity_id)?;
     let account: AccountId = parse("account_id", &matched.account_id)?;
@@ -71,4 +79,52 @@ pub fn call_matched(
 
 fn parse<T: std::str::FromStr<Err = IdError>>(field: &'static str, text: &str) -> Result<T, Malformed> {
     text.parse().map_err(|source| Malformed::Id { field, source })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use contracts::endorsement::v1::PhonesChanged;
+    use contracts::phone_verification::v1::ChallengeOpened;
+
+    use super::*;
+
+    fn of_endorsement(event: Option<endorsement_event::Event>) -> EndorsementEvent {
+        EndorsementEvent {
+            event,
+            ..EndorsementEvent::default()
+        }
+    }
+
+    fn of_phone_verification(event: Option<phone_verification_event::Event>) -> PhoneVerificationEvent {
+        PhoneVerificationEvent {
+            event,
+            ..PhoneVerificationEvent::default()
+        }
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_here_is_never_ignored() {
+        assert!(matches!(
+            contract_heard(of_endorsement(None)),
+            Err(Malformed::UnknownKind)
+        ));
+        assert!(matches!(
+            call_matched(of_phone_verification(None)),
+            Err(Malformed::UnknownKind)
+        ));
+    }
+
+    #[test]
+    fn a_known_kind_that_says_nothing_to_identity_is_ignored() {
+        let phones = endorsement_event::Event::PhonesChanged(PhonesChanged::default());
+        assert!(contract_heard(of_endorsement(Some(phones))).unwrap().is_none());
+        let opened = phone_verification_event::Event::ChallengeOpened(ChallengeOpened::default());
+        assert!(
+            call_matched(of_phone_verification(Some(opened)))
+                .unwrap()
+                .is_none()
+        );
+    }
 }

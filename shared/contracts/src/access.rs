@@ -89,6 +89,25 @@ impl Rule {
 /// The table.
 pub const TABLE: &[Rule] = &[
     rule("/madoguchi.feed.v1.FeedService/Read", &[SERVICES]),
+    // every service that listens to others
+    rule(
+        "/madoguchi.admin.v1.ParkingAdminService/ListParked",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.admin.v1.ParkingAdminService/GetParked",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.admin.v1.ParkingAdminService/ReplayParked",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.admin.v1.ParkingAdminService/DiscardParked",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
     // identity
     rule(
         "/madoguchi.identity.v1.IdentityService/DescribeRegistration",

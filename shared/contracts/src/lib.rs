@@ -27,6 +27,7 @@ macro_rules! packages {
 
 packages! {
     common = "madoguchi.common.v1.rs", "Words that several services share.";
+    admin = "madoguchi.admin.v1.rs", "What operators do with a running service.";
     feed = "madoguchi.feed.v1.rs", "Published events read from their owner's store.";
     identity = "madoguchi.identity.v1.rs", "Registration and login.";
     phone_verification = "madoguchi.phone_verification.v1.rs", "The phone call as second factor.";

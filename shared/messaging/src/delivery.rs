@@ -13,6 +13,8 @@ pub enum Via {
     Stream,
     /// From the source's feed, closing a gap or rebuilding.
     Feed,
+    /// From where it was parked.
+    Parking,
 }
 
 impl Via {
@@ -20,6 +22,7 @@ impl Via {
         match self {
             Self::Stream => "stream",
             Self::Feed => "feed",
+            Self::Parking => "parking",
         }
     }
 }
@@ -54,11 +57,44 @@ impl Delivery {
     }
 }
 
-/// Applies messages. Each message is applied exactly once, in the source's order.
+/// Applies messages. Each message is applied exactly once, in the source's order; where messages are parked, in the order
+/// of each entity.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Applies a batch in the transaction that also stores the cursor. An error rolls all of it back.
+    /// Applies a batch in the transaction that also stores the cursor. An error rolls all of it back. A kind of event that
+    /// is not known here is [`HandlerError::Content`], never ignored.
     async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError>;
+
+    /// The source no longer holds what this consumer has applied. What can be rebuilt empties itself here and calls
+    /// [`crate::rewind`] in the same transaction, which holds the consumer's cursor; or it has something built that will take
+    /// its place. Whoever acted on what it heard can do neither: the default stops. Called again while the cursor stays.
+    async fn on_diverged(
+        &self,
+        _tx: &mut PgTransaction<'_>,
+        _divergence: &Divergence,
+    ) -> Result<OnDiverged, HandlerError> {
+        Ok(OnDiverged::Stop)
+    }
+}
+
+/// A consumer that has applied what its source does not hold (any more): one of the two was restored from an older copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divergence {
+    /// The service whose feed said so.
+    pub source: &'static str,
+    /// What this consumer applied last.
+    pub position: Position,
+}
+
+/// What becomes of a consumer that has diverged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDiverged {
+    /// The subscription stops loudly and needs an operator.
+    Stop,
+    /// The cursor was moved; the subscription goes on from there.
+    StartOver,
+    /// Something is being built that will move the cursor; until then the subscription stands still.
+    Await,
 }
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -69,8 +105,9 @@ pub enum HandlerError {
     /// Something outside failed; the batch is tried again, without limit, with growing pauses.
     #[error("the batch could not be applied now")]
     Transient(#[source] Source),
-    /// The message itself cannot be applied, now or later. Stops the subscription loudly; what comes before the message
-    /// in the batch is applied.
+    /// The message itself cannot be applied, now or later: it is parked, what belongs to the same entity waits behind it,
+    /// and the rest goes on. The texts of the error and of its causes are stored and shown to operators, so they must name
+    /// no personal value.
     #[error("event {event_id} cannot be applied")]
     Content {
         /// The message that cannot be applied.

@@ -6,26 +6,34 @@ mod backoff;
 mod checkpoint;
 mod delivery;
 mod exclusive;
+mod fault;
 mod feed;
 pub mod gauges;
 mod headers;
+mod heading;
 mod heartbeat;
 mod jetstream;
 mod lease;
 mod outgoing;
+mod parking;
 mod relay;
+mod repair;
 mod sealed;
 mod subscription;
 mod trace;
 mod transaction;
 
 pub use checkpoint::relay_position;
-pub use delivery::{Delivery, Handler, HandlerError, Via};
+pub use delivery::{Delivery, Divergence, Handler, HandlerError, OnDiverged, Via};
 pub use exclusive::exclusively;
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
 pub use feed::server::Feed;
 pub use jetstream::{ConnectError, JetStreamConfig, StreamMismatch, connect};
 pub use outgoing::{Outgoing, Publish};
+pub use parking::{
+    Decision, Filter, Outcome, ParkedDetails, ParkedMessage, Parking, ParkingError, PastDecision, Place,
+    parked_message, parked_messages,
+};
 pub use relay::{Relay, RelayError, RelaySettings};
 pub use sealed::{Unsealed, sealed_from_wire, sealed_to_wire};
 pub use subscription::position::position_of;

@@ -18,6 +18,7 @@ mod in_process;
 mod lifecycle;
 mod messages;
 mod paging;
+mod parking;
 mod peers;
 mod problem;
 mod reaction;

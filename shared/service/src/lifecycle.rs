@@ -17,6 +17,7 @@ use crate::{
     Catalogue, ConfigErrors, Context, Keys, PeerChannel, PeerCredentials, Service, StartError, Wiring,
     database,
     door::Rules,
+    parking::ParkingAdmin,
     peers::lazy_channel,
     problem::chain,
     server,
@@ -220,6 +221,10 @@ async fn start<S: Service>(
     let mut wiring = Wiring::new(context.clone());
     S::start(config, context.clone(), &mut wiring).await?;
     publish::<S>(&context, &mut wiring)?;
+    let parkings = std::mem::take(&mut wiring.parkings);
+    if !parkings.is_empty() {
+        wiring.grpc(ParkingAdmin::new(context.clone(), parkings).into_service());
+    }
     let subscriptions = std::mem::take(&mut wiring.subscriptions);
     let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
     wiring.task("watch", watch.run());

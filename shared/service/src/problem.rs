@@ -191,7 +191,7 @@ impl IntoStatus for sqlx::Error {
     }
 }
 
-fn unavailable(error: &(dyn Error + 'static)) -> Status {
+pub(crate) fn unavailable(error: &(dyn Error + 'static)) -> Status {
     tracing::warn!(
         error = chain(error),
         "a call is refused because something it needs is unavailable"

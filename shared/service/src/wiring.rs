@@ -5,7 +5,7 @@ use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc
 use eventsourcing::RecordedEvent;
 use http::{Request, Response};
 use kernel::clock::Timestamp;
-use messaging::{Handler, Subscription, SubscriptionSettings, SubscriptionStatus};
+use messaging::{Handler, Parking, Subscription, SubscriptionSettings, SubscriptionStatus};
 use tonic::{body::Body, server::NamedService, service::RoutesBuilder};
 
 use crate::{
@@ -26,6 +26,7 @@ pub struct Wiring {
     pub(crate) services: Vec<&'static str>,
     pub(crate) tasks: Vec<(String, Task)>,
     pub(crate) subscriptions: Vec<WatchedSubscription>,
+    pub(crate) parkings: Vec<Parking>,
 }
 
 /// How far a subscription has come, now and from now on.
@@ -39,6 +40,7 @@ impl Wiring {
             services: Vec::new(),
             tasks: Vec::new(),
             subscriptions: Vec::new(),
+            parkings: Vec::new(),
         }
     }
 
@@ -106,6 +108,7 @@ impl Wiring {
             settings,
         );
         let status = subscription.status();
+        self.parkings.push(subscription.parking());
         let shutdown = context.shutdown.clone();
         self.subscriptions.push(WatchedSubscription {
             consumer: consumer.to_owned(),

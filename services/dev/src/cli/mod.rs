@@ -5,6 +5,7 @@ mod customer;
 mod erasure;
 mod keyring;
 mod operations;
+mod parked;
 mod run;
 mod staff;
 mod views;
@@ -75,6 +76,8 @@ enum Command {
     Backup(operations::Backup),
     /// Restore a backup into new, empty databases and folders, before any service is started on them
     Restore(operations::Restore),
+    /// See the messages a service could not apply; have them replayed or discarded
+    Parked(parked::Parked),
     /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
     Housekeeping(operations::Housekeeping),
     /// Have a person erased, hold their data, prove a certificate
@@ -118,6 +121,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit(audit) => audit.execute(&Ground::open(&data)?).await?,
         Command::Backup(backup) => backup.execute(&data).await?,
         Command::Restore(restore) => restore.execute(&data).await?,
+        Command::Parked(parked) => parked.execute(&Ground::open(&data)?).await?,
         Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
         Command::Erasure(erasure) => erasure.execute(&Ground::open(&data)?).await?,
         Command::Keyring(keyring) => keyring.execute(&Ground::open(&data)?).await?,

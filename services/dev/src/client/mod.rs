@@ -6,6 +6,7 @@ mod upload;
 
 use std::collections::BTreeMap;
 
+use contracts::admin::v1::parking_admin_service_client::ParkingAdminServiceClient;
 use contracts::claim_images::v1::claim_images_service_client::ClaimImagesServiceClient;
 use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceClient;
 use contracts::identity::v1::erasure_service_client::ErasureServiceClient;
@@ -26,6 +27,9 @@ pub use upload::{CHUNK_BYTES, Upload, UploadSource};
 
 /// A channel that sends a bearer along.
 pub type Bearing = InterceptedService<Channel, Bearer>;
+
+/// What operators ask about parked messages.
+pub type ParkingAdmin = ParkingAdminServiceClient<Bearing>;
 
 /// A service's address is missing or no URL.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,29 @@ impl Client {
     /// What operators do with the views.
     pub fn views_admin(&self, bearer: &Bearer) -> ViewsAdminServiceClient<Bearing> {
         ViewsAdminServiceClient::with_interceptor(self.views.clone(), bearer.clone())
+    }
+
+    /// What a service that listens to others could not apply.
+    pub fn parking_admin(
+        &self,
+        service: &'static str,
+        bearer: &Bearer,
+    ) -> Result<ParkingAdmin, AddressError> {
+        let channel = match service {
+            IDENTITY => &self.identity,
+            PHONE_VERIFICATION => &self.phone_verification,
+            VIEWS => &self.views,
+            _ => {
+                return Err(AddressError {
+                    service,
+                    why: "it listens to nobody".to_owned(),
+                });
+            }
+        };
+        Ok(ParkingAdminServiceClient::with_interceptor(
+            channel.clone(),
+            bearer.clone(),
+        ))
     }
 
     /// What an adjuster sees.

@@ -6,12 +6,14 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
 
 use crate::gauges;
+use crate::repair::SendRepair;
 
 /// The instruments of one relay, in the process's meter.
 #[derive(Debug)]
 pub(super) struct Metrics {
     lag: Gauge<f64>,
     published: Counter<u64>,
+    repairs: Counter<u64>,
     labels: [KeyValue; 1],
 }
 
@@ -24,6 +26,12 @@ impl Metrics {
                 .u64_counter("madoguchi.relay.published")
                 .with_description("Events acknowledged by JetStream")
                 .build(),
+            repairs: meter
+                .u64_counter("madoguchi.relay.repairs")
+                .with_description(
+                    "Times the stream was not as the relay left it, by cause; each was repaired",
+                )
+                .build(),
             labels: [KeyValue::new("service", service)],
         }
     }
@@ -35,6 +43,12 @@ impl Metrics {
 
     pub(super) fn published(&self) {
         self.published.add(1, &self.labels);
+    }
+
+    pub(super) fn repaired(&self, cause: SendRepair) {
+        let [service] = self.labels.clone();
+        self.repairs
+            .add(1, &[service, KeyValue::new("cause", cause.as_str())]);
     }
 
     pub(super) fn caught_up(&self) {

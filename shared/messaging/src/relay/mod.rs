@@ -27,6 +27,7 @@ use crate::heartbeat;
 use crate::jetstream::{JetStreamConfig, StreamError, StreamMismatch};
 use crate::lease::{Held, Lease};
 use crate::outgoing::{Outgoing, Publish};
+use crate::repair::SendRepair;
 use metrics::Metrics;
 
 /// How a relay behaves in time.
@@ -195,6 +196,9 @@ impl Relay {
                     relay.service = self.service, error = %trouble,
                     "the relay waits and tries again; nothing is lost, the store has everything"
                 );
+            }
+            if matches!(trouble, Trouble::Fenced) {
+                self.metrics.repaired(SendRepair::Fenced);
             }
             if matches!(trouble, Trouble::Fenced)
                 && !held.renew().await.map_err(passing("renewing the lease"))?

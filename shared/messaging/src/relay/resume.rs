@@ -1,6 +1,8 @@
 //! Where a relay goes on: after the later of its checkpoint and the stream's last message, as far as the store knows
 //! them.
 
+use std::cmp::Ordering;
+
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
 use contracts::names;
@@ -10,6 +12,7 @@ use super::{Place, Relay, Trouble, passing, store_trouble, stream_trouble};
 use crate::checkpoint::{self, Checkpoint};
 use crate::headers::Labels;
 use crate::jetstream::ensure_stream;
+use crate::repair::SendRepair;
 
 /// Events read from the store at once.
 const SURVEY: usize = 500;
@@ -22,30 +25,61 @@ impl Relay {
         // Read before the last message: a message that comes between the two fails the fence.
         let sequence = stream.cached_info().state.last_sequence;
         let mut place = self.checkpointed(sequence).await?;
-        let Some(last) = self.last_message(&stream).await? else {
-            tracing::info!(
-                relay.service = self.service,
-                "the stream is empty, going on from the checkpoint"
-            );
-            return Ok(place);
+        let last = match self.last_message(&stream).await? {
+            Last::Nothing => {
+                if place.published.is_some() {
+                    self.metrics.repaired(SendRepair::StreamEmpty);
+                    tracing::info!(
+                        relay.service = self.service,
+                        "the stream is empty (wiped, or aged out): the relay goes on from its checkpoint, consumers read \
+                         what they miss from the feed; nothing is to be done"
+                    );
+                }
+                return Ok(place);
+            }
+            Last::Foreign => {
+                self.metrics.repaired(SendRepair::StreamForeign);
+                tracing::error!(
+                    relay.service = self.service,
+                    "no relay wrote the stream's last message: it is left there, consumers ignore it; find out who may \
+                     write there"
+                );
+                return Ok(place);
+            }
+            Last::Ours(last) => last,
         };
         if !self.holds(&last).await? {
+            self.metrics.repaired(SendRepair::StreamUnknown);
             tracing::warn!(
                 relay.service = self.service, cursor = %last.cursor,
-                "the store does not know the stream's last message: the stream is purged, consumers read the feed"
+                "the store does not know the stream's last message (the store was restored from an older copy): the stream \
+                 is purged, consumers read the feed; nothing is to be done here"
             );
             // What the stream holds may be of a history that was lost with a restore; nobody must apply it any more.
             stream.purge().await.map_err(passing("purging the stream"))?;
             return Ok(place);
         }
-        // Sent, but not noted: the last relay stopped between acknowledgement and checkpoint.
-        if place
-            .published
-            .is_none_or(|published| published.cursor < last.cursor)
-        {
-            place.published = Some(last);
-            place.scanned = place.scanned.max(Some(last));
-            place.dirty = true;
+        match place.published.cmp(&Some(last)) {
+            Ordering::Equal => {}
+            // Sent, but not noted: the last relay stopped between acknowledgement and checkpoint.
+            Ordering::Less => {
+                self.metrics.repaired(SendRepair::StreamAhead);
+                tracing::info!(
+                    relay.service = self.service, cursor = %last.cursor,
+                    "the stream's last message was sent and not noted: the relay goes on after it"
+                );
+                place.published = Some(last);
+                place.scanned = place.scanned.max(Some(last));
+                place.dirty = true;
+            }
+            Ordering::Greater => {
+                self.metrics.repaired(SendRepair::StreamBehind);
+                tracing::warn!(
+                    relay.service = self.service, cursor = %last.cursor,
+                    "the stream has lost messages it had acknowledged (rolled back): the relay goes on from its checkpoint, \
+                     consumers read what they miss from the feed; nothing is to be done"
+                );
+            }
         }
         Ok(place)
     }
@@ -71,9 +105,11 @@ impl Relay {
                 dirty: false,
             });
         }
+        self.metrics.repaired(SendRepair::StoreRestored);
         tracing::error!(
             relay.service = self.service, cursor = %checkpoint.scanned.cursor,
-            "the store does not hold the event of the relay's checkpoint: it was restored from an older copy"
+            "the store does not hold the event of the relay's checkpoint: it was restored from an older copy; the relay goes \
+             on from the store's end, views rebuild, services that acted on what was lost stop and need an operator"
         );
         let (scanned, published) = self.survey().await?;
         Ok(Place {
@@ -120,16 +156,25 @@ impl Relay {
         Ok(held == Some(position.event_id))
     }
 
-    /// The last message that is still there, by its headers. One that no relay wrote counts as none.
-    async fn last_message(&self, stream: &Stream<Info>) -> Result<Option<Position>, Trouble> {
+    /// The last message that is still there, by its headers.
+    async fn last_message(&self, stream: &Stream<Info>) -> Result<Last, Trouble> {
         let subjects = names::stream_subjects(&self.settings.jetstream.prefix, self.service);
         match stream.get_last_raw_message_by_subject(&subjects).await {
-            Ok(message) => Ok(Labels::read(&message.headers).ok().map(|labels| labels.position)),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Ok(message) => Ok(
+                Labels::read(&message.headers).map_or(Last::Foreign, |labels| Last::Ours(labels.position))
+            ),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(Last::Nothing),
             Err(error) => Err(Trouble::Passing(
                 "reading the stream's last message",
                 error.into(),
             )),
         }
     }
+}
+
+/// What stands last in the stream.
+enum Last {
+    Nothing,
+    Foreign,
+    Ours(Position),
 }

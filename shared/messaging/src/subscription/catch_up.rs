@@ -51,11 +51,10 @@ impl Subscription {
             let error = match self.feed.read(progress.position.as_ref(), size).await {
                 Ok(page) => return Ok(page),
                 Err(error @ FeedError::Diverged { .. }) => {
-                    return Err(SubscriptionError::Diverged {
+                    return Err(Trouble::Diverged(SubscriptionError::Diverged {
                         consumer: self.consumer,
                         source: error,
-                    }
-                    .into());
+                    }));
                 }
                 Err(error) => error,
             };

@@ -4,6 +4,7 @@
 
 mod apply;
 mod catch_up;
+mod diverged;
 mod order;
 pub(crate) mod position;
 mod reader;
@@ -31,10 +32,15 @@ use crate::delivery::{Delivery, Handler};
 use crate::feed::client::{FeedClient, FeedError};
 use crate::heartbeat;
 use crate::lease::Lease;
+use crate::parking::Parking;
+use crate::repair::ReadRepair;
 use order::Place;
 use position::Progress;
 use reader::{Incoming, Reader};
 use status::{Reporter, SubscriptionStatus};
+
+/// How often parked messages are counted where nothing here changed them.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// How a subscription behaves in time.
 #[derive(Debug, Clone)]
@@ -49,10 +55,12 @@ pub struct SubscriptionSettings {
     pub grace: Duration,
     /// How long heartbeats may fail to come before the feed is read instead.
     pub silence: Duration,
+    /// The most messages parked or waiting; with more to be set aside, the subscription stands still.
+    pub max_parked: u64,
 }
 
 impl Default for SubscriptionSettings {
-    /// A lease of ten seconds, batches of 200, three seconds of grace, fifteen of silence.
+    /// A lease of ten seconds, batches of 200, three seconds of grace, fifteen of silence, at most 10 000 parked messages.
     fn default() -> Self {
         Self {
             prefix: String::new(),
@@ -60,6 +68,7 @@ impl Default for SubscriptionSettings {
             batch: 200,
             grace: Duration::from_secs(3),
             silence: Duration::from_secs(15),
+            max_parked: 10_000,
         }
     }
 }
@@ -67,14 +76,14 @@ impl Default for SubscriptionSettings {
 /// Why a subscription cannot go on without an operator. Everything else it waits for.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscriptionError {
-    /// A message cannot be applied; the cursor stands before it.
-    #[error("consumer {consumer} cannot apply event {event_id} of {feed}")]
-    Content {
+    /// The handler blames an event it was not given; the cursor stands before its batch.
+    #[error("consumer {consumer} of {feed} blames event {event_id}, which it was not given")]
+    Misattributed {
         /// The consumer.
         consumer: &'static str,
-        /// The source of the message.
+        /// The source of the batch.
         feed: &'static str,
-        /// The message.
+        /// The event.
         event_id: EventId,
         /// Why.
         #[source]
@@ -98,6 +107,13 @@ enum Trouble {
     Fatal(#[from] SubscriptionError),
     #[error("the cursor was moved by another instance, or by a commit whose answer was lost")]
     Fenced,
+    /// Fatal, unless the handler knows what to do.
+    #[error(transparent)]
+    Diverged(SubscriptionError),
+    #[error("the consumer has diverged from its source and begins anew")]
+    StartsOver,
+    #[error("the consumer has diverged from its source and waits for what replaces it")]
+    Replaced,
     #[error("{0}")]
     Passing(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -112,6 +128,7 @@ pub struct Subscription {
     handler: Arc<dyn Handler>,
     settings: SubscriptionSettings,
     reporter: Reporter,
+    parking: Parking,
 }
 
 /// What the source is known to have published, and when something last happened.
@@ -121,6 +138,7 @@ struct Watch {
     last_progress: Instant,
     last_heartbeat: Instant,
     last_asked: Instant,
+    last_measured: Instant,
 }
 
 impl Subscription {
@@ -136,6 +154,7 @@ impl Subscription {
     ) -> Self {
         let source = feed.source();
         let reporter = Reporter::new(consumer, source);
+        let parking = Parking::new(consumer, source, pool.clone(), handler.clone());
         Self {
             consumer,
             source,
@@ -145,7 +164,17 @@ impl Subscription {
             handler,
             settings,
             reporter,
+            parking,
         }
+    }
+
+    /// What it has parked; works in every instance, active or not.
+    pub fn parking(&self) -> Parking {
+        self.parking.clone()
+    }
+
+    fn key(&self) -> (&'static str, &'static str) {
+        (self.consumer, self.source)
     }
 
     /// What this instance knows of its subscription, from now on.
@@ -175,6 +204,7 @@ impl Subscription {
                 outcome = held.keep(Box::pin(self.active(&mut backoff))) => outcome,
             };
             self.reporter.active(false);
+            self.parking.stand_by();
             let trouble = match outcome {
                 Ok(Trouble::Fatal(error)) => {
                     self.stopped(&error).await;
@@ -202,7 +232,11 @@ impl Subscription {
             error = error as &(dyn std::error::Error + 'static),
             "the subscription has stopped and needs an operator"
         );
-        let noted = position::note_stopped(&self.pool, self.consumer, self.source, &error.to_string()).await;
+        self.note_stopped(&error.to_string()).await;
+    }
+
+    async fn note_stopped(&self, reason: &str) {
+        let noted = position::note_stopped(&self.pool, self.consumer, self.source, reason).await;
         if let Err(error) = noted {
             tracing::warn!(%error, "why the subscription stopped could not be noted in its row");
         }
@@ -212,6 +246,7 @@ impl Subscription {
     async fn active(&self, backoff: &mut Backoff) -> Trouble {
         match self.start(backoff).await {
             Ok(never) => match never {},
+            Err(Trouble::Diverged(error)) => self.diverged(error).await,
             Err(trouble) => trouble,
         }
     }
@@ -221,11 +256,21 @@ impl Subscription {
             .await
             .map_err(|error| Trouble::Passing(error.into()))?;
         self.reporter.position(progress.position);
+        self.parking.measure().await;
         let mut watch = Watch::new(self.ask(&progress).await?);
         loop {
             let reader = Reader::open(&self.nats, &self.settings.prefix, self.source, &progress).await;
             match reader {
                 Ok(reader) => {
+                    if reader.place_lost {
+                        self.reporter.repaired(ReadRepair::PlaceLost);
+                        tracing::info!(
+                            subscription.consumer = self.consumer,
+                            subscription.source = self.source,
+                            "the stream was rolled back or made anew; it is read from its beginning, what was applied is \
+                             skipped, what it lost comes from the feed"
+                        );
+                    }
                     let reason = self.follow(reader, &mut progress, &mut watch, backoff).await?;
                     tracing::info!(
                         subscription.consumer = self.consumer,
@@ -235,6 +280,7 @@ impl Subscription {
                     );
                 }
                 Err(error) => {
+                    self.reporter.repaired(ReadRepair::Unreadable);
                     if backoff.is_fresh() {
                         tracing::warn!(
                             subscription.consumer = self.consumer,
@@ -303,10 +349,14 @@ impl Subscription {
                         self.reporter.head(incoming.delivery.position());
                         arrived.push(incoming);
                     }
-                    Err(error) => tracing::error!(
-                        subscription.source = self.source, subject = %message.subject, error,
-                        "a message in the stream that no relay wrote is ignored"
-                    ),
+                    Err(error) => {
+                        self.reporter.repaired(ReadRepair::Foreign);
+                        tracing::error!(
+                            subscription.consumer = self.consumer, subscription.source = self.source,
+                            subject = %message.subject, error,
+                            "a message in the stream that no relay wrote is ignored; find out who may write there"
+                        );
+                    }
                 },
                 Err(error) => {
                     tracing::debug!(subscription.source = self.source, %error, "reading the stream failed");
@@ -353,6 +403,10 @@ impl Subscription {
         delivery: &Delivery,
         place: Place,
     ) -> Result<(), Trouble> {
+        self.reporter.repaired(match place {
+            Place::Behind => ReadRepair::Behind,
+            _ => ReadRepair::Gap,
+        });
         tracing::info!(
             subscription.consumer = self.consumer, subscription.source = self.source,
             event.id = %delivery.event_id, ?place,
@@ -360,8 +414,9 @@ impl Subscription {
         );
         self.catch_up(progress, Some(&delivery.cursor)).await?;
         if progress.position.map(|position| position.cursor) < Some(delivery.cursor) {
+            self.reporter.repaired(ReadRepair::Orphan);
             tracing::warn!(
-                subscription.source = self.source, event.id = %delivery.event_id,
+                subscription.consumer = self.consumer, subscription.source = self.source, event.id = %delivery.event_id,
                 "the stream holds a message that its source's store does not; it is ignored"
             );
         }
@@ -376,9 +431,11 @@ impl Subscription {
         beat: &async_nats::Message,
     ) -> Result<(), Trouble> {
         let Ok(head) = heartbeat::read(beat) else {
+            self.reporter.repaired(ReadRepair::Foreign);
             tracing::error!(
+                subscription.consumer = self.consumer,
                 subscription.source = self.source,
-                "a heartbeat that no relay sent is ignored"
+                "a heartbeat that no relay sent is ignored; find out who may publish there"
             );
             return Ok(());
         };
@@ -391,6 +448,12 @@ impl Subscription {
         } else if head < progress.position && watch.last_asked.elapsed() >= self.settings.grace {
             // Restored, or merely overtaken by the feed or by a message behind this heartbeat.
             watch.last_asked = Instant::now();
+            self.reporter.repaired(ReadRepair::Behind);
+            tracing::info!(
+                subscription.consumer = self.consumer,
+                subscription.source = self.source,
+                "the source's relay names an older event than was applied; asking the feed whether it still holds that"
+            );
             let head = self.ask(progress).await?;
             watch.expect(head, progress.position);
         }
@@ -404,11 +467,13 @@ impl Subscription {
         watch: &mut Watch,
     ) -> Result<Option<&'static str>, Trouble> {
         if watch.head > progress.position && watch.last_progress.elapsed() >= self.settings.grace {
+            self.reporter.repaired(ReadRepair::LostTail);
             self.catch_up(progress, None).await?;
             watch.head = None;
             return Ok(Some("it did not bring what the source has published"));
         }
         if watch.last_heartbeat.elapsed() >= self.settings.silence {
+            self.reporter.repaired(ReadRepair::Silence);
             tracing::warn!(
                 subscription.consumer = self.consumer,
                 subscription.source = self.source,
@@ -416,6 +481,11 @@ impl Subscription {
             );
             watch.last_heartbeat = Instant::now();
             self.catch_up(progress, None).await?;
+        }
+        if watch.last_measured.elapsed() >= MEASURE_EVERY {
+            // Another instance may have replayed.
+            watch.last_measured = Instant::now();
+            self.parking.measure().await;
         }
         Ok(None)
     }
@@ -429,6 +499,7 @@ impl Watch {
             last_progress: now,
             last_heartbeat: now,
             last_asked: now,
+            last_measured: now,
         }
     }
 

@@ -51,18 +51,20 @@ pub(super) async fn open(pool: &PgPool, consumer: &str, source: &str) -> Result<
     })
 }
 
-/// Moves from `from` to `to`; false when the row stands elsewhere. Locks the row until the transaction ends.
+/// Moves from `from` to `to` and tells how many messages are set aside; none when the row stands elsewhere. Locks the row
+/// until the transaction ends.
 pub(super) async fn advance(
     tx: &mut PgTransaction<'_>,
     (consumer, source): (&str, &str),
     from: Option<&Position>,
     to: &Progress,
-) -> Result<bool, sqlx::Error> {
-    let advanced = sqlx::query(
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
         "UPDATE messaging.subscription
-            SET cursor = $3, event_id = $4, stream_sequence = $5, updated_at = clock_timestamp()
+            SET cursor = $3, event_id = $4, stream_sequence = $5, stopped = NULL, updated_at = clock_timestamp()
           WHERE consumer = $1 AND source = $2
-            AND cursor IS NOT DISTINCT FROM $6 AND event_id IS NOT DISTINCT FROM $7",
+            AND cursor IS NOT DISTINCT FROM $6 AND event_id IS NOT DISTINCT FROM $7
+         RETURNING parked",
     )
     .bind(consumer)
     .bind(source)
@@ -71,12 +73,26 @@ pub(super) async fn advance(
     .bind(to.sequence.and_then(|sequence| i64::try_from(sequence).ok()))
     .bind(from.map(|from| from.cursor.to_bytes().to_vec()))
     .bind(from.map(|from| from.event_id.as_uuid()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(advanced.rows_affected() == 1)
+    .fetch_optional(&mut **tx)
+    .await
 }
 
-/// Notes for operators why the subscription stopped.
+/// Where the row stands now. Locks it until the transaction ends.
+pub(super) async fn lock(
+    tx: &mut PgTransaction<'_>,
+    (consumer, source): (&str, &str),
+) -> Result<Option<Position>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT cursor, event_id FROM messaging.subscription WHERE consumer = $1 AND source = $2 FOR UPDATE",
+    )
+    .bind(consumer)
+    .bind(source)
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map_or(Ok(None), |row| read_position(&row, "cursor", "event_id"))
+}
+
+/// Notes for operators why the subscription stands still; cleared by the next batch and at every start.
 pub(super) async fn note_stopped(
     pool: &PgPool,
     consumer: &str,

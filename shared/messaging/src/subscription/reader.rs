@@ -17,6 +17,8 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One open reader.
 pub(super) struct Reader {
+    /// The hint names no place in the stream to go on from.
+    pub(super) place_lost: bool,
     pub(super) messages: Ordered,
     pub(super) heartbeats: Subscriber,
 }
@@ -38,6 +40,7 @@ impl Reader {
         let context = jetstream::new(nats.clone());
         let stream = context.get_stream(names::stream(prefix, source)).await?;
         let deliver_policy = start(&stream, progress).await?;
+        let place_lost = progress.sequence.is_some() && deliver_policy == DeliverPolicy::All;
         // Before the consumer, so that no heartbeat names what was delivered and then missed.
         let heartbeats = nats.subscribe(names::heartbeat(prefix, source)).await?;
         let config = OrderedConfig {
@@ -45,7 +48,11 @@ impl Reader {
             ..OrderedConfig::default()
         };
         let messages = stream.create_consumer(config).await?.messages().await?;
-        Ok(Self { messages, heartbeats })
+        Ok(Self {
+            place_lost,
+            messages,
+            heartbeats,
+        })
     }
 }
 

@@ -39,7 +39,7 @@ pub enum RefillError {
 impl From<Trouble> for RefillError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Fatal(error) => Self::Subscription(error),
+            Trouble::Fatal(error) | Trouble::Diverged(error) => Self::Subscription(error),
             other => Self::Interrupted(other.into()),
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::delivery::Via;
 use crate::gauges;
+use crate::repair::ReadRepair;
 
 /// What one instance knows of its subscription. A standby knows nothing but that it stands by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +37,7 @@ pub(super) struct Reporter {
     status: watch::Sender<SubscriptionStatus>,
     lag: Gauge<f64>,
     applied: Counter<u64>,
+    repairs: Counter<u64>,
     labels: [KeyValue; 2],
 }
 
@@ -48,6 +50,12 @@ impl Reporter {
             applied: meter
                 .u64_counter("madoguchi.subscription.applied")
                 .with_description("Messages applied, by the way they came")
+                .build(),
+            repairs: meter
+                .u64_counter("madoguchi.subscription.repairs")
+                .with_description(
+                    "What the stream did not bring as it should, by cause; each was repaired from the feed",
+                )
                 .build(),
             labels: [
                 KeyValue::new("consumer", consumer),
@@ -87,6 +95,12 @@ impl Reporter {
             messages as u64,
             &[consumer, source, KeyValue::new("via", via.as_str())],
         );
+    }
+
+    pub(super) fn repaired(&self, cause: ReadRepair) {
+        let [consumer, source] = self.labels.clone();
+        let cause = KeyValue::new("cause", cause.as_str());
+        self.repairs.add(1, &[consumer, source, cause]);
     }
 
     fn update(&self, change: impl FnOnce(&mut SubscriptionStatus)) {

@@ -2,6 +2,8 @@
 
 use sqlx::PgTransaction;
 
+use crate::parking::rows;
+
 /// Locks `consumer`'s cursors until the transaction ends: no batch of it is under way after this returns, and the next one
 /// waits.
 ///
@@ -15,7 +17,7 @@ pub async fn hold(tx: &mut PgTransaction<'_>, consumer: &str) -> Result<(), sqlx
         .map(drop)
 }
 
-/// Forgets `consumer`: as if it had never read anything.
+/// Forgets `consumer`: as if it had never read anything, nor parked.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -27,8 +29,9 @@ pub async fn forget(tx: &mut PgTransaction<'_>, consumer: &str) -> Result<(), sq
         .map(drop)
 }
 
-/// `consumer`, whose cursors are held, goes on from where `successor` stands, and `successor` is forgotten. Where the two
-/// stand at the same event, the active instance does not notice; elsewhere it loses its lease and starts over.
+/// `consumer`, whose cursors are held, goes on from where `successor` stands, with what that has parked, and `successor` is
+/// forgotten. Where the two stand at the same event, the active instance does not notice; elsewhere it loses its lease and
+/// starts over.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -52,7 +55,8 @@ pub async fn take_over(
     // Where JetStream is read from is kept only where the place is the same.
     sqlx::query(
         "UPDATE messaging.subscription mine
-            SET cursor = theirs.cursor, event_id = theirs.event_id, stopped = NULL, updated_at = clock_timestamp(),
+            SET cursor = theirs.cursor, event_id = theirs.event_id, parked = theirs.parked, stopped = NULL,
+                updated_at = clock_timestamp(),
                 stream_sequence = CASE WHEN mine.cursor = theirs.cursor AND mine.event_id = theirs.event_id
                                        THEN mine.stream_sequence END
            FROM messaging.subscription theirs
@@ -62,5 +66,7 @@ pub async fn take_over(
     .bind(successor)
     .execute(&mut **tx)
     .await?;
+    rows::forget(tx, consumer).await?;
+    rows::rename(tx, successor, consumer).await?;
     forget(tx, successor).await
 }

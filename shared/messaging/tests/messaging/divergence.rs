@@ -1,8 +1,9 @@
 //! A source restored from an older copy is noticed, wherever the consumer stands, and never papered over.
 
 use messaging::SubscriptionError;
+use testkit::wait_for;
 
-use crate::world::{Ledger, World};
+use crate::world::{CONSUMER, DEADLINE, Ledger, WhenDiverged, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_consumer_stops_loudly_when_its_source_was_restored() {
@@ -67,4 +68,75 @@ async fn a_consumer_whose_place_a_restored_source_still_holds_goes_on() {
     world.settled().await;
     subscription.stop().await;
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_can_be_rebuilt_begins_anew_when_its_source_was_restored() {
+    let world = World::new().await;
+    let relay = world.relay();
+    let ledger = Ledger::default();
+    *ledger.when_diverged.lock().unwrap() = WhenDiverged::BeginAnew;
+    let subscription = world.subscription(&ledger);
+    world.append(30).await;
+    world.settled().await;
+    relay.stop().await;
+    world.restore_without_last(6).await;
+    world.append(3).await;
+    let relay = world.relay();
+    world.settled().await;
+    world.append(3).await;
+    world.settled().await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_leaves_its_cursor_where_it_has_diverged_stops() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    *ledger.when_diverged.lock().unwrap() = WhenDiverged::Pretend;
+    let subscription = world.subscription(&ledger);
+    world.append(9).await;
+    world.settled().await;
+    subscription.stop().await;
+    world.restore_without_last(3).await;
+    let error = world.subscription(&ledger).failure().await;
+    assert!(matches!(error, SubscriptionError::Diverged { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_is_being_replaced_stands_still_and_goes_on_from_where_its_cursor_was_moved() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    *ledger.when_diverged.lock().unwrap() = WhenDiverged::Await;
+    let subscription = world.subscription(&ledger);
+    world.append(9).await;
+    world.settled().await;
+    subscription.stop().await;
+    let applied = world.applied().await;
+    world.restore_without_last(3).await;
+    world.append(3).await;
+    let subscription = world.subscription(&ledger);
+    let stopped = wait_for(
+        "the subscription to say why it stands still",
+        DEADLINE,
+        async || {
+            sqlx::query_scalar::<_, Option<String>>("SELECT stopped FROM messaging.subscription")
+                .fetch_one(&world.consumer.pool)
+                .await
+                .unwrap()
+        },
+    )
+    .await;
+    assert!(stopped.contains("diverged"), "{stopped}");
+    assert_eq!(world.applied().await, applied);
+    let mut tx = world.consumer.pool.begin().await.unwrap();
+    messaging::rewind(&mut tx, CONSUMER).await.unwrap();
+    sqlx::query("DELETE FROM applied")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.settled().await;
+    subscription.stop().await;
 }

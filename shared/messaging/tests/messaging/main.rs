@@ -11,5 +11,8 @@ mod divergence;
 mod feed;
 mod flow;
 mod handover;
+mod ledger;
+mod parking;
+mod replay;
 mod transport_loss;
 mod world;

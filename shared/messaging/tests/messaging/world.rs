@@ -1,13 +1,13 @@
 //! A small service that counts, its relay and feed, and consumers that write down what they apply.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream;
-use async_trait::async_trait;
+use contracts::common::v1::EventHeading;
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
 use contracts::feed::v1::{ReadRequest, ReadResponse};
 use contracts::names;
@@ -17,11 +17,12 @@ use eventsourcing::{
 };
 use kernel::EventId;
 use messaging::{
-    Delivery, Feed, FeedClient, Handler, HandlerError, JetStreamConfig, Outgoing, Relay, RelayError,
-    RelaySettings, Subscription, SubscriptionError, SubscriptionSettings,
+    Feed, FeedClient, Filter, JetStreamConfig, Outgoing, ParkedMessage, Parking, Relay, RelayError,
+    RelaySettings, Subscription, SubscriptionError, SubscriptionSettings, position_of,
 };
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, PgTransaction};
+use sqlx::PgPool;
 use testkit::{TestDatabase, TestNats, wait_for};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,6 +33,8 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+pub(crate) use crate::ledger::{Ledger, WhenDiverged};
+
 pub(crate) const SOURCE: &str = "tally";
 pub(crate) const CONSUMER: &str = "ledger";
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -41,22 +44,42 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 #[serde(tag = "type", content = "data")]
 enum Event {
     #[serde(rename = "tally.counted.v1")]
-    Counted { number: u64 },
+    Counted {
+        number: u64,
+        /// The entity it is published for; its stream's id, if none.
+        #[serde(default)]
+        about: Option<Uuid>,
+    },
+    /// Its payload is no message at all.
+    #[serde(rename = "tally.garbled.v1")]
+    Garbled {},
     #[serde(rename = "tally.noted.v1")]
     Noted {},
 }
 
 /// Counting is public, noting is not.
 pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
-    Ok(match decode_sealed::<Event>(recorded)? {
-        Event::Counted { number } => Some(Outgoing {
-            entity_kind: "tally",
-            event_name: "counted",
-            entity_id: recorded.stream.id(),
-            payload: number.to_be_bytes().to_vec(),
-        }),
-        Event::Noted {} => None,
-    })
+    let stream = recorded.stream.id();
+    let (entity_id, payload) = match decode_sealed::<Event>(recorded)? {
+        Event::Counted { number, about } => {
+            let entity_id = about.unwrap_or(stream);
+            let heading = EventHeading {
+                event_id: recorded.id.to_string(),
+                entity_id: entity_id.to_string(),
+                version: number,
+                occurred_at_us: 0,
+            };
+            (entity_id, heading.encode_to_vec())
+        }
+        Event::Garbled {} => (stream, vec![0xff; 3]),
+        Event::Noted {} => return Ok(None),
+    };
+    Ok(Some(Outgoing {
+        entity_kind: "tally",
+        event_name: "counted",
+        entity_id,
+        payload,
+    }))
 }
 
 /// A running relay or subscription.
@@ -167,10 +190,28 @@ impl World {
             let event = if number % 3 == 2 {
                 Event::Noted {}
             } else {
-                Event::Counted { number }
+                Event::Counted { number, about: None }
             };
             self.append_one(number, event).await;
         }
+    }
+
+    /// Appends one published event for each of `entities`; gives their numbers.
+    pub(crate) async fn append_about(&self, entities: &[Uuid]) -> Vec<u64> {
+        let mut numbers = Vec::with_capacity(entities.len());
+        for entity in entities {
+            let number = self.counted.fetch_add(1, Ordering::SeqCst);
+            let about = Some(*entity);
+            self.append_one(number, Event::Counted { number, about }).await;
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    /// Appends one published event whose payload tells nothing.
+    pub(crate) async fn append_garbled(&self) {
+        let number = self.counted.fetch_add(1, Ordering::SeqCst);
+        self.append_one(number, Event::Garbled {}).await;
     }
 
     async fn append_one(&self, number: u64, event: Event) {
@@ -256,6 +297,60 @@ impl World {
             applied.len(),
             replay.len()
         );
+    }
+
+    /// As [`World::settled`] where messages were parked: each entity's events in their order.
+    pub(crate) async fn settled_by_entity(&self) {
+        let replay = self.replay().await;
+        wait_for("the consumer to apply everything", DEADLINE, async || {
+            let applied = self.applied().await.len();
+            (applied == replay.len())
+                .then_some(())
+                .ok_or(format!("{applied} of {}", replay.len()))
+        })
+        .await;
+        let applied = self.applied().await;
+        let (expected, seen) = (self.by_entity(&replay).await, self.by_entity(&applied).await);
+        assert_eq!(seen, expected);
+    }
+
+    async fn by_entity(&self, ids: &[Uuid]) -> HashMap<Uuid, Vec<Uuid>> {
+        let events = self.store.read_all(None, 100_000).await.unwrap();
+        let entities: HashMap<Uuid, Uuid> = events
+            .iter()
+            .filter_map(|event| Some((event.id.as_uuid(), publish(event).unwrap()?.entity_id)))
+            .collect();
+        let mut by_entity: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+        for id in ids {
+            by_entity.entry(entities[id]).or_default().push(*id);
+        }
+        by_entity
+    }
+
+    /// Everything the consumer has set aside.
+    pub(crate) async fn parked(&self) -> Vec<ParkedMessage> {
+        messaging::parked_messages(&self.consumer.pool, &Filter::default(), None, 500)
+            .await
+            .unwrap()
+    }
+
+    /// Waits until the consumer's cursor has passed everything, and so many messages are set aside.
+    pub(crate) async fn passed_with(&self, aside: usize) -> Vec<ParkedMessage> {
+        let last = self.replay().await.last().copied();
+        wait_for("the cursor to pass everything", DEADLINE, async || {
+            let position = position_of(&self.consumer.pool, CONSUMER, SOURCE).await.unwrap();
+            let at = position.map(|position| position.event_id.as_uuid());
+            (at == last).then_some(()).ok_or(at)
+        })
+        .await;
+        let parked = self.parked().await;
+        assert_eq!(parked.len(), aside, "{parked:#?}");
+        let counted: i64 = sqlx::query_scalar("SELECT parked FROM messaging.subscription")
+            .fetch_one(&self.consumer.pool)
+            .await
+            .unwrap();
+        assert_eq!(usize::try_from(counted).unwrap(), aside, "the count is true");
+        parked
     }
 
     /// Waits until the relay has published and noted everything.
@@ -355,6 +450,7 @@ impl World {
             batch: 16,
             grace: Duration::from_millis(500),
             silence: Duration::from_secs(3),
+            ..SubscriptionSettings::default()
         }
     }
 
@@ -363,10 +459,19 @@ impl World {
         ledger: &Ledger,
         settings: SubscriptionSettings,
     ) -> Running<SubscriptionError> {
+        let subscription = self.unstarted(ledger, settings);
+        Running::start(|shutdown| subscription.run(shutdown))
+    }
+
+    fn unstarted(&self, ledger: &Ledger, settings: SubscriptionSettings) -> Subscription {
         let (pool, nats) = (self.consumer.pool.clone(), self.client.clone());
         let handler = Arc::new(ledger.clone());
-        let subscription = Subscription::new(CONSUMER, pool, nats, self.feed_client(), handler, settings);
-        Running::start(|shutdown| subscription.run(shutdown))
+        Subscription::new(CONSUMER, pool, nats, self.feed_client(), handler, settings)
+    }
+
+    /// What the consumer has parked, as a replica sees it whose subscription is not active.
+    pub(crate) fn parking(&self, ledger: &Ledger) -> Parking {
+        self.unstarted(ledger, self.settings()).parking()
     }
 
     pub(crate) fn feed_client(&self) -> FeedClient {
@@ -419,7 +524,7 @@ pub(crate) fn jetstream_config(nats: &TestNats) -> JetStreamConfig {
     }
 }
 
-fn random() -> Uuid {
+pub(crate) fn random() -> Uuid {
     // Only to be different from each other.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     Uuid::from_u64_pair(u64::from(std::process::id()), NEXT.fetch_add(1, Ordering::SeqCst))
@@ -464,41 +569,5 @@ impl FeedService for Gate {
             return Err(Status::unavailable("away"));
         }
         self.feed.read(request).await
-    }
-}
-
-/// Writes down what it applies, and fails where told to.
-#[derive(Clone, Default)]
-pub(crate) struct Ledger {
-    pub(crate) transient_failures: Arc<AtomicU64>,
-    pub(crate) unreadable: Arc<Mutex<Option<u64>>>,
-    pub(crate) batches: Arc<Mutex<Vec<usize>>>,
-}
-
-#[async_trait]
-impl Handler for Ledger {
-    async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
-        self.batches.lock().unwrap().push(batch.len());
-        for delivery in batch {
-            assert_eq!(delivery.subject, "madoguchi.tally.tally.counted");
-            assert!(delivery.traceparent.is_some());
-            let number = u64::from_be_bytes(delivery.payload.as_ref().try_into().unwrap());
-            if *self.unreadable.lock().unwrap() == Some(number) {
-                return Err(HandlerError::content(delivery.event_id, "not for me"));
-            }
-            sqlx::query("INSERT INTO applied (event_id, via) VALUES ($1, $2)")
-                .bind(delivery.event_id.as_uuid())
-                .bind(format!("{:?}", delivery.via))
-                .execute(&mut **tx)
-                .await?;
-        }
-        let left = &self.transient_failures;
-        if left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok()
-        {
-            return Err(HandlerError::transient("not now"));
-        }
-        Ok(())
     }
 }

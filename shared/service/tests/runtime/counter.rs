@@ -48,6 +48,11 @@ impl Decider for Counter {
 
 /// Counts once in the store of the home's service.
 pub(crate) async fn count(home: &Home, service: &'static str, request: u128) {
+    count_on(home, service, request, 1).await;
+}
+
+/// Counts once on one of several counters.
+pub(crate) async fn count_on(home: &Home, service: &'static str, request: u128, counter: u128) {
     let store = Arc::new(PostgresStore::new(home.database.pool.clone()));
     let keyring = Keyring::new(
         home.keyring.pool.clone(),
@@ -63,7 +68,7 @@ pub(crate) async fn count(home: &Home, service: &'static str, request: u128) {
         at: instant(NOON),
     };
     Repository::<Counter>::new(service, store, keyring)
-        .execute(Uuid::from_u128(1), &envelope, 1)
+        .execute(Uuid::from_u128(counter), &envelope, 1)
         .await
         .unwrap();
 }

@@ -16,4 +16,5 @@ mod errors;
 mod lifecycle;
 mod loops;
 mod neighbours;
+mod parking;
 mod walk;

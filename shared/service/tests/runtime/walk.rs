@@ -106,6 +106,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     is_slow(&mut walk).await;
     is_busy(&mut walk).await;
     has_no_store(&mut walk).await;
+    crate::parking::refusals(&mut walk).await;
     walk.covers(MESSAGES);
 }
 
