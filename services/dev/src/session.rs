@@ -20,6 +20,9 @@ pub struct Session {
     /// Policy numbers of sample contracts the journey registered with.
     #[serde(default)]
     pub registered: Vec<String>,
+    /// Customer numbers the journey had erased; the core system still sends them.
+    #[serde(default)]
+    pub erased: Vec<String>,
     /// The adjuster of the journey's accident.
     #[serde(default)]
     pub adjuster: String,

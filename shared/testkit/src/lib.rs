@@ -13,6 +13,7 @@ mod occupancy;
 mod otlp;
 pub mod photos;
 mod postgres;
+pub mod search;
 mod shared;
 mod signer;
 pub mod staff_issuer;

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Contracts of the book: two and a half times every kind, enough for two journeys.
-const CONTRACTS: &str = "60";
+/// Contracts of the book: five times every kind, enough for two journeys, each of which takes two customers.
+const CONTRACTS: &str = "120";
 
 /// A data folder that is removed with the test. PostgreSQL's user may pass through it.
 pub(crate) fn data_folder() -> tempfile::TempDir {

@@ -12,6 +12,5 @@ mod ground;
 mod haystack;
 mod journey;
 mod kill;
-mod needle;
 mod plaintext;
 mod trace;

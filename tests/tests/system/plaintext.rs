@@ -8,10 +8,10 @@ use dev::session::Session;
 use dev::stack::Stack;
 use kernel::PhoneNumber;
 use sqlx::{Connection as _, PgConnection};
+use testkit::search::{Needle, Search};
 
 use crate::ground::{data_folder, play_journey, programs};
-use crate::haystack::{everything, search};
-use crate::needle::Needle;
+use crate::haystack::everything;
 
 #[tokio::test]
 async fn no_personal_value_is_readable_outside_the_views() {
@@ -20,9 +20,9 @@ async fn no_personal_value_is_readable_outside_the_views() {
     let data = folder.path().join("data");
     let stack = Stack::start(&data, &programs()).await.unwrap();
 
-    let canary = Needle::text("canary", "金糸雀　かなりあ");
+    let canary = [text("canary", "金糸雀　かなりあ")];
     plant(&stack, "金糸雀　かなりあ").await;
-    let found = search(&everything(&stack).await, &[canary]);
+    let found = Search::new(&canary).lines(&everything(&stack).await);
     assert_eq!(
         found.len(),
         4,
@@ -51,9 +51,25 @@ async fn no_personal_value_is_readable_outside_the_views() {
             .iter()
             .any(|place| place.name.contains("originals") && place.bytes.len() > 100_000)
     );
-    let found = search(&places, &needles);
+    let found = Search::new(&needles).lines(&places);
     assert!(found.is_empty(), "readable:\n{}", found.join("\n"));
     stack.stop().await;
+}
+
+fn text(what: &str, value: &str) -> Needle {
+    Needle::text(what, value).unwrap_or_else(|| panic!("{what} is too short to be looked for"))
+}
+
+/// In every notation; without the plus, which URLs and some encodings change.
+fn numbers(what: &str, number: &PhoneNumber) -> Vec<Needle> {
+    let display = number.display();
+    let notations = [
+        &number.as_e164()[1..],
+        &number.national(),
+        &display,
+        &display.replace('-', " "),
+    ];
+    Needle::notations(what, &notations)
 }
 
 /// A table row, a row of bytes, a log line and a file of JetStream's, each in another form.
@@ -109,11 +125,11 @@ fn needles(stack: &Stack) -> Vec<Needle> {
     let customer = session.customer.unwrap();
     let own = |contract: &&BookContract| session.registered.contains(&contract.row.policy_number);
     let mut needles = vec![
-        Needle::text("the user ID", &customer.email),
-        Needle::text("the password", &customer.password),
-        Needle::text("the note to the adjuster", "天井から水が漏れています"),
-        Needle::text("a picture's name", "IMG_0412"),
-        Needle::text("a picture's name", "橋の写真"),
+        text("the user ID", &customer.email),
+        text("the password", &customer.password),
+        text("the note to the adjuster", "天井から水が漏れています"),
+        text("a picture's name", "IMG_0412"),
+        text("a picture's name", "橋の写真"),
         Needle::bytes(
             "the middle of a photograph",
             &testkit::photos::bridge().unwrap()[200_000..200_064],
@@ -123,7 +139,7 @@ fn needles(stack: &Stack) -> Vec<Needle> {
             &[35_u32, 1, 41, 1, 22, 1].map(u32::to_be_bytes).concat(),
         ),
     ];
-    needles.extend(Needle::phone(
+    needles.extend(numbers(
         "the changed phone",
         &PhoneNumber::parse(&customer.phone).unwrap(),
     ));
@@ -133,37 +149,33 @@ fn needles(stack: &Stack) -> Vec<Needle> {
         .filter(own)
         .chain(book.contracts.iter().take(6))
     {
-        needles.push(Needle::text(
-            "the insured object's address",
-            &contract.row.object_address,
-        ));
-        needles.push(Needle::text("a printed code", &contract.credential.code));
+        needles.push(text("the insured object's address", &contract.row.object_address));
+        needles.push(text("a printed code", &contract.credential.code));
         for party in contract.row.policyholder.iter().chain(&contract.row.insured) {
             needles.extend(of_party(party));
         }
     }
     for accident in book.accidents.iter().take(6) {
-        needles.push(Needle::text("the accident's place", &accident.place));
+        needles.push(text("the accident's place", &accident.place));
     }
-    needles.retain(|needle| !needle.forms.is_empty());
     needles
 }
 
 fn of_party(party: &PartyRow) -> Vec<Needle> {
     let mut needles = vec![
-        Needle::text("a name", &party.name),
-        Needle::text("a name in kana", &party.name_kana),
-        Needle::text("an address", &party.address),
+        text("a name", &party.name),
+        text("a name in kana", &party.name_kana),
+        text("an address", &party.address),
     ];
     if !party.email.is_empty() {
-        needles.push(Needle::text("an e-mail address", &party.email));
+        needles.push(text("an e-mail address", &party.email));
     }
     if !party.birth_date.is_empty() {
-        needles.push(Needle::text("a birth date", &party.birth_date));
+        needles.push(text("a birth date", &party.birth_date));
     }
     for phone in &party.phones {
-        needles.push(Needle::text("a phone as written", phone));
-        needles.extend(Needle::phone("a phone", &PhoneNumber::parse(phone).unwrap()));
+        needles.push(text("a phone as written", phone));
+        needles.extend(numbers("a phone", &PhoneNumber::parse(phone).unwrap()));
     }
     needles
 }

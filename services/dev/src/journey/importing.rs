@@ -9,7 +9,11 @@ use crate::import::{FileSummary, Folders, Show, import};
 use crate::sample::SampleFile;
 use contracts::endorsement::v1::ImportContractsRequest;
 
-pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> Result<(), Halt> {
+pub(super) async fn import_book(
+    setting: &Setting<'_>,
+    erased: &[String],
+    checks: &mut Checks,
+) -> Result<(), Halt> {
     let administrator = setting.staff("M001", &["administrator"], checks)?;
     let folders = Folders {
         files: setting.folder.file("sample"),
@@ -32,9 +36,9 @@ pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> R
     );
 
     let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
-    let first = checks.done("the three files are imported", outcome)?;
-    for (file, summary) in setting.files.iter().zip(&first) {
-        let arrived = summary.recorded + summary.unchanged;
+    let mut first = checks.done("the three files are imported", outcome)?;
+    for (file, summary) in setting.files.iter().zip(&mut first) {
+        let arrived = summary.recorded + summary.unchanged + erased_rows(file, erased, summary, checks);
         checks.equal(
             &format!("{}: every good row arrives", file.name),
             &arrived,
@@ -44,9 +48,10 @@ pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> R
     }
 
     let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
-    let second = checks.done("the three files are imported again", outcome)?;
-    for (file, summary) in setting.files.iter().zip(&second) {
-        let seen = (summary.recorded, summary.unchanged, summary.refused);
+    let mut second = checks.done("the three files are imported again", outcome)?;
+    for (file, summary) in setting.files.iter().zip(&mut second) {
+        let gone = erased_rows(file, erased, summary, checks);
+        let seen = (summary.recorded, summary.unchanged + gone, summary.refused);
         let expected = (0, file.good_rows(), file.refusals.len());
         checks.equal(
             &format!("{}: importing again changes nothing", file.name),
@@ -55,6 +60,38 @@ pub(super) async fn import_book(setting: &Setting<'_>, checks: &mut Checks) -> R
         );
     }
     Ok(())
+}
+
+/// Takes the rows of people whom an earlier journey had erased out of what is wrong with the file (OP-4): as many as it has.
+fn erased_rows(
+    file: &SampleFile,
+    erased: &[String],
+    summary: &mut FileSummary,
+    checks: &mut Checks,
+) -> usize {
+    let refused: BTreeSet<_> = summary
+        .problems
+        .iter()
+        .filter(|problem| problem.reason == "SUBJECT_ERASED")
+        .map(|problem| problem.line)
+        .collect();
+    let bad: BTreeSet<_> = file.refusals.iter().map(|refusal| refusal.line).collect();
+    let theirs = file
+        .lines
+        .iter()
+        .zip(1..)
+        .skip(1)
+        .filter(|(cells, line)| !bad.contains(line) && cells.iter().any(|cell| erased.contains(cell)));
+    checks.equal(
+        &format!("OP-4: {}: rows of erased people are bad rows", file.name),
+        &refused.len(),
+        &theirs.count(),
+    );
+    summary
+        .problems
+        .retain(|problem| !refused.contains(&problem.line));
+    summary.refused -= refused.len();
+    refused.len()
 }
 
 /// Exactly the bad lines are refused, each with the spoilt column, a reason and a text.

@@ -5,6 +5,8 @@ mod adjuster;
 mod change;
 mod checks;
 mod customer;
+mod erasure;
+mod erasure_traces;
 mod images;
 mod importing;
 mod login;
@@ -33,13 +35,14 @@ const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const STAFF_TOKEN_S: u32 = 3_600;
 
 /// The steps' names, in order.
-pub const STEPS: [&str; 6] = [
+pub const STEPS: [&str; 7] = [
     "Import of the book of business",
     "Registration with the printed code",
     "Login with a phone call",
     "A changed phone number",
     "Pictures of an accident",
     "The adjuster's desk",
+    "A customer is erased",
 ];
 
 /// What the journey is played with.
@@ -67,12 +70,12 @@ struct Journey<'a> {
     handed_in: Option<sending::HandedIn>,
 }
 
-/// Plays the six steps. A step that cannot go on ends the journey; the steps after it count as failed.
+/// Plays the steps. A step that cannot go on ends the journey; the steps after it count as failed.
 pub async fn play(setting: &Setting<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut session = Session::read(setting.folder);
     let mut checks = Checks::start(STEPS[0]);
-    let imported = importing::import_book(setting, &mut checks).await;
+    let imported = importing::import_book(setting, &session.erased, &mut checks).await;
     let customer = imported.and_then(|()| {
         let chosen = customer::choose(setting.book, &session.registered);
         checks.done("a sample customer is left who has not registered yet", chosen)
@@ -102,7 +105,8 @@ impl Journey<'_> {
                 2 => self.log_in(&mut checks).await,
                 3 => self.change_phones(&mut checks).await,
                 4 => self.hand_in(&mut checks).await,
-                _ => self.look_as_adjuster(&mut checks).await,
+                5 => self.look_as_adjuster(&mut checks).await,
+                _ => self.erase_somebody(&mut checks).await,
             };
             let remembered = self.remember();
             if let Err(error) = remembered {

@@ -183,7 +183,7 @@ impl Journey<'_> {
     }
 
     /// What the customer types, under a new request id.
-    fn request(&self) -> RegisterWithInitialCredentialsRequest {
+    pub(super) fn request(&self) -> RegisterWithInitialCredentialsRequest {
         RegisterWithInitialCredentialsRequest {
             request_id: request_id(),
             initial_user_id: self.customer.policy_number.clone(),
@@ -206,7 +206,7 @@ impl Journey<'_> {
     }
 
     /// The same call until identity has heard of the contract from NATS.
-    async fn when_heard(
+    pub(super) async fn when_heard(
         &self,
         request: &RegisterWithInitialCredentialsRequest,
     ) -> Result<Response<RegisterWithInitialCredentialsResponse>, Status> {
