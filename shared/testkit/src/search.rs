@@ -67,22 +67,22 @@ impl Needle {
 }
 
 fn escaped(value: &str, upper: bool) -> String {
-    let mut text = String::new();
-    for c in value.chars() {
+    let escape = |c: char| {
         if c.is_ascii() {
-            text.push(c);
-            continue;
+            return c.to_string();
         }
         let mut units = [0; 2];
-        for unit in c.encode_utf16(&mut units) {
-            text.push_str(&if upper {
+        let units = c.encode_utf16(&mut units).iter();
+        let escaped = units.map(|unit| {
+            if upper {
                 format!("\\u{unit:04X}")
             } else {
                 format!("\\u{unit:04x}")
-            });
-        }
-    }
-    text
+            }
+        });
+        escaped.collect()
+    };
+    value.chars().map(escape).collect()
 }
 
 /// What base64 makes of the value wherever it starts in the encoded text, less the characters its neighbours share.
