@@ -41,9 +41,11 @@ impl Service for Views {
     }
 
     async fn start((): (), context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        let registry = Registry::new(context.pool.clone(), context.clock.clone());
         let mut handles = Vec::with_capacity(SERVICES.len());
         for source in SERVICES {
             let applier = Applier::of(source, context.keyring.clone(), Generation::Serving);
+            let applier = applier.rebuilt_by(registry.clone());
             let consumer = Generation::Serving.consumer();
             handles.push((source, wiring.subscribe(consumer, source, Arc::new(applier))?));
         }
@@ -56,7 +58,6 @@ impl Service for Views {
             context.clone(),
             sources.clone(),
         )));
-        let registry = Registry::new(context.pool.clone(), context.clock.clone());
         let worker = Worker::new(context.clone(), registry.clone())?;
         wiring.task("runs", worker.run(context.shutdown.clone()));
         wiring.grpc(ViewsAdminServiceServer::new(admin::Api::new(

@@ -13,20 +13,24 @@ mod rows;
 
 use async_trait::async_trait;
 use contracts::names;
+use eventsourcing::RequestKey;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use kernel::{EventId, Timestamp};
-use messaging::{Delivery, Handler, HandlerError};
+use messaging::{Delivery, Divergence, Handler, HandlerError, OnDiverged};
 use privacy::Keyring;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use crate::generation::Generation;
+use crate::runs::{Kind, Registry};
 
 /// Applies one source's events to one generation.
 pub(crate) struct Applier {
     source: &'static str,
     keyring: Keyring,
     generation: Generation,
+    /// Where a rebuild is asked for when the source was restored from an older copy.
+    rebuilds: Option<Registry>,
 }
 
 /// An integration event that cannot be applied, however often it is tried.
@@ -64,6 +68,15 @@ impl Applier {
             source,
             keyring,
             generation,
+            rebuilds: None,
+        }
+    }
+
+    /// The same, having itself rebuilt where it cannot go on.
+    pub(crate) fn rebuilt_by(self, registry: Registry) -> Self {
+        Self {
+            rebuilds: Some(registry),
+            ..self
         }
     }
 }
@@ -80,6 +93,23 @@ impl Handler for Applier {
             _ => phone_verification::apply(tx, schema, batch).await,
         }?;
         erased::keep_out(tx, schema, &self.keyring, self.source, batch).await
+    }
+
+    /// A rebuild makes the tables anew while they go on serving, and moves the cursors. One divergence asks for one: if that
+    /// is cancelled, it is the operator's.
+    async fn on_diverged(
+        &self,
+        _tx: &mut PgTransaction<'_>,
+        divergence: &Divergence,
+    ) -> Result<OnDiverged, HandlerError> {
+        let Some(registry) = &self.rebuilds else {
+            return Ok(OnDiverged::Stop);
+        };
+        let asked_by = "system:views";
+        let event = divergence.position.event_id.as_uuid();
+        let key = RequestKey::derive(asked_by, "RebuildViews", event).as_uuid();
+        registry.begin(Kind::Rebuild, key, asked_by).await?;
+        Ok(OnDiverged::Await)
     }
 }
 

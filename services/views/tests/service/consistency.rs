@@ -1,12 +1,10 @@
-//! Freshness, consistency tokens, and stopping loudly.
+//! Freshness and consistency tokens.
 
 use std::time::Duration;
 
-use contracts::endorsement::v1::EndorsementEvent;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::names::{ENDORSEMENT, SERVICES};
 use contracts::views::v1::{Freshness, ListContractsRequest, ListContractsResponse};
-use prost::Message as _;
 use testkit::wait_for;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -164,46 +162,4 @@ async fn each_answer_says_how_far_the_view_has_come_with_each_source() {
         format!("{ENDORSEMENT}:{}", of_endorsement(&freshness().await).cursor),
         second
     );
-}
-
-#[tokio::test]
-async fn an_unknown_kind_of_event_stops_the_views_loudly_with_all_before_it_applied() {
-    let mut world = World::new().await;
-    contract(&world, 1).await;
-    let seal = world.seal();
-    let event = seal.event;
-    let mut payload = EndorsementEvent {
-        event_id: event.to_string(),
-        entity_id: contract_id(1).to_string(),
-        version: 1,
-        occurred_at_us: 0,
-        event: None,
-    }
-    .encode_to_vec();
-    // Field 99, an empty message: a variant that a newer release sends.
-    payload.extend([0x9a, 0x06, 0x00]);
-    world.tell(ENDORSEMENT, event, &payload).await;
-    let ended = tokio::time::timeout(SOON, world.ended())
-        .await
-        .expect("it goes on as if nothing had been");
-    let mut chain = vec![ended.unwrap_err().to_string()];
-    chain.extend(stopped(&world).await);
-    assert!(
-        chain.iter().any(|line| line.contains(&event.to_string())),
-        "{chain:?}"
-    );
-    let applied: Vec<String> = sqlx::query_scalar("SELECT policy_number FROM view.contract")
-        .fetch_all(&world.database.pool)
-        .await
-        .unwrap();
-    assert_eq!(applied, ["AB00000001"]);
-}
-
-/// Why the subscription stopped, as operators find it.
-async fn stopped(world: &World) -> Option<String> {
-    sqlx::query_scalar("SELECT stopped FROM messaging.subscription WHERE consumer = 'views' AND source = $1")
-        .bind(ENDORSEMENT)
-        .fetch_one(&world.database.pool)
-        .await
-        .unwrap()
 }

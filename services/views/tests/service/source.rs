@@ -55,7 +55,7 @@ pub(crate) struct Source {
     pub(crate) name: &'static str,
     running: Running,
     store: PostgresStore,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl Source {
@@ -77,12 +77,24 @@ impl Source {
             name,
             running: running.unwrap(),
             store: PostgresStore::new(database.pool.clone()),
-            _database: database,
+            database,
         }
     }
 
     pub(crate) fn url(&self) -> String {
         self.running.url()
+    }
+
+    /// What a restore of an older copy does: the last `events` events never were.
+    pub(crate) async fn restore_without_last(&self, events: i64) {
+        let deleted = sqlx::query(
+            "DELETE FROM store.event WHERE position IN (SELECT position FROM store.event ORDER BY position DESC LIMIT $1)",
+        )
+        .bind(events)
+        .execute(&self.database.pool)
+        .await
+        .unwrap();
+        assert_eq!(deleted.rows_affected(), events.unsigned_abs());
     }
 
     /// Publishes; answers the consistency token a command would answer.

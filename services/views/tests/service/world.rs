@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use contracts::admin::v1::parking_admin_service_client::ParkingAdminServiceClient;
 use contracts::claim_images::v1::{ClaimImagesEvent, claim_images_event};
 use contracts::endorsement::v1::{EndorsementEvent, endorsement_event};
 use contracts::identity::v1::{IdentityEvent, identity_event};
@@ -175,11 +176,6 @@ impl World {
         }
     }
 
-    /// The outcome of the service's life, once it ends by itself.
-    pub(crate) async fn ended(&mut self) -> Result<(), service::StartError> {
-        self.running.take().unwrap().ended().await
-    }
-
     // What the sources tell.
 
     /// Seals for a new event.
@@ -191,9 +187,14 @@ impl World {
         }
     }
 
+    /// The stand-in for a service.
+    pub(crate) fn source(&self, name: &str) -> &Source {
+        self.sources.iter().find(|found| found.name == name).unwrap()
+    }
+
     /// Publishes a payload as it is; answers the consistency token.
     pub(crate) async fn tell(&self, source: &'static str, event: EventId, payload: &[u8]) -> String {
-        let found = self.sources.iter().find(|found| found.name == source).unwrap();
+        let found = self.source(source);
         let token = found.tell(event, payload).await;
         let last = token.parse().unwrap();
         self.told.lock().unwrap().insert(source, last);
@@ -295,6 +296,10 @@ impl World {
 
     pub(crate) fn administrators(&self) -> ViewsAdminServiceClient<Channel> {
         ViewsAdminServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn parking(&self) -> ParkingAdminServiceClient<Channel> {
+        ParkingAdminServiceClient::new(self.channel.clone())
     }
 
     /// A call in English.

@@ -65,13 +65,7 @@ impl Feed {
 
     /// Refuses a caller whose event is not where it says it is.
     async fn check(&self, after: &Position) -> Result<(), Status> {
-        if self
-            .store
-            .event_at(&after.cursor)
-            .await
-            .map_err(|error| store_status(&error))?
-            == Some(after.event_id)
-        {
+        if self.holds(after).await? {
             return Ok(());
         }
         let metadata = HashMap::from([
@@ -83,6 +77,11 @@ impl Feed {
             "the store does not hold this event at this cursor",
             ErrorDetails::with_error_info(DIVERGED, format!("madoguchi.{}", self.service), metadata),
         ))
+    }
+
+    async fn holds(&self, position: &Position) -> Result<bool, Status> {
+        let held = self.store.event_at(&position.cursor).await;
+        Ok(held.map_err(|error| store_status(&error))? == Some(position.event_id))
     }
 
     async fn page(&self, after: Option<Cursor>, size: usize) -> Result<(Vec<FeedItem>, bool), Status> {
@@ -131,7 +130,12 @@ impl Feed {
     /// The last published event: scanned for from where the last question, or the relay, left off.
     async fn head(&self) -> Result<Option<Position>, Status> {
         let mut head = self.head.lock().await;
-        if !head.seeded {
+        // A store that was restored under a running process does not hold what was noted.
+        let known = match &head.published {
+            Some(published) => self.holds(published).await?,
+            None => true,
+        };
+        if !head.seeded || !known {
             *head = self.seed().await?;
         }
         loop {
@@ -171,12 +175,7 @@ impl Feed {
             .into_iter()
             .flatten()
         {
-            let held = self
-                .store
-                .event_at(&position.cursor)
-                .await
-                .map_err(|error| store_status(&error))?;
-            if held != Some(position.event_id) {
+            if !self.holds(&position).await? {
                 return Ok(beginning);
             }
         }

@@ -41,16 +41,19 @@ pub struct RelaySettings {
     pub heartbeat: Duration,
     /// The most events between two writings of the checkpoint.
     pub batch: usize,
+    /// How often the stream is looked at where nothing is to be sent: it may have been wiped.
+    pub inspect: Duration,
 }
 
 impl Default for RelaySettings {
-    /// A lease of ten seconds, a heartbeat every second, batches of 256.
+    /// A lease of ten seconds, a heartbeat every second, batches of 256, a look at the stream every ten seconds.
     fn default() -> Self {
         Self {
             jetstream: JetStreamConfig::default(),
             lease_ttl: Duration::from_secs(10),
             heartbeat: Duration::from_secs(1),
             batch: 256,
+            inspect: Duration::from_secs(10),
         }
     }
 }
@@ -90,6 +93,8 @@ enum Trouble {
     Fatal(#[from] RelayError),
     #[error("the stream's last message is not the one expected")]
     Fenced,
+    #[error("the stream is not as the relay left it")]
+    Changed,
     #[error("a later relay has written the checkpoint")]
     Superseded,
     #[error("{0}: {1}")]
@@ -226,9 +231,12 @@ impl Relay {
         let mut events = self.store.follow(after).ready_chunks(self.settings.batch);
         let mut beat = tokio::time::interval(self.settings.heartbeat);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut inspect = tokio::time::interval(self.settings.inspect);
+        inspect.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return self.save(held, &mut place).await,
+                _ = inspect.tick() => self.inspect(context, &place).await?,
                 _ = beat.tick() => {
                     self.save(held, &mut place).await?;
                     heartbeat::send(&self.nats, &subject, place.published.as_ref()).await;
@@ -239,6 +247,20 @@ impl Relay {
                     backoff.reset();
                 }
             }
+        }
+    }
+
+    /// Where nothing is sent, nothing fails: a stream that was wiped or rolled back would be missed until the next event.
+    async fn inspect(&self, context: &Context, place: &Place) -> Result<(), Trouble> {
+        let name = names::stream(&self.settings.jetstream.prefix, self.service);
+        let stream = context
+            .get_stream(name)
+            .await
+            .map_err(passing("looking at the stream"))?;
+        if stream.cached_info().state.last_sequence == place.sequence {
+            Ok(())
+        } else {
+            Err(Trouble::Changed)
         }
     }
 

@@ -138,3 +138,14 @@ async fn malformed_questions_are_refused_with_the_field() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_head_of_a_store_that_was_restored_is_told_anew() {
+    let world = World::new().await;
+    world.append(6).await;
+    world.replay().await;
+    read(&world, ReadRequest::default()).await.unwrap();
+    world.restore_without_last(3).await;
+    let head = read(&world, ReadRequest::default()).await.unwrap().head_event_id;
+    assert_eq!(head, world.replay().await.last().unwrap().to_string());
+}

@@ -133,12 +133,19 @@ pub(crate) struct World {
     pub(crate) store: PostgresStore,
     pub(crate) feed: Gate,
     address: SocketAddr,
+    /// How often a relay looks at its stream.
+    pub(crate) inspect: Duration,
     counted: AtomicU64,
     stored: AtomicU64,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::on(testkit::nats().await.unwrap()).await
+    }
+
+    /// On a NATS server of the test's own choice.
+    pub(crate) async fn on(nats: TestNats) -> Self {
         // Shown for a failed test only.
         let log = tracing_subscriber::fmt()
             .with_env_filter("info,messaging=debug")
@@ -159,7 +166,6 @@ impl World {
             .await
             .unwrap();
         let store = PostgresStore::new(pool);
-        let nats = testkit::nats().await.unwrap();
         let client = messaging::connect(&jetstream_config(&nats), "test")
             .await
             .unwrap();
@@ -178,6 +184,7 @@ impl World {
             store,
             feed,
             address,
+            inspect: Duration::from_secs(10),
             counted: AtomicU64::new(0),
             stored: AtomicU64::new(0),
         }
@@ -412,6 +419,7 @@ impl World {
             lease_ttl,
             heartbeat: Duration::from_millis(100),
             batch: 16,
+            inspect: self.inspect,
         };
         let store = Arc::new(self.store.clone());
         let relay = Relay::new(

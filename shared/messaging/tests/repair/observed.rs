@@ -1,0 +1,149 @@
+//! What operators would see: counters by cause, and log lines.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use opentelemetry::Value;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
+use testkit::wait_for;
+use tokio::sync::{Mutex as Turn, MutexGuard};
+
+use crate::world::DEADLINE;
+
+static TURN: Turn<()> = Turn::const_new(());
+static PROCESS: OnceLock<Process> = OnceLock::new();
+
+struct Process {
+    provider: SdkMeterProvider,
+    counts: Counts,
+    lines: Lines,
+}
+
+#[derive(Clone, Default)]
+struct Counts(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl PushMetricExporter for Counts {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let mut counts = self.0.lock().unwrap();
+        for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics) {
+            let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else {
+                continue;
+            };
+            for point in sum.data_points() {
+                let cause = point.attributes().find(|label| label.key.as_str() == "cause");
+                if let Some(Value::String(cause)) = cause.map(|label| &label.value) {
+                    counts.insert(cause.to_string(), point.value());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn process() -> &'static Process {
+    PROCESS.get_or_init(|| {
+        let (counts, lines) = (Counts::default(), Lines::default());
+        let writer = lines.clone();
+        tracing_subscriber::fmt()
+            .with_env_filter("info")
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        let reader = PeriodicReader::builder(counts.clone())
+            .with_interval(Duration::from_hours(1))
+            .build();
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        opentelemetry::global::set_meter_provider(provider.clone());
+        Process {
+            provider,
+            counts,
+            lines,
+        }
+    })
+}
+
+/// A test's turn; what it sees is its own.
+pub(crate) struct Observed {
+    before: BTreeMap<String, u64>,
+    lines_before: usize,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Observed {
+    pub(crate) async fn turn() -> Self {
+        let turn = TURN.lock().await;
+        let lines_before = process().lines.0.lock().unwrap().len();
+        Self {
+            before: counts(),
+            lines_before,
+            _turn: turn,
+        }
+    }
+
+    /// Waits until this cause was counted and this line was logged.
+    pub(crate) async fn sees(&self, cause: &str, line: &str) {
+        wait_for(cause, DEADLINE, async || {
+            let (since, lines) = (self.since(), self.lines());
+            let counted = since.get(cause).is_some_and(|count| *count > 0);
+            if counted && lines.contains(line) {
+                Ok(())
+            } else {
+                Err((since, lines))
+            }
+        })
+        .await;
+    }
+
+    /// What was counted in this turn.
+    pub(crate) fn since(&self) -> BTreeMap<String, u64> {
+        let mut counts = counts();
+        for (cause, before) in &self.before {
+            if let Some(count) = counts.get_mut(cause) {
+                *count -= before;
+            }
+        }
+        counts.retain(|_, count| *count > 0);
+        counts
+    }
+
+    fn lines(&self) -> String {
+        let lines = process().lines.0.lock().unwrap();
+        String::from_utf8_lossy(&lines[self.lines_before..]).into_owned()
+    }
+}
+
+fn counts() -> BTreeMap<String, u64> {
+    let process = process();
+    process.provider.force_flush().unwrap();
+    process.counts.0.lock().unwrap().clone()
+}

@@ -1,0 +1,197 @@
+//! What a subscription finds in its stream and in heartbeats.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use contracts::names;
+use eventsourcing::{Cursor, EventStore, Position};
+use kernel::EventId;
+use messaging::{SubscriptionSettings, position_of};
+
+use crate::observed::Observed;
+use crate::world::{CONSUMER, Ledger, SOURCE, WhenDiverged, World, random};
+
+fn headers(position: &Position, previous: Option<Cursor>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(names::CURSOR_HEADER, position.cursor.to_string());
+    headers.insert(names::EVENT_ID_HEADER, position.event_id.to_string());
+    if let Some(previous) = previous {
+        headers.insert(names::PREVIOUS_CURSOR_HEADER, previous.to_string());
+    }
+    headers
+}
+
+async fn beat(world: &World, headers: HeaderMap) {
+    let subject = names::heartbeat(&world.nats.prefix, SOURCE);
+    world
+        .client
+        .publish_with_headers(subject, headers, "".into())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_deleted_from_the_middle_is_read_from_the_feed() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    world.append(15).await;
+    world.relayed().await;
+    assert!(world.stream().await.delete_message(5).await.unwrap());
+    let subscription = world.subscription(&Ledger::default());
+    world.settled().await;
+    observed
+        .sees("gap", "the stream does not go on where this consumer stands")
+        .await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_made_anew_is_read_from_its_beginning() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    let subscription = world.subscription(&Ledger::default());
+    world.append(9).await;
+    world.settled().await;
+    subscription.stop().await;
+    world.context().delete_stream(world.stream_name()).await.unwrap();
+    world.append(3).await;
+    world.relayed().await;
+    let subscription = world.subscription(&Ledger::default());
+    world.settled().await;
+    observed.sees("place_lost", "was rolled back or made anew").await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_stream_and_relay_the_feed_brings_everything_and_the_log_says_what_is_away() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    world.append(9).await;
+    let subscription = world.subscription(&Ledger::default());
+    world.settled().await;
+    observed
+        .sees("unreadable", "the source's stream cannot be read")
+        .await;
+    subscription.stop().await;
+    // With a stream and without a relay it is the silence that is noticed.
+    let relay = world.relay();
+    world.relayed().await;
+    relay.stop().await;
+    let settings = SubscriptionSettings {
+        silence: Duration::from_millis(500),
+        ..world.settings()
+    };
+    let subscription = world.subscription_as(&Ledger::default(), settings);
+    world.append(6).await;
+    world.settled().await;
+    observed
+        .sees("silence", "no heartbeat of the source's relay")
+        .await;
+    subscription.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    let settings = SubscriptionSettings {
+        silence: Duration::from_hours(1),
+        ..world.settings()
+    };
+    let subscription = world.subscription_as(&Ledger::default(), settings);
+    world.append(9).await;
+    world.settled().await;
+    relay.stop().await;
+    let mut nonsense = HeaderMap::new();
+    nonsense.insert(names::CURSOR_HEADER, "nonsense");
+    beat(&world, nonsense).await;
+    observed
+        .sees("foreign", "a heartbeat that no relay sent is ignored")
+        .await;
+
+    let events = world.store.read_all(None, 100).await.unwrap();
+    beat(&world, headers(&events[0].position(), None)).await;
+    observed
+        .sees("behind", "names an older event than was applied")
+        .await;
+    world.settled().await;
+
+    world.append(6).await;
+    let last = world.replay().await.last().copied().unwrap();
+    let events = world.store.read_all(None, 100).await.unwrap();
+    let last = events.iter().find(|event| event.id.as_uuid() == last).unwrap();
+    beat(&world, headers(&last.position(), None)).await;
+    world.settled().await;
+    observed
+        .sees("lost_tail", "it did not bring what the source has published")
+        .await;
+    subscription.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_its_source_does_not_hold_is_ignored() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    let subscription = world.subscription(&Ledger::default());
+    world.append(9).await;
+    world.settled().await;
+    relay.stop().await;
+    let mine = position_of(&world.consumer.pool, CONSUMER, SOURCE)
+        .await
+        .unwrap()
+        .unwrap();
+    let orphan = Position {
+        cursor: Cursor::postgres(u64::MAX, 2, 2),
+        event_id: EventId::from_uuid(random()),
+    };
+    let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
+    let headers = headers(&orphan, Some(Cursor::postgres(u64::MAX, 1, 1)));
+    let context = world.context();
+    context
+        .publish_with_headers(subject, headers, "".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    observed
+        .sees("orphan", "holds a message that its source's store does not")
+        .await;
+    let now = position_of(&world.consumer.pool, CONSUMER, SOURCE).await.unwrap();
+    assert_eq!(now, Some(mine));
+    // The relay finds it last in its stream, unknown to its store, and purges.
+    let relay = world.relay();
+    world.append(6).await;
+    world.settled().await;
+    observed.sees("stream_unknown", "the stream is purged").await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_has_diverged_begins_anew() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    *ledger.when_diverged.lock().unwrap() = WhenDiverged::BeginAnew;
+    let relay = world.relay();
+    let subscription = world.subscription(&ledger);
+    world.append(9).await;
+    world.settled().await;
+    relay.stop().await;
+    world.restore_without_last(6).await;
+    world.append(3).await;
+    let relay = world.relay();
+    world.settled().await;
+    observed.sees("diverged", "the consumer begins anew").await;
+    observed
+        .sees("behind", "names an older event than was applied")
+        .await;
+    subscription.stop().await;
+    relay.stop().await;
+}
