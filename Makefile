@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test check check-tools fmt generate clean
+.PHONY: help install build run test bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -11,6 +11,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TOOLS := $(CURDIR)/target/tools
 BIN := $(TARGET)/debug
+# What `make bench` compares with: crates that nothing here depends on.
+BASELINES := $(TARGET)/bench-baselines
 
 # Everything is built in one way, so that run, test and generate never build the same crate with other features; the
 # programs are then started from $(BIN), since `cargo run -p` would choose features anew.
@@ -33,6 +35,12 @@ run: build ## Start all services with sample data and play the journey (ONCE=1, 
 
 test: build ## Run every test, on private servers
 	@$(BIN)/testkit-servers run -- cargo test --workspace --locked
+
+bench: cargo install ## Measure the store, the way into the views and a rebuild beside their baselines (QUICK=1, PARTS=...)
+	@cargo build --release --locked --manifest-path tests/bench-baselines/Cargo.toml --target-dir $(BASELINES)
+	@cargo build --release --locked --workspace --bins --bench bench
+	@cargo bench --workspace --bench bench --locked -- $(if $(QUICK),--quick) --report "$(CURDIR)/target/bench.json" \
+		--baselines "$(abspath $(BASELINES))/release/bench-baselines" $(PARTS)
 
 check: build check-tools ## Format, lints, generated code unchanged, dependencies, protos
 	cargo fmt --all --check

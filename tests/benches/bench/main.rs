@@ -1,0 +1,125 @@
+//! `make bench`: how fast the store, a command's way into the views and a rebuild are, each beside a baseline measured in the
+//! same run, in turns. Prints, and writes target/bench.json. Ratios are to be trusted, absolute figures belong to the machine.
+#![allow(clippy::print_stdout, reason = "a program for people")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "counts and microseconds of a benchmark fit a float's 52 bits"
+)]
+
+mod appends;
+mod clients;
+mod disk;
+mod growth;
+mod ledger;
+mod report;
+mod rivals;
+mod server;
+mod visible;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use report::Report;
+use rivals::Rivals;
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// How long and how much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    /// How often the sides take turns; the median counts.
+    pub(crate) rounds: usize,
+    /// How long a side has in a round.
+    pub(crate) turn: Duration,
+    /// Stored events, the smallest first.
+    pub(crate) stored: &'static [i64],
+    /// Contracts of the book whose views are rebuilt.
+    pub(crate) contracts: u32,
+    /// Commands followed into the view.
+    pub(crate) commands: usize,
+}
+
+const FULL: Extent = Extent {
+    rounds: 5,
+    turn: Duration::from_secs(3),
+    stored: &[10_000, 1_000_000, 5_000_000],
+    contracts: 10_000,
+    commands: 400,
+};
+
+const QUICK: Extent = Extent {
+    rounds: 3,
+    turn: Duration::from_secs(1),
+    stored: &[10_000, 100_000],
+    contracts: 500,
+    commands: 60,
+};
+
+struct Arguments {
+    quick: bool,
+    report: PathBuf,
+    baselines: PathBuf,
+    programs: PathBuf,
+    parts: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments = arguments()?;
+    let extent = if arguments.quick { QUICK } else { FULL };
+    let wanted =
+        |part: &str| arguments.parts.is_empty() || arguments.parts.iter().any(|wanted| wanted == part);
+    let mut report = Report::new(arguments.report);
+    if wanted("disk") {
+        disk::measure(&mut report)?;
+    }
+    if wanted("appends") {
+        let rivals = Rivals::new(arguments.baselines)?;
+        appends::measure(extent, &rivals, &mut report).await?;
+    }
+    if wanted("visible") {
+        visible::measure(extent, &arguments.programs, &mut report).await?;
+    }
+    if wanted("growth") {
+        growth::measure(extent, &mut report).await?;
+    }
+    report.close()
+}
+
+/// `--quick`, `--report FILE`, `--baselines PROGRAM`, `--programs FOLDER`, then the parts wanted (all).
+fn arguments() -> Result<Arguments, Failure> {
+    // A bench lies one folder below the programs.
+    let here = std::env::current_exe()?;
+    let programs = here
+        .parent()
+        .and_then(|deps| deps.parent())
+        .ok_or("this program has no folder")?;
+    let mut arguments = Arguments {
+        quick: false,
+        report: PathBuf::from("target/bench.json"),
+        baselines: PathBuf::from("target/bench-baselines/release/bench-baselines"),
+        programs: programs.to_owned(),
+        parts: Vec::new(),
+    };
+    let mut given = std::env::args().skip(1);
+    while let Some(argument) = given.next() {
+        let mut path = || {
+            given
+                .next()
+                .map(PathBuf::from)
+                .ok_or(format!("{argument} wants a path"))
+        };
+        match argument.as_str() {
+            // What cargo itself passes to benchmarks.
+            "--bench" => {}
+            "--quick" => arguments.quick = true,
+            "--report" => arguments.report = path()?,
+            "--baselines" => arguments.baselines = path()?,
+            "--programs" => arguments.programs = path()?,
+            "disk" | "appends" | "visible" | "growth" => arguments.parts.push(argument),
+            other => return Err(format!("{other} is not known").into()),
+        }
+    }
+    Ok(arguments)
+}
