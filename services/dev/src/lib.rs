@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod import;
 pub mod journey;
+pub mod load;
 pub mod operations;
 pub mod output;
 pub mod sample;

@@ -85,6 +85,7 @@ impl Context {
         })?;
         let settings = SubscriptionSettings {
             batch: REFILL_BATCH,
+            traced: false,
             ..SubscriptionSettings::default()
         };
         let feed = self.feed(source)?;

@@ -13,4 +13,5 @@ mod haystack;
 mod journey;
 mod kill;
 mod plaintext;
+mod rebuild;
 mod trace;

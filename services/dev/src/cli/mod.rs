@@ -4,6 +4,7 @@ mod book;
 mod customer;
 mod erasure;
 mod keyring;
+mod load;
 mod operations;
 mod parked;
 mod run;
@@ -86,6 +87,8 @@ enum Command {
     /// Change the keyring's master key
     #[command(subcommand)]
     Keyring(keyring::Keyring),
+    /// Multiply what a stopped stack has written, and measure a rebuild of the views over it
+    Load(load::Load),
     /// Print a staff token
     StaffToken(staff::StaffToken),
 }
@@ -125,6 +128,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
         Command::Erasure(erasure) => erasure.execute(&Ground::open(&data)?).await?,
         Command::Keyring(keyring) => keyring.execute(&Ground::open(&data)?).await?,
+        Command::Load(load) => load.execute(&data).await?,
         Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
     }
     Ok(ExitCode::SUCCESS)

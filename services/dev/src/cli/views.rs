@@ -19,6 +19,9 @@ use crate::say;
 /// How long a run may take; it goes on even when it is no longer looked at.
 const ENDED_WITHIN: Duration = Duration::from_hours(2);
 
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(300);
+
 #[derive(Args)]
 pub(super) struct Rebuild {
     /// End the run under way, whichever it is, instead of beginning one
@@ -73,7 +76,9 @@ fn operator(ground: &Ground) -> Result<Bearer, Failure> {
 /// Looks at the run until it has ended as it should.
 async fn watch(ground: &Ground, bearer: &Bearer, run_id: &str) -> Result<ViewsRun, Failure> {
     let progress = Progress::start();
+    let mut every = tokio::time::interval(LOOK);
     let look = async || {
+        every.tick().await;
         let status = ground
             .client
             .views_admin(bearer)

@@ -13,7 +13,7 @@ use sqlx::PgTransaction;
 use super::opened::{Opened, Wanted};
 use super::rounds::{Rounds, Step};
 use super::rows::claim_images::{Accident, Image, Mark, Rows, Submission};
-use super::{Heading, Malformed, decode, heading, id, ids, instant, integer, small};
+use super::{Heading, Malformed, breathe, decode, heading, id, ids, instant, integer, small};
 
 pub(super) async fn apply(
     tx: &mut PgTransaction<'_>,
@@ -34,7 +34,8 @@ pub(super) async fn apply(
     }
     let opened = wanted.fetch(keyring).await?;
     let mut rounds = Rounds::default();
-    for (delivery, message) in batch.iter().zip(messages) {
+    for (place, (delivery, message)) in batch.iter().zip(messages).enumerate() {
+        breathe(place).await;
         fold(&mut rounds, &opened, delivery.event_id, message)
             .map_err(|malformed| HandlerError::content(delivery.event_id, malformed))?;
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::opened::{Opened, Wanted};
 use super::rounds::{Rounds, Step};
 use super::rows::endorsement::{Contract, EndorsementDate, Parties, Phones, Request, Rows};
-use super::{Heading, Malformed, decode, heading, id, instant};
+use super::{Heading, Malformed, breathe, decode, heading, id, instant};
 
 pub(super) async fn apply(
     tx: &mut PgTransaction<'_>,
@@ -30,7 +30,8 @@ pub(super) async fn apply(
     }
     let opened = wanted.fetch(keyring).await?;
     let mut rounds = Rounds::default();
-    for (delivery, message) in batch.iter().zip(messages) {
+    for (place, (delivery, message)) in batch.iter().zip(messages).enumerate() {
+        breathe(place).await;
         fold(&mut rounds, &opened, delivery.event_id, message)
             .map_err(|malformed| HandlerError::content(delivery.event_id, malformed))?;
     }

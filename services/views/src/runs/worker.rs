@@ -41,9 +41,6 @@ enum Trouble {
     /// Cancelled, or worked off by somebody else.
     #[error("the run was ended")]
     Ended,
-    /// The last events could not be closed in time; filling goes on and it is tried again.
-    #[error("the new generation does not come to where the serving one is")]
-    Behind,
     #[error(transparent)]
     Fill(#[from] RefillError),
     #[error("the database did not do what a run needs")]
@@ -154,7 +151,6 @@ impl Worker {
     /// generations at the same cursors, with the sources of which there is no same cursor.
     async fn same_cursors(&self, run: &Run) -> Result<(PgTransaction<'static>, Vec<&'static str>), Trouble> {
         self.stage(run, Stage::Comparing).await?;
-        self.filler.fill().await?;
         let (held, diverged) = self.hold().await?;
         let mut snapshot = self
             .pool
@@ -168,13 +164,17 @@ impl Worker {
         Ok((snapshot, diverged))
     }
 
-    /// Locks the serving generation's cursors and fills the next one up to them.
+    /// Locks the serving generation's cursors with the next one filled up to them. Most is closed before the lock is taken; where
+    /// the rest takes too long, the lock is let go and taken again.
     async fn hold(&self) -> Result<(PgTransaction<'static>, Vec<&'static str>), Trouble> {
-        let mut held = self.pool.begin().await?;
-        hold(&mut held, Generation::Serving.consumer()).await?;
-        match timeout(HOLD_WITHIN, self.filler.fill()).await {
-            Ok(diverged) => Ok((held, diverged?)),
-            Err(_) => Err(Trouble::Behind),
+        loop {
+            self.filler.fill().await?;
+            let mut held = self.pool.begin().await?;
+            hold(&mut held, Generation::Serving.consumer()).await?;
+            match timeout(HOLD_WITHIN, self.filler.fill()).await {
+                Ok(diverged) => return Ok((held, diverged?)),
+                Err(_) => held.rollback().await?,
+            }
         }
     }
 
@@ -192,7 +192,6 @@ impl Worker {
 
     async fn switch(&self, run: &Run) -> Result<(), Trouble> {
         self.stage(run, Stage::Switching).await?;
-        self.filler.fill().await?;
         let (mut held, _) = self.hold().await?;
         if !self.registry.end(&mut held, run.id, End::Done, None).await? {
             return Err(Trouble::Ended);

@@ -46,7 +46,7 @@ pub struct ReadResponse {
     /// Its id (UUID).
     #[prost(string, tag = "3")]
     pub head_event_id: ::prost::alloc::string::String,
-    /// True when nothing published lies behind this page.
+    /// True when nothing published lies behind this page; it may be false where nothing does, and the next page is then empty.
     #[prost(bool, tag = "4")]
     pub end: bool,
 }

@@ -1933,7 +1933,7 @@ pub struct ViewTable {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Rows it holds now.
+    /// Rows it holds now; about, where there are more than 100 000.
     #[prost(int64, tag = "2")]
     pub rows: i64,
 }

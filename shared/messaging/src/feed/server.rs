@@ -111,6 +111,10 @@ impl Feed {
             if last_chunk {
                 return Ok((items, true));
             }
+            // Whether more lies behind is for the next page to say: reading on to know would read everything twice.
+            if items.len() >= size || bytes >= MAX_PAGE_BYTES {
+                return Ok((items, false));
+            }
         }
     }
 

@@ -148,9 +148,10 @@ impl Subscription {
         to: &Progress,
         segment: &Segment<'_>,
     ) -> Result<Attempt, SubscriptionError> {
-        let spans: Vec<tracing::Span> = segment
-            .messages
-            .iter()
+        let traced = self.settings.traced.then_some(segment.messages);
+        let spans: Vec<tracing::Span> = traced
+            .into_iter()
+            .flatten()
             .map(|delivery| message_span(self.consumer, delivery))
             .collect();
         let span = if let [only] = spans.as_slice() {
@@ -160,7 +161,7 @@ impl Subscription {
                 "apply batch",
                 messaging.consumer = self.consumer,
                 messaging.source = self.source,
-                messages = spans.len()
+                messages = segment.messages.len()
             );
             for span in &spans {
                 all.add_link(span.context().span().span_context().clone());

@@ -57,6 +57,9 @@ pub struct SubscriptionSettings {
     pub silence: Duration,
     /// The most messages parked or waiting; with more to be set aside, the subscription stands still.
     pub max_parked: u64,
+    /// Whether each message gets a span of its own, in the trace of the command that caused it. A history that is read anew
+    /// joins no old trace.
+    pub traced: bool,
 }
 
 impl Default for SubscriptionSettings {
@@ -69,6 +72,7 @@ impl Default for SubscriptionSettings {
             grace: Duration::from_secs(3),
             silence: Duration::from_secs(15),
             max_parked: 10_000,
+            traced: true,
         }
     }
 }

@@ -6,6 +6,7 @@ use eventsourcing::Position;
 use super::catch_up::follows;
 use super::position::{self, Progress};
 use super::{Subscription, SubscriptionError, Trouble};
+use crate::delivery::Delivery;
 
 /// How far a refill goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl Subscription {
             return Ok(reached(&progress, until));
         }
         let mut page = self.page(&progress, 0).await?;
+        let mut ahead = progress;
         loop {
             if !follows(&progress, &page.deliveries) {
                 let problem = format!("the feed of {} is not in order", self.source);
@@ -78,10 +80,7 @@ impl Subscription {
                     .is_some_and(|delivery| delivery.cursor == last.cursor);
             }
             // The next page comes while this one is applied.
-            let ahead = Progress {
-                position: page.deliveries.last().map(crate::delivery::Delivery::position),
-                sequence: None,
-            };
+            ahead.position = page.deliveries.last().map(Delivery::position).or(ahead.position);
             let next = async {
                 if page.end {
                     Ok(None)
