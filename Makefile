@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test bench check check-tools fmt generate clean
+.PHONY: help install build run test faults bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -35,6 +35,9 @@ run: build ## Start all services with sample data and play the journey (ONCE=1, 
 
 test: build ## Run every test, on private servers
 	@$(BIN)/testkit-servers run -- cargo test --workspace --locked
+
+faults: build ## Write commands while everything fails, then look whether anything was lost or doubled (SEED=n, ROUNDS=n)
+	@exec $(BIN)/madoguchi-faults --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),1)
 
 bench: cargo install ## Measure the store, the way into the views and a rebuild beside their baselines (QUICK=1, PARTS=...)
 	@cargo build --release --locked --manifest-path tests/bench-baselines/Cargo.toml --target-dir $(BASELINES)

@@ -33,6 +33,15 @@ has_postgres_user() {
 has cmake || need cmake "builds libjpeg-turbo"
 has nasm || need nasm "assembles libjpeg-turbo's SIMD code"
 
+has_faketime() {
+    local library
+    for library in /usr/lib/*/faketime/libfaketime.so.1; do
+        [ -e "$library" ] && return 0
+    done
+    return 1
+}
+has_faketime || need libfaketime "sets one service's clock off in the fault suite"
+
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 echo "Installing what is missing:"

@@ -1,6 +1,6 @@
 //! What a service's start gets into its hands. Everything is cheap to clone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_nats::Client;
 use eventsourcing::{Decider, EventStore, Problem, Repository};
@@ -45,6 +45,7 @@ pub struct Context {
     /// Everything spawned is spawned here; the drain waits for it.
     pub tasks: TaskTracker,
     pub(crate) jetstream: Option<JetStreamConfig>,
+    pub(crate) lease: Duration,
     pub(crate) feeds: Arc<BTreeMap<String, Endpoint>>,
     pub(crate) own_secret: Option<Secret>,
 }

@@ -47,10 +47,11 @@ pub(crate) async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> 
     }
 }
 
-/// Not up, starting, or full. A wrong password or a missing database will not come right by waiting.
+/// Not up, starting, full, or gone in the middle of the greeting, which reads as a broken protocol. A wrong password or a
+/// missing database will not come right by waiting.
 fn worth_waiting(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error
             .code()
             .is_some_and(|code| code.starts_with("57P") || code.starts_with("53")),

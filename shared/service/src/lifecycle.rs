@@ -283,6 +283,7 @@ async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Resul
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
         jetstream: settings.nats,
+        lease: settings.lease,
         feeds: Arc::new(settings.feeds),
         own_secret: settings.own_secret,
     })
@@ -303,6 +304,7 @@ fn publish<S: Service>(context: &Context, wiring: &mut Wiring) -> Result<(), Sta
     };
     let settings = RelaySettings {
         jetstream,
+        lease_ttl: context.lease,
         ..RelaySettings::default()
     };
     let relay = Relay::new(

@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) other_master_key: Option<MasterKey>,
     pub(crate) pepper: Pepper,
     pub(crate) nats: Option<JetStreamConfig>,
+    pub(crate) lease: Duration,
     pub(crate) feeds: BTreeMap<String, Endpoint>,
     pub(crate) own_secret: Option<Secret>,
     pub(crate) accepted_peers: AcceptedPeers,
@@ -47,6 +48,10 @@ pub(crate) struct Grpc {
     pub(crate) deadline: Duration,
     pub(crate) drain: Duration,
 }
+
+/// How long a relay or subscription that died keeps its successor waiting, in milliseconds. Half of it must be enough for
+/// the database to answer.
+const LEASE_MS: u32 = 5_000;
 
 /// All settings of a service, or everything that is wrong with them.
 pub(crate) fn read<S: Service>(mut keys: Keys) -> Result<(Settings, S::Config), ConfigErrors> {
@@ -90,6 +95,7 @@ impl Settings {
             Pepper::from_hex(pepper.expose())
         });
         let nats = nats(keys);
+        let lease_ms = positive(keys, "messaging.lease_ms", LEASE_MS);
         let feeds = feeds(keys);
         let own_secret = keys
             .optional("peers.own_secret")
@@ -111,6 +117,7 @@ impl Settings {
             other_master_key: other_master_key?,
             pepper: pepper?,
             nats: nats?,
+            lease: Duration::from_millis(lease_ms?.into()),
             feeds: feeds?,
             own_secret: own_secret?,
             accepted_peers: accepted_peers?,

@@ -97,6 +97,7 @@ impl Wiring {
         };
         let settings = SubscriptionSettings {
             prefix: jetstream.prefix,
+            lease_ttl: context.lease,
             ..SubscriptionSettings::default()
         };
         let subscription = Subscription::new(

@@ -68,7 +68,12 @@ impl PrivateNats {
 
     /// The URL clients connect to; the same after a restart.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port.unwrap_or_default())
+        format!("nats://127.0.0.1:{}", self.port())
+    }
+
+    /// The port on 127.0.0.1; the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or_default()
     }
 
     /// The folder with the files of the streams.
@@ -91,6 +96,13 @@ impl PrivateNats {
         if let Some(mut process) = self.process.take() {
             // A panic there could only come from the runtime's shutdown, which drops and so stops the process.
             let _ = tokio::task::spawn_blocking(move || process.stop()).await;
+        }
+    }
+
+    /// Sends the server a signal by name ("STOP", "CONT").
+    pub fn signal(&mut self, name: &str) {
+        if let Some(process) = &mut self.process {
+            process.signal(name);
         }
     }
 

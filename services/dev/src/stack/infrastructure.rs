@@ -29,6 +29,13 @@ impl Infrastructure {
         self.postgres.url(&database(service))
     }
 
+    /// The same database through another port of the loopback interface.
+    pub(super) fn database_url_through(&self, service: &str, port: u16) -> String {
+        let own = format!("@127.0.0.1:{}/", self.postgres.port());
+        self.database_url(service)
+            .replace(&own, &format!("@127.0.0.1:{port}/"))
+    }
+
     pub(super) async fn stop(mut self) {
         futures::join!(self.postgres.stop(), self.nats.stop());
     }

@@ -5,7 +5,9 @@ mod description;
 mod error;
 mod folder;
 mod infrastructure;
+mod options;
 mod process;
+mod replica;
 mod secrets;
 mod settings;
 #[cfg(test)]
@@ -15,12 +17,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
-use testkit::PrivateNats;
+use testkit::{PrivateNats, PrivatePostgres};
 
 pub use description::Description;
 pub use error::StackError;
 pub use folder::DataFolder;
 use infrastructure::Infrastructure;
+pub use options::{Between, Peer, StackOptions};
 use process::ServiceProcess;
 pub use secrets::Secrets;
 pub use settings::LINES;
@@ -33,6 +36,8 @@ pub struct Stack {
     folder: DataFolder,
     description: Description,
     services: BTreeMap<&'static str, ServiceProcess>,
+    replicas: BTreeMap<&'static str, ServiceProcess>,
+    programs: PathBuf,
     // Declared after the services: they end before what they work with.
     infrastructure: Infrastructure,
 }
@@ -41,21 +46,32 @@ impl Stack {
     /// Starts everything in `data`, with what an earlier run left there. `programs` is the folder of the services'
     /// programs.
     pub async fn start(data: &Path, programs: &Path) -> Result<Self, StackError> {
+        Self::start_with(data, programs, &StackOptions::default()).await
+    }
+
+    /// [`Stack::start`] with something between the parts, or other settings.
+    pub async fn start_with(
+        data: &Path,
+        programs: &Path,
+        options: &StackOptions<'_>,
+    ) -> Result<Self, StackError> {
         let folder = DataFolder::open(data)?;
         let secrets = Secrets::open(&folder)?;
         let infrastructure = Infrastructure::start(&folder).await?;
         let ports = description::ports(&folder)?;
-        settings::write(&folder, &secrets, &infrastructure, &ports)?;
+        settings::write(&folder, &secrets, &infrastructure, &ports, options)?;
         let description = Description::new(&infrastructure, &ports);
         description.write(&folder)?;
         let mut stack = Self {
             folder,
             description,
             services: BTreeMap::new(),
+            replicas: BTreeMap::new(),
+            programs: programs.to_owned(),
             infrastructure,
         };
         for service in SERVICES {
-            stack.launch(service, programs)?;
+            stack.launch(service)?;
         }
         futures::future::try_join_all(stack.services.values_mut().map(ServiceProcess::serving)).await?;
         stack.description.pids = stack
@@ -67,17 +83,15 @@ impl Stack {
         Ok(stack)
     }
 
-    fn launch(&mut self, service: &'static str, programs: &Path) -> Result<(), StackError> {
+    fn launch(&mut self, service: &'static str) -> Result<(), StackError> {
         let address = self
             .description
             .services
             .get(service)
             .cloned()
             .unwrap_or_default();
-        self.services.insert(
-            service,
-            ServiceProcess::launch(service, programs, &self.folder, address)?,
-        );
+        let process = ServiceProcess::launch(service, service, &self.programs, &self.folder, address)?;
+        self.services.insert(service, process);
         Ok(())
     }
 
@@ -94,6 +108,11 @@ impl Stack {
     /// The NATS server, to be stopped and started in tests.
     pub const fn nats(&mut self) -> &mut PrivateNats {
         &mut self.infrastructure.nats
+    }
+
+    /// The PostgreSQL server, likewise.
+    pub const fn postgres(&mut self) -> &mut PrivatePostgres {
+        &mut self.infrastructure.postgres
     }
 
     /// The URL of a service's database (the keyring's is `keyring`).
@@ -113,33 +132,57 @@ impl Stack {
         }
     }
 
+    /// Sends a service a signal by name ("STOP", "CONT").
+    pub fn signal(&mut self, service: &str, name: &str) {
+        if let Some(process) = self.services.get_mut(service) {
+            process.signal(name);
+        }
+    }
+
     /// Starts a service again at the same address, after [`Stack::kill`] or stopping it first.
     pub async fn restart(&mut self, service: &str) -> Result<(), StackError> {
-        match self.services.get_mut(service) {
-            Some(process) => {
-                process.restart(&self.folder).await?;
-                self.description.pids.insert(service.to_owned(), process.pid());
-                self.description.write(&self.folder)
-            }
-            None => Err(StackError::Unknown {
-                service: service.to_owned(),
-            }),
-        }
+        self.relaunch(service, &[]).await?;
+        self.serving(service).await
+    }
+
+    /// [`Stack::restart`] with environment variables for this one start, and without waiting until the service serves.
+    pub async fn relaunch(&mut self, service: &str, variables: &[(&str, &str)]) -> Result<(), StackError> {
+        let process = self.services.get_mut(service).ok_or_else(|| unknown(service))?;
+        process.relaunch(&self.folder, variables).await?;
+        self.description.pids.insert(service.to_owned(), process.pid());
+        self.description.write(&self.folder)
+    }
+
+    /// Waits until a service serves.
+    pub async fn serving(&mut self, service: &str) -> Result<(), StackError> {
+        let process = self.services.get_mut(service).ok_or_else(|| unknown(service))?;
+        process.serving().await
     }
 
     /// A service that ended although nobody stopped it, with the end of its log.
     pub fn fallen(&mut self) -> Option<StackError> {
-        self.services.values_mut().find_map(ServiceProcess::fallen)
+        let services = self.services.values_mut();
+        services
+            .chain(self.replicas.values_mut())
+            .find_map(ServiceProcess::fallen)
     }
 
     /// Stops the services, all at the same time, then the servers.
     pub async fn stop(self) {
         let Self {
-            services,
+            mut services,
+            mut replicas,
             infrastructure,
             ..
         } = self;
-        futures::future::join_all(services.into_values().map(ServiceProcess::stop)).await;
+        let all = services.values_mut().chain(replicas.values_mut());
+        futures::future::join_all(all.map(ServiceProcess::stop)).await;
         infrastructure.stop().await;
+    }
+}
+
+fn unknown(service: &str) -> StackError {
+    StackError::Unknown {
+        service: service.to_owned(),
     }
 }

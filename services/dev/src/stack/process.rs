@@ -24,8 +24,10 @@ pub(super) struct ServiceProcess {
 }
 
 impl ServiceProcess {
+    /// `instance` names settings and log; it is the service's own name but for a replica.
     pub(super) fn launch(
         service: &'static str,
+        instance: &str,
         programs: &Path,
         folder: &DataFolder,
         address: String,
@@ -34,11 +36,11 @@ impl ServiceProcess {
         if !program.is_file() {
             return Err(StackError::NotBuilt { path: program });
         }
-        let log = folder.log(service);
+        let log = folder.log(instance);
         // Longer than the ten seconds a service takes to let its calls end.
         let command = GuardedCommand::new(program, folder.service(service)?, &log)
             .argument("--config")
-            .argument(folder.config(service))
+            .argument(folder.config(instance))
             .stop_with(&["TERM", "KILL"], 15);
         let process = Some(command.start()?);
         Ok(Self {
@@ -101,16 +103,31 @@ impl ServiceProcess {
         }
     }
 
-    pub(super) async fn restart(&mut self, folder: &DataFolder) -> Result<(), StackError> {
-        if let Some(mut process) = self.process.take() {
-            let _ = tokio::task::spawn_blocking(move || process.stop()).await;
+    pub(super) fn signal(&mut self, name: &str) {
+        if let Some(process) = &mut self.process {
+            process.signal(name);
         }
-        folder.service(self.service)?;
-        self.process = Some(self.command.start()?);
-        self.serving().await
     }
 
-    pub(super) async fn stop(mut self) {
+    /// Starts it again, stopping it first, with these environment variables beside the inherited ones. Does not wait
+    /// until it serves.
+    pub(super) async fn relaunch(
+        &mut self,
+        folder: &DataFolder,
+        variables: &[(&str, &str)],
+    ) -> Result<(), StackError> {
+        self.stop().await;
+        folder.service(self.service)?;
+        let command = variables
+            .iter()
+            .fold(self.command.clone(), |command, (name, value)| {
+                command.variable(name, value)
+            });
+        self.process = Some(command.start()?);
+        Ok(())
+    }
+
+    pub(super) async fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = tokio::task::spawn_blocking(move || process.stop()).await;
         }

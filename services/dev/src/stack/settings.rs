@@ -8,7 +8,7 @@ use testkit::staff_issuer::STAFF_ISSUER;
 use toml::{Table, Value};
 
 use super::infrastructure::{Infrastructure, KEYRING};
-use super::{DataFolder, SERVICES, Secrets, StackError};
+use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions};
 
 /// The lines customers are told to dial (PV-8).
 pub const LINES: [&str; 8] = [
@@ -28,13 +28,44 @@ pub(super) fn write(
     secrets: &Secrets,
     infrastructure: &Infrastructure,
     ports: &BTreeMap<&'static str, u16>,
+    options: &StackOptions<'_>,
 ) -> Result<(), StackError> {
     folder.write(&folder.config("rulebook"), &rulebook())?;
     for service in SERVICES {
-        let table = settings(folder, secrets, infrastructure, ports, service)?;
+        let mut table = settings(folder, secrets, infrastructure, ports, options, service)?;
+        merge(&mut table, &options.settings);
         folder.write(&folder.config(service), &table.to_string())?;
     }
     Ok(())
+}
+
+/// The settings of a second instance of a service: the same, at another port.
+pub(super) fn write_replica(
+    folder: &DataFolder,
+    service: &str,
+    replica: &str,
+    port: u16,
+) -> Result<(), StackError> {
+    let path = folder.config(service);
+    let text = std::fs::read_to_string(&path).map_err(StackError::file("read", &path))?;
+    let mut table: Table = text
+        .parse()
+        .map_err(|error| StackError::file("read", &path)(std::io::Error::other(error)))?;
+    let listen = section("grpc", [("listen", Value::from(format!("127.0.0.1:{port}")))]);
+    merge(&mut table, &Table::from_iter([listen]));
+    folder.write(&folder.config(replica), &table.to_string())
+}
+
+/// Adds settings; of two of the same name the added one stays.
+fn merge(table: &mut Table, added: &Table) {
+    for (key, value) in added {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(inner)), Value::Table(added)) => merge(inner, added),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
 }
 
 fn settings(
@@ -42,10 +73,18 @@ fn settings(
     secrets: &Secrets,
     infrastructure: &Infrastructure,
     ports: &BTreeMap<&'static str, u16>,
-    service: &str,
+    options: &StackOptions<'_>,
+    service: &'static str,
 ) -> Result<Table, StackError> {
-    let address = |service: &str| format!("127.0.0.1:{}", ports.get(service).copied().unwrap_or_default());
-    let url = |service: &str| format!("http://{}", address(service));
+    let port = |service: &str| ports.get(service).copied().unwrap_or_default();
+    let between = |peer, port| (options.between)(service, peer, port);
+    let url = |peer| format!("http://127.0.0.1:{}", between(Peer::Service(peer), port(peer)));
+    let postgres = between(Peer::Postgres, infrastructure.postgres.port());
+    let database = |name| infrastructure.database_url_through(name, postgres);
+    let nats = format!(
+        "nats://127.0.0.1:{}",
+        between(Peer::Nats, infrastructure.nats.port())
+    );
     let secret = |name: String| path(&secrets.file(&name));
     let feeds = PUBLISHERS
         .into_iter()
@@ -57,17 +96,20 @@ fn settings(
         .map(|(peer, hash)| (peer, Value::from(hash)))
         .collect();
     let mut table = Table::from_iter([
-        section("grpc", [("listen", Value::from(address(service)))]),
-        section("database", [("url", infrastructure.database_url(service).into())]),
+        section(
+            "grpc",
+            [("listen", Value::from(format!("127.0.0.1:{}", port(service))))],
+        ),
+        section("database", [("url", database(service).into())]),
         section(
             "keyring",
             [
-                ("url", infrastructure.database_url(KEYRING).into()),
+                ("url", database(KEYRING).into()),
                 ("master_key_file", secret("master_key".to_owned())),
             ],
         ),
         section("secrets", [("pepper_file", secret(format!("pepper_{service}")))]),
-        section("nats", [("url", infrastructure.nats.url().into())]),
+        section("nats", [("url", nats.into())]),
         ("feeds".to_owned(), Value::Table(feeds)),
         section(
             "peers",

@@ -1,0 +1,124 @@
+//! The fault suite (docs/adr/0016): real commands over gRPC while processes, networks, disks, clocks and versions fail; then
+//! the stores are asked whether anything was lost or done twice. `make faults` runs it, its short form is a test.
+
+mod calls;
+mod disks;
+mod driver;
+mod evidence;
+mod ground;
+mod ledger;
+mod observer;
+mod pace;
+mod plan;
+mod proxy;
+mod recovery;
+mod report;
+mod strike;
+mod verdict;
+mod work;
+
+use std::path::PathBuf;
+
+use dev::client::Client;
+use dev::say;
+use dev::stack::Stack;
+use tokio_util::sync::CancellationToken;
+
+use calls::Calls;
+use driver::Driver;
+use ground::Ground;
+use ledger::Ledger;
+pub use observer::Phase;
+pub use plan::Fault;
+use plan::Plan;
+use recovery::Recovery;
+pub use report::Report;
+use report::Tally;
+use work::Work;
+
+/// Why the suite itself could not go on, told once to whoever runs it.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where every choice comes from.
+    pub seed: u64,
+    /// How many rounds: in each every fault strikes once and the kills strike.
+    pub rounds: u32,
+    /// SIGKILLs of a round.
+    pub kills: u32,
+    /// The faults besides the kills.
+    pub faults: Vec<Fault>,
+    /// Every how many rounds the views are compared with a rebuild; always after the last.
+    pub rebuild_every: u32,
+    /// How long a lease lasts, in milliseconds.
+    pub lease_ms: u32,
+    /// Folder of the services' programs.
+    pub programs: PathBuf,
+    /// Where logs and ledger are kept if something is wrong.
+    pub evidence: PathBuf,
+}
+
+/// Runs the rounds. The report says what struck and what was found wrong.
+///
+/// # Errors
+/// When the suite itself cannot go on: servers that do not start, a database that stays away.
+pub async fn run(options: &Options) -> Result<Report, Failure> {
+    let (ground, mut stack) = Ground::start(&options.programs, options.lease_ms).await?;
+    let outcome = rounds(options, &ground, &mut stack).await;
+    let wrong = !matches!(&outcome, Ok(report) if report.problems.is_empty());
+    if wrong {
+        match evidence::keep(&options.evidence, &ground).await {
+            Ok(()) => say!("logs, ledger and events are kept in {}", options.evidence.display()),
+            Err(error) => say!("logs, ledger and events could not be kept: {error}"),
+        }
+    }
+    ground.stop(stack).await;
+    outcome
+}
+
+async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result<Report, Failure> {
+    let ledger = Ledger::create(&ground.disks.folder().join("ledger.jsonl"))?;
+    let recovery = Recovery::default();
+    let calls = Calls::new(&ledger, &recovery, options.seed);
+    let client: Client = ground.client.clone();
+    let work = Work::new(client, calls, &ground.secrets, options.seed);
+    let mut tally = Tally::default();
+    let mut problems = Vec::new();
+    for round in 1..=options.rounds {
+        let plan = Plan::of(options, round);
+        let stop = CancellationToken::new();
+        let strikes = async {
+            let mut driver = Driver::new(ground, stack, &ledger, &recovery, &mut tally, &plan);
+            let outcome = driver.strike(&plan).await;
+            let healed = driver.heal().await;
+            stop.cancel();
+            outcome.and(healed)
+        };
+        let watching = recovery.watch(&ground.observer.pools, &stop);
+        let (worked, struck, ()) = futures::join!(work.run(&stop), strikes, watching);
+        worked?;
+        struck?;
+        recovery.end_round();
+        if let Some(fallen) = stack.fallen() {
+            problems.push(format!("round {round}: {fallen}"));
+            break;
+        }
+        let rebuild = round == options.rounds || round % options.rebuild_every.max(1) == 0;
+        let found = verdict::judge(ground, &ledger, rebuild).await?;
+        say!(
+            "round {round} of {}: {} acknowledged, {} kills, {}",
+            options.rounds,
+            ledger.acknowledged(),
+            tally.kills(),
+            if found.is_empty() { "all well" } else { "WRONG" }
+        );
+        let broken = !found.is_empty();
+        problems.extend(found.into_iter().map(|problem| format!("round {round}: {problem}")));
+        if broken {
+            break;
+        }
+    }
+    Ok(Report::of(options, tally, &ledger.read()?, &recovery, problems))
+}

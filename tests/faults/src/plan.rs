@@ -1,0 +1,182 @@
+//! What strikes in a round, and in which order: all of it from the seed.
+
+use std::time::Duration;
+
+use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::Options;
+use crate::ground::STORES;
+use crate::observer::Phase;
+
+/// A fault besides SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// SIGSTOP for longer than a lease, then SIGCONT.
+    Paused,
+    /// The connections of a pair of peers are closed.
+    ConnectionCut,
+    /// What a pair says to each other comes late.
+    ConnectionDelayed,
+    /// One side of a pair hears that nothing more comes.
+    ConnectionHalfClosed,
+    /// JetStream's folder is emptied.
+    JetstreamWiped,
+    /// JetStream's folder is replaced by an older copy.
+    JetstreamRolledBack,
+    /// A file system has no room.
+    DiskFull,
+    /// A lease changes hands while its holder goes on.
+    TwoRelays,
+    /// A transaction in another database takes long.
+    SlowTransaction,
+    /// Many transactions in another database are taken back.
+    AbortedTransactions,
+    /// A transaction in another database is left open.
+    IdleTransaction,
+    /// One service's clock is off.
+    ClockOff,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Paused,
+        Self::ConnectionCut,
+        Self::ConnectionDelayed,
+        Self::ConnectionHalfClosed,
+        Self::JetstreamWiped,
+        Self::JetstreamRolledBack,
+        Self::DiskFull,
+        Self::TwoRelays,
+        Self::SlowTransaction,
+        Self::AbortedTransactions,
+        Self::IdleTransaction,
+        Self::ClockOff,
+    ];
+}
+
+/// What a SIGKILL hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Component {
+    /// A service; its relay lives in it.
+    Service(&'static str),
+    /// The message server.
+    Nats,
+    /// PostgreSQL as a whole.
+    Postgres,
+    /// One of PostgreSQL's processes, one that works for a service: all of the server starts over.
+    PostgresBackend,
+}
+
+impl Component {
+    const ALL: [Self; 8] = [
+        Self::Service(IDENTITY),
+        Self::Service(ENDORSEMENT),
+        Self::Service(PHONE_VERIFICATION),
+        Self::Service(CLAIM_IMAGES),
+        Self::Service(VIEWS),
+        Self::Nats,
+        Self::Postgres,
+        Self::PostgresBackend,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Service(service) => service,
+            Self::Nats => "nats",
+            Self::Postgres => "postgres",
+            Self::PostgresBackend => "postgres-backend",
+        }
+    }
+
+    /// The services that owe an answer while it is away.
+    pub(crate) fn owing(self) -> Vec<&'static str> {
+        match self {
+            Self::Service(VIEWS) | Self::Nats | Self::Postgres | Self::PostgresBackend => STORES.to_vec(),
+            Self::Service(service) => vec![service],
+        }
+    }
+
+    /// The services whose databases show what it is doing.
+    pub(crate) fn seen_in(self) -> Vec<&'static str> {
+        match self {
+            Self::Service(service) => vec![service],
+            Self::Nats => STORES.to_vec(),
+            Self::Postgres | Self::PostgresBackend => STORES.into_iter().chain([VIEWS]).collect(),
+        }
+    }
+
+    /// The phases it can be met in.
+    fn phases(self) -> &'static [Phase] {
+        match self {
+            Self::Service(VIEWS) => &[Phase::Apply, Phase::Startup, Phase::Follow],
+            // Endorsement and claim images hear nobody.
+            Self::Service(ENDORSEMENT | CLAIM_IMAGES) => {
+                &[Phase::Append, Phase::Publish, Phase::Startup, Phase::Follow]
+            }
+            Self::Service(_) => &[
+                Phase::Append,
+                Phase::Publish,
+                Phase::Apply,
+                Phase::Startup,
+                Phase::Follow,
+            ],
+            Self::Nats => &[Phase::Publish, Phase::Follow],
+            Self::Postgres | Self::PostgresBackend => {
+                &[Phase::Append, Phase::Publish, Phase::Apply, Phase::Follow]
+            }
+        }
+    }
+}
+
+/// One thing that strikes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Strike {
+    /// SIGKILL, aimed at a phase.
+    Kill(Component, Phase),
+    /// Another fault.
+    Fault(Fault),
+}
+
+/// A round.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) strikes: Vec<Strike>,
+    /// Where the strikes' own choices come from.
+    pub(crate) seed: u64,
+    pub(crate) lease: Duration,
+}
+
+impl Plan {
+    /// The plan of a round: the same for the same seed, whatever the rounds before it did.
+    pub(crate) fn of(options: &Options, round: u32) -> Self {
+        let mut dice = ChaCha8Rng::seed_from_u64(options.seed);
+        dice.set_stream(u64::from(round));
+        let mut components = Component::ALL;
+        let mut strikes = Vec::new();
+        for kill in 0..options.kills as usize {
+            // Each component once before any comes again: it has time to come up.
+            if kill % components.len() == 0 {
+                components.shuffle(&mut dice);
+            }
+            let component = components[kill % components.len()];
+            let phases = component.phases();
+            let aim = phases[dice.random_range(0..phases.len())];
+            strikes.push(Strike::Kill(component, aim));
+        }
+        for fault in &options.faults {
+            let place = dice.random_range(0..=strikes.len());
+            strikes.insert(place, Strike::Fault(*fault));
+        }
+        Self {
+            strikes,
+            seed: dice.random(),
+            lease: Duration::from_millis(options.lease_ms.into()),
+        }
+    }
+}

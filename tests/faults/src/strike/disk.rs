@@ -1,0 +1,57 @@
+//! A file system without room under PostgreSQL, NATS or the pictures, and room again.
+
+use std::time::Duration;
+
+use contracts::names::CLAIM_IMAGES;
+use rand::RngExt as _;
+
+use crate::Failure;
+use crate::disks::Disk;
+use crate::driver::Driver;
+use crate::ground::STORES;
+use crate::pace::pass;
+use crate::plan::Fault;
+
+/// How long there is no room.
+const FULL: Duration = Duration::from_millis(1_200);
+/// How long a PostgreSQL that has survived takes to answer again; it recovers by itself from the death of one process.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+impl Driver<'_> {
+    pub(crate) async fn fill_disk(&mut self) -> Result<(), Failure> {
+        if !self.ground.disks.mounted() {
+            let why = "mounting a small file system needs root";
+            self.tally.cannot(Fault::DiskFull, why);
+            return Ok(());
+        }
+        let disk = Disk::ALL[self.dice.random_range(0..Disk::ALL.len())];
+        self.ground.disks.fill(disk)?;
+        pass(FULL).await;
+        self.ground.disks.empty(disk)?;
+        match disk {
+            Disk::Postgres => {
+                // Without room for its log PostgreSQL ends, and whoever watches it starts it again.
+                if !self.postgres_answers().await {
+                    self.stack.postgres().restart().await?;
+                }
+                self.struck(Fault::DiskFull, &STORES);
+            }
+            Disk::Nats => {
+                // A nats-server that could not write switches JetStream off until it is started again.
+                self.stack.nats().restart().await?;
+                self.struck(Fault::DiskFull, &STORES);
+            }
+            Disk::Images => self.struck(Fault::DiskFull, &[CLAIM_IMAGES]),
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn postgres_answers(&self) -> bool {
+        let look = async || -> Result<(), Failure> {
+            let pool = self.ground.pool(CLAIM_IMAGES)?;
+            sqlx::query("SELECT 1").execute(pool).await?;
+            Ok(())
+        };
+        testkit::poll(ANSWERS_WITHIN, look).await.is_ok()
+    }
+}

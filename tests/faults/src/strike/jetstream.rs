@@ -1,0 +1,54 @@
+//! JetStream loses everything, or what came since a copy of its folder: both are normal operation, not incidents.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Failure;
+use crate::driver::Driver;
+use crate::ground::STORES;
+use crate::pace::pass;
+use crate::plan::Fault;
+
+/// What is lost by rolling back: so much is sent after the copy was taken.
+const SINCE_THE_COPY: Duration = Duration::from_millis(1_200);
+
+impl Driver<'_> {
+    pub(crate) async fn wipe(&mut self) -> Result<(), Failure> {
+        let store = self.stack.nats().store_dir();
+        self.stack.nats().kill().await?;
+        replace(&store, None)?;
+        self.struck(Fault::JetstreamWiped, &STORES);
+        Ok(self.stack.nats().restart().await?)
+    }
+
+    pub(crate) async fn roll_back(&mut self) -> Result<(), Failure> {
+        let store = self.stack.nats().store_dir();
+        let copy = store.with_extension("copy");
+        self.stack.nats().kill().await?;
+        replace(&copy, Some(&store))?;
+        self.stack.nats().restart().await?;
+        pass(SINCE_THE_COPY).await;
+        self.stack.nats().kill().await?;
+        replace(&store, Some(&copy))?;
+        self.struck(Fault::JetstreamRolledBack, &STORES);
+        self.stack.nats().restart().await?;
+        Ok(std::fs::remove_dir_all(copy)?)
+    }
+}
+
+/// Makes a folder anew, with what is in another or empty.
+fn replace(folder: &Path, with: Option<&Path>) -> Result<(), Failure> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    let Some(with) = with else {
+        return Ok(std::fs::create_dir_all(folder)?);
+    };
+    let copied = Command::new("cp").arg("-a").args([with, folder]).status()?;
+    if copied.success() {
+        Ok(())
+    } else {
+        Err(format!("{} could not be copied", with.display()).into())
+    }
+}

@@ -1,0 +1,34 @@
+//! The faults, one file each: what strikes, and how it is made well again.
+
+mod clock;
+mod disk;
+mod jetstream;
+mod kill;
+mod neighbour;
+mod network;
+mod pause;
+mod relays;
+
+use crate::Failure;
+use crate::driver::Driver;
+use crate::plan::Fault;
+
+impl Driver<'_> {
+    /// Strikes with one fault and makes it well again.
+    pub(crate) async fn fault(&mut self, fault: Fault) -> Result<(), Failure> {
+        match fault {
+            Fault::Paused => self.pause().await,
+            Fault::ConnectionCut | Fault::ConnectionDelayed | Fault::ConnectionHalfClosed => {
+                self.disturb(fault).await
+            }
+            Fault::JetstreamWiped => self.wipe().await,
+            Fault::JetstreamRolledBack => self.roll_back().await,
+            Fault::DiskFull => self.fill_disk().await,
+            Fault::TwoRelays => self.two_relays().await,
+            Fault::SlowTransaction | Fault::AbortedTransactions | Fault::IdleTransaction => {
+                self.neighbour(fault).await
+            }
+            Fault::ClockOff => self.clock_off().await,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Rest: every relay has sent its store, every consumer has applied what was sent, own reactions and deadlines are done.
+
+use std::collections::BTreeMap;
+
+use contracts::names::SERVICES as PUBLISHERS;
+use sqlx::PgPool;
+
+use super::AT_REST_WITHIN;
+
+/// What has not come to rest in time; nothing if everything has.
+pub(super) async fn wait(pools: &BTreeMap<&'static str, PgPool>) -> Vec<String> {
+    let look = async || match restless(pools).await {
+        Ok(restless) if restless.is_empty() => Ok(()),
+        Ok(restless) => Err(restless),
+        Err(error) => Err(vec![format!("a database does not answer: {error}")]),
+    };
+    match testkit::poll(AT_REST_WITHIN, look).await {
+        Ok(()) => Vec::new(),
+        Err(seen) => seen.unwrap_or_else(|| vec!["no look at the databases came to an end".to_owned()]),
+    }
+}
+
+async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>, sqlx::Error> {
+    let mut restless = Vec::new();
+    let mut heads: BTreeMap<&str, Option<Vec<u8>>> = BTreeMap::new();
+    for service in PUBLISHERS {
+        let Some(pool) = pools.get(service) else { continue };
+        let behind: bool = sqlx::query_scalar(
+            "SELECT (SELECT event_id FROM store.event ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1)
+                    IS DISTINCT FROM (SELECT scanned_event_id FROM messaging.relay_checkpoint)",
+        )
+        .fetch_one(pool)
+        .await?;
+        if behind {
+            restless.push(format!("the relay of {service} is behind its store"));
+        }
+        let head = sqlx::query_scalar("SELECT published_cursor FROM messaging.relay_checkpoint")
+            .fetch_optional(pool)
+            .await?;
+        heads.insert(service, head.flatten());
+    }
+    for (service, pool) in pools {
+        let consumers: Vec<(String, String, Option<Vec<u8>>, Option<String>)> =
+            sqlx::query_as("SELECT consumer, source, cursor, stopped FROM messaging.subscription")
+                .fetch_all(pool)
+                .await?;
+        for (consumer, source, cursor, stopped) in consumers {
+            if let Some(why) = stopped {
+                restless.push(format!("{consumer} of {service} has stopped: {why}"));
+            }
+            if heads.get(source.as_str()).is_some_and(|head| *head != cursor) {
+                restless.push(format!("{consumer} of {service} is not where {source} is"));
+            }
+        }
+        restless.extend(reactions(service, pool).await?);
+    }
+    Ok(restless)
+}
+
+/// Reactions of a service to its own events that stand before the store's end.
+async fn reactions(service: &str, pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    if service == contracts::names::VIEWS {
+        return Ok(Vec::new());
+    }
+    let behind: Vec<(String,)> = sqlx::query_as(
+        "SELECT reaction FROM service.reaction_checkpoint
+          WHERE event_id <> (SELECT event_id FROM store.event ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1)",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(behind
+        .into_iter()
+        .map(|(name,)| format!("the reaction {name} of {service} is behind its store"))
+        .collect())
+}

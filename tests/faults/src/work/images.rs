@@ -1,0 +1,211 @@
+//! A picture handed in, sent, and seen by the adjuster (CI-1, CI-6). The upload resumes where the service stands.
+
+use std::time::Duration;
+
+use contracts::claim_images::v1::{
+    FinishUploadRequest, FinishUploadResponse, ImageCategory, MarkSubmissionSeenRequest, QueryUploadRequest,
+    SendSubmissionRequest, SendSubmissionResponse, StartUploadRequest, WriteUploadRequest,
+};
+use contracts::names::CLAIM_IMAGES;
+use dev::client::Bearer;
+use sha2::{Digest as _, Sha256};
+use tonic::Status;
+use turbojpeg::{Image, PixelFormat, Subsamp};
+
+use super::Work;
+use super::customer::Customer;
+use crate::Failure;
+use crate::calls::{Command, NoAnswer, keyed};
+use crate::ledger::Effect;
+use crate::recovery::Proof;
+
+const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
+const SEND: &str = "/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission";
+const MARK_SEEN: &str = "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen";
+/// Side of the pictures, in pixels: large enough to be judged, small enough to be many.
+const SIDE: usize = 48;
+/// A step of an upload that is not answered by then is tried again.
+const STEP: Duration = Duration::from_secs(3);
+
+impl Work<'_> {
+    pub(super) async fn hand_in(&self, customer: &Customer) -> Result<(), NoAnswer> {
+        let Some((accident, adjuster)) = &customer.accident else {
+            return Ok(());
+        };
+        let bearer = customer.bearer();
+        let picture = picture()?;
+        let upload = self.start(&bearer, accident, &picture).await?;
+        self.finish(customer, &bearer, accident, &upload, &picture).await?;
+        let sent = self.send_submission(customer, &bearer, accident).await?;
+        self.mark_seen(adjuster, accident, &sent.submission_id).await
+    }
+
+    /// Leaves no event: an upload is an operational row.
+    async fn start(&self, bearer: &Bearer, accident: &str, picture: &[u8]) -> Result<String, NoAnswer> {
+        let command = Command {
+            service: CLAIM_IMAGES,
+            what: "start upload",
+            effects: Vec::new(),
+        };
+        let request = StartUploadRequest {
+            request_id: dev::client::request_id(),
+            accident_id: accident.to_owned(),
+            category: ImageCategory::Other.into(),
+            size_bytes: picture.len() as u64,
+            file_name: "faults.jpg".to_owned(),
+        };
+        let attempt = async || {
+            self.client
+                .claim_images(bearer)
+                .start_upload(request.clone())
+                .await
+        };
+        let answer = self
+            .calls
+            .send(command, attempt, |_| (Vec::new(), None))
+            .await?;
+        Ok(answer.upload_id)
+    }
+
+    /// Writes what the service does not have yet, then ends the upload.
+    async fn finish(
+        &self,
+        customer: &Customer,
+        bearer: &Bearer,
+        accident: &str,
+        upload: &str,
+        picture: &[u8],
+    ) -> Result<FinishUploadResponse, NoAnswer> {
+        let (request_id, key) = keyed(&customer.scope(), FINISH);
+        let command = Command {
+            service: CLAIM_IMAGES,
+            what: "finish upload",
+            effects: vec![effect(accident, "accident.image_received.v1", key)],
+        };
+        let request = FinishUploadRequest {
+            request_id,
+            upload_id: upload.to_owned(),
+            sha256: Sha256::digest(picture).to_vec(),
+        };
+        let attempt = async || {
+            self.write(bearer, upload, picture).await?;
+            self.client
+                .claim_images(bearer)
+                .finish_upload(request.clone())
+                .await
+        };
+        let told = |answer: &FinishUploadResponse| proven(&answer.consistency_token);
+        self.calls.send(command, attempt, told).await
+    }
+
+    async fn write(&self, bearer: &Bearer, upload: &str, picture: &[u8]) -> Result<(), Status> {
+        let mut images = self.client.claim_images(bearer);
+        let query = QueryUploadRequest {
+            upload_id: upload.to_owned(),
+        };
+        let kept = within(images.query_upload(query))
+            .await?
+            .into_inner()
+            .persisted_size_bytes;
+        let rest = picture
+            .get(usize::try_from(kept).unwrap_or(usize::MAX)..)
+            .unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let chunk = WriteUploadRequest {
+            upload_id: upload.to_owned(),
+            offset: kept,
+            data: rest.to_vec(),
+            crc32c: crc32c::crc32c(rest),
+        };
+        within(images.write_upload(futures::stream::iter([chunk]))).await?;
+        Ok(())
+    }
+
+    async fn send_submission(
+        &self,
+        customer: &Customer,
+        bearer: &Bearer,
+        accident: &str,
+    ) -> Result<SendSubmissionResponse, NoAnswer> {
+        let (request_id, key) = keyed(&customer.scope(), SEND);
+        let command = Command {
+            service: CLAIM_IMAGES,
+            what: "send submission",
+            effects: vec![effect(accident, "accident.submission_sent.v1", key)],
+        };
+        let request = SendSubmissionRequest {
+            request_id,
+            accident_id: accident.to_owned(),
+            image_ids: Vec::new(),
+            note: String::new(),
+        };
+        let attempt = async || {
+            self.client
+                .claim_images(bearer)
+                .send_submission(request.clone())
+                .await
+        };
+        let told = |answer: &SendSubmissionResponse| proven(&answer.consistency_token);
+        self.calls.send(command, attempt, told).await
+    }
+
+    async fn mark_seen(&self, adjuster: &str, accident: &str, submission: &str) -> Result<(), NoAnswer> {
+        let (request_id, key) = keyed(&format!("staff:{adjuster}"), MARK_SEEN);
+        let command = Command {
+            service: CLAIM_IMAGES,
+            what: "mark seen",
+            effects: vec![effect(accident, "accident.submission_seen.v1", key)],
+        };
+        let bearer = self.staff(adjuster, "adjuster")?;
+        let request = MarkSubmissionSeenRequest {
+            request_id,
+            accident_id: accident.to_owned(),
+            submission_id: submission.to_owned(),
+        };
+        let attempt = async || {
+            self.client
+                .claim_images(&bearer)
+                .mark_submission_seen(request.clone())
+                .await
+        };
+        let told = |answer: &contracts::claim_images::v1::MarkSubmissionSeenResponse| {
+            proven(&answer.consistency_token)
+        };
+        self.calls.send(command, attempt, told).await.map(|_| ())
+    }
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    tokio::time::timeout(STEP, call)
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")))
+}
+
+fn proven(token: &str) -> (Vec<Effect>, Option<Proof>) {
+    (Vec::new(), token.parse().ok().map(Proof::Token))
+}
+
+fn effect(accident: &str, event_type: &str, key: uuid::Uuid) -> Effect {
+    Effect {
+        service: CLAIM_IMAGES.to_owned(),
+        event_type: event_type.to_owned(),
+        stream: Some(format!("{CLAIM_IMAGES}.accident-{accident}")),
+        key: Some(key),
+        login: None,
+    }
+}
+
+/// Noise, so that no two are the same picture.
+fn picture() -> Result<Vec<u8>, Failure> {
+    let pixels: Vec<u8> = (0..SIDE * SIDE * 3).map(|_| rand::random()).collect();
+    let image = Image {
+        pixels: pixels.as_slice(),
+        width: SIDE,
+        pitch: SIDE * 3,
+        height: SIDE,
+        format: PixelFormat::RGB,
+    };
+    Ok(turbojpeg::compress(image, 90, Subsamp::None)?.to_vec())
+}

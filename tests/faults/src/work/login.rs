@@ -1,0 +1,189 @@
+//! A login: password, challenge, the carrier's report, tokens. Three services and NATS take part in each.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contracts::identity::v1::{CompleteLoginRequest, LoginRequest, Tokens};
+use contracts::names::{IDENTITY, PHONE_VERIFICATION};
+use contracts::phone_verification::v1::report_call_request::Caller;
+use contracts::phone_verification::v1::{OpenChallengeRequest, ReportCallRequest};
+use dev::client::{Bearer, request_id};
+use serde::Deserialize;
+use tonic::Status;
+
+use super::Work;
+use super::customer::Customer;
+use crate::calls::{Command, NoAnswer, keyed};
+use crate::ledger::Effect;
+use crate::recovery::Proof;
+
+/// How long one try waits for the call to arrive.
+const WAIT_MS: i32 = 1_000;
+/// Tries to open a challenge: phone verification may not have heard of the number yet.
+const OPENINGS: usize = 40;
+
+/// What a login token says.
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    login: String,
+}
+
+fn claims(token: &str) -> Option<Claims> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
+impl Work<'_> {
+    pub(super) async fn log_in(&self, customer: &mut Customer) -> Result<(), NoAnswer> {
+        let token = self.password(customer).await?;
+        let Some(claims) = claims(&token) else {
+            return Err(NoAnswer::Suite("a login token cannot be read".into()));
+        };
+        let line = self.challenge(&token, &claims).await?;
+        // Which of them the challenge expects depends on what had been heard when it was opened; the others end nothing.
+        for phone in &customer.phones {
+            self.report(&line, phone).await?;
+        }
+        let tokens = self.complete(&token, &claims).await?;
+        customer.access_token = tokens.access_token;
+        Ok(())
+    }
+
+    /// Each answered try opens one login; what an unanswered one opened is superseded.
+    async fn password(&self, customer: &Customer) -> Result<String, NoAnswer> {
+        let command = Command {
+            service: IDENTITY,
+            what: "log in",
+            effects: Vec::new(),
+        };
+        let attempt = async || {
+            let request = LoginRequest {
+                user_id: customer.email.clone(),
+                password: customer.password.to_owned(),
+                device: "faults".to_owned(),
+            };
+            self.client.identity(&Bearer::nobody()).login(request).await
+        };
+        let answer = self
+            .calls
+            .send(command, attempt, |answer| {
+                let opened = claims(&answer.login_token)
+                    .map(|claims| of_login(&claims, "account.login_opened.v1"));
+                (opened.into_iter().collect(), None)
+            })
+            .await?;
+        Ok(answer.login_token)
+    }
+
+    /// The line to dial.
+    async fn challenge(&self, token: &str, claims: &Claims) -> Result<String, NoAnswer> {
+        let scope = format!("scope:login:{}", claims.login);
+        let mut tried = 0;
+        loop {
+            let (request_id, key) = keyed(&scope, "OpenChallenge");
+            let opened = Effect {
+                service: PHONE_VERIFICATION.to_owned(),
+                event_type: "challenge.opened.v1".to_owned(),
+                stream: None,
+                key: Some(key),
+                login: None,
+            };
+            let command = Command {
+                service: PHONE_VERIFICATION,
+                what: "open challenge",
+                effects: vec![opened],
+            };
+            let attempt = async || {
+                let request = OpenChallengeRequest {
+                    request_id: request_id.clone(),
+                    login_token: token.to_owned(),
+                };
+                let mut phones = self.client.phone_verification(&Bearer::nobody());
+                phones.open_challenge(request).await
+            };
+            let told = |_: &_| (Vec::new(), Some(Proof::Key(PHONE_VERIFICATION, key)));
+            match self.calls.send(command, attempt, told).await {
+                Ok(answer) => return Ok(answer.challenge.unwrap_or_default().line_to_dial),
+                Err(NoAnswer::Refused(refusal))
+                    if refusal.reason == "NO_USABLE_NUMBER" && tried < OPENINGS =>
+                {
+                    tried += 1;
+                    crate::pace::pass(std::time::Duration::from_millis(250)).await;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// The customer calls, and the carrier says so (PV-14).
+    async fn report(&self, line: &str, phone: &str) -> Result<(), NoAnswer> {
+        let (report_id, key) = keyed("peer:carrier", "ReportCall");
+        let reported = Effect {
+            service: PHONE_VERIFICATION.to_owned(),
+            event_type: "call.reported.v1".to_owned(),
+            stream: None,
+            key: Some(key),
+            login: None,
+        };
+        let command = Command {
+            service: PHONE_VERIFICATION,
+            what: "report call",
+            effects: vec![reported],
+        };
+        let request = ReportCallRequest {
+            request_id: report_id,
+            trunk: "faults".to_owned(),
+            call_id: request_id(),
+            dialled_line: line.to_owned(),
+            received_at_us: 0,
+            caller: Some(Caller::Number(phone.to_owned())),
+        };
+        let carrier = Bearer::new(self.secrets.carrier());
+        let attempt = async || {
+            let mut phones = self.client.phone_verification(&carrier);
+            phones.report_call(request.clone()).await
+        };
+        let told = |_: &_| (Vec::new(), None);
+        self.calls.send(command, attempt, told).await.map(|_| ())
+    }
+
+    /// Tokens, once the match has come to identity over NATS or the feed.
+    async fn complete(&self, token: &str, claims: &Claims) -> Result<Tokens, NoAnswer> {
+        let command = Command {
+            service: IDENTITY,
+            what: "complete login",
+            effects: vec![of_login(claims, "account.session_opened.v1")],
+        };
+        let attempt = async || {
+            let request = CompleteLoginRequest {
+                login_token: token.to_owned(),
+                wait_ms: WAIT_MS,
+            };
+            let answer = self
+                .client
+                .identity(&Bearer::nobody())
+                .complete_login(request)
+                .await?;
+            if answer.get_ref().tokens.is_none() {
+                return Err(Status::unavailable("the call has not been heard of"));
+            }
+            Ok(answer)
+        };
+        let told = |answer: &contracts::identity::v1::CompleteLoginResponse| {
+            let proof = answer.consistency_token.parse().ok().map(Proof::Token);
+            (vec![of_login(claims, "account.login_verified.v1")], proof)
+        };
+        let answer = self.calls.send(command, attempt, told).await?;
+        Ok(answer.tokens.unwrap_or_default())
+    }
+}
+
+fn of_login(claims: &Claims, event_type: &str) -> Effect {
+    Effect {
+        service: IDENTITY.to_owned(),
+        event_type: event_type.to_owned(),
+        stream: Some(format!("{IDENTITY}.account-{}", claims.sub)),
+        key: None,
+        login: Some(claims.login.clone()),
+    }
+}

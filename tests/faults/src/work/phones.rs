@@ -1,0 +1,91 @@
+//! A changed phone number: prepared, submitted, in force at once or from tomorrow (EN-7, EN-8).
+
+use contracts::endorsement::v1::endorsement_item::Change;
+use contracts::endorsement::v1::{
+    EndorsementItem, PhonesChange, PrepareEndorsementRequest, Section, SubmitEndorsementRequest,
+};
+use contracts::names::ENDORSEMENT;
+use dev::client::Refusal;
+use kernel::clock::jst_date;
+use kernel::{Clock as _, SystemClock};
+
+use super::Work;
+use super::customer::Customer;
+use crate::calls::{Command, NoAnswer, keyed};
+use crate::ledger::Effect;
+use crate::recovery::Proof;
+
+const SUBMIT: &str = "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement";
+
+impl Work<'_> {
+    pub(super) async fn change_phone(&self, customer: &mut Customer) -> Result<(), NoAnswer> {
+        let new = neighbour(customer.phones.back().map_or("", String::as_str));
+        let items = vec![EndorsementItem {
+            section: Section::Insured.into(),
+            change: Some(Change::Phones(PhonesChange {
+                numbers: vec![new.clone()],
+            })),
+        }];
+        let effective_date = jst_date(SystemClock.now()).to_string();
+        let prepare = PrepareEndorsementRequest {
+            contract_id: customer.contract_id.clone(),
+            items: items.clone(),
+            effective_date: effective_date.clone(),
+        };
+        let bearer = customer.bearer();
+        // Changes nothing, so it is no command: one that is not answered is left.
+        let mut endorsement = self.client.endorsement(&bearer);
+        let prepared = endorsement.prepare_endorsement(prepare);
+        let prepared = tokio::time::timeout(std::time::Duration::from_secs(3), prepared).await;
+        let confirm_token = match prepared {
+            Ok(Ok(answer)) => answer.into_inner().confirm_token,
+            Ok(Err(status)) => return Err(NoAnswer::Refused(Refusal::from(status))),
+            Err(_) => return Err(NoAnswer::GivenUp),
+        };
+        let (request_id, key) = keyed(&customer.scope(), SUBMIT);
+        let request = SubmitEndorsementRequest {
+            request_id,
+            contract_id: customer.contract_id.clone(),
+            items,
+            effective_date,
+            confirm_token,
+            acknowledged_warnings: Vec::new(),
+        };
+        let stream = format!("{ENDORSEMENT}.contract-{}", customer.contract_id);
+        let effect = |event_type: &str| Effect {
+            service: ENDORSEMENT.to_owned(),
+            event_type: event_type.to_owned(),
+            stream: Some(stream.clone()),
+            key: Some(key),
+            login: None,
+        };
+        let command = Command {
+            service: ENDORSEMENT,
+            what: "submit endorsement",
+            effects: vec![
+                effect("contract.endorsement_submitted.v1"),
+                effect("contract.endorsement_effective.v1"),
+                effect("contract.phones_changed.v1"),
+            ],
+        };
+        let attempt = async || {
+            self.client
+                .endorsement(&bearer)
+                .submit_endorsement(request.clone())
+                .await
+        };
+        let told = |answer: &contracts::endorsement::v1::SubmitEndorsementResponse| {
+            let proof = answer.consistency_token.parse().ok().map(Proof::Token);
+            (Vec::new(), proof)
+        };
+        customer.may_have(new);
+        self.calls.send(command, attempt, told).await.map(|_| ())
+    }
+}
+
+/// A mobile number that differs in its last digit.
+fn neighbour(national: &str) -> String {
+    let (head, last) = national.split_at(national.len().saturating_sub(1));
+    let other = last.parse::<u8>().map_or(0, |digit| (digit + 1) % 10);
+    format!("{head}{other}")
+}
