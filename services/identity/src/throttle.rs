@@ -129,7 +129,16 @@ impl Throttle {
         .bind(forget_at.to_sqlx())
         .fetch_all(&mut *transaction)
         .await?;
-        let blocked_until = rows.iter().map(|(_, _, until)| until.to_jiff()).max();
+        let blocked_until = rows
+            .iter()
+            .map(|(key, failures, until)| {
+                // No longer than what is counted earns: a row written by a clock that was ahead would block its whole source.
+                let longest = jiff::SignedDuration::from_secs(attempt.delay_s(*key, *failures));
+                until
+                    .to_jiff()
+                    .min(now.checked_add(longest).unwrap_or(Timestamp::MAX))
+            })
+            .max();
         if let Some(until) = blocked_until.filter(|until| *until > now) {
             let wait = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
             return Err(Throttled(round_up(wait)).into());

@@ -19,6 +19,8 @@ use crate::recovery::{Proof, Recovery};
 const TRY: Duration = Duration::from_secs(3);
 /// How long a command is tried. Nothing that strikes lasts nearly as long.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// The longest a client waits because it was told to.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Of a hundred commands whose first try came to nothing, so many are never asked for again.
 const GIVEN_UP_PERCENT: u32 = 5;
 
@@ -96,7 +98,11 @@ impl<'a> Calls<'a> {
                     if !passes(&refusal) {
                         return Ok(Err(Some(refusal)));
                     }
-                    if gives_up { Ok(Err(None)) } else { Err(refusal.to_string()) }
+                    if gives_up {
+                        Ok(Err(None))
+                    } else {
+                        Err(refusal.to_string())
+                    }
                 }
                 Err(_) if gives_up => Ok(Err(None)),
                 Err(_) => Err("no answer in time".to_owned()),
@@ -140,8 +146,12 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Whether another try may well be answered. A broken connection reads as one of several codes, without our details.
+/// Whether another try may well be answered. A broken connection reads as one of several codes, without our details. A
+/// customer who is told to come back much later has been answered.
 fn passes(refusal: &Refusal) -> bool {
+    if refusal.retry_after.is_some_and(|after| after > PATIENCE) {
+        return false;
+    }
     let transport = matches!(refusal.code, Code::Unknown | Code::Internal | Code::Cancelled);
     refusal.is_passing() || (transport && refusal.reason.is_empty())
 }
@@ -191,6 +201,9 @@ mod tests {
             .into_iter()
             .map(|entry| entry.end.unwrap())
             .collect();
-        assert!(matches!(&ends[..], [End::Acknowledged, End::Refused(_)]), "{ends:?}");
+        assert!(
+            matches!(&ends[..], [End::Acknowledged, End::Refused(_)]),
+            "{ends:?}"
+        );
     }
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use crate::Failure;
 use crate::ground::{Ground, STORES};
 
-const EVENTS: &str =
-    "SELECT row_to_json(event)::text FROM store.event ORDER BY epoch, event.xid, position";
+const EVENTS: &str = "SELECT row_to_json(event)::text FROM store.event ORDER BY epoch, event.xid, position";
 
 /// Copies it all into `folder`, over what an earlier run left there.
 pub(crate) async fn keep(folder: &Path, ground: &Ground) -> Result<(), Failure> {
@@ -23,7 +22,9 @@ pub(crate) async fn keep(folder: &Path, ground: &Ground) -> Result<(), Failure> 
         }
     }
     for service in STORES {
-        let events: Vec<String> = sqlx::query_scalar(EVENTS).fetch_all(ground.pool(service)?).await?;
+        let events: Vec<String> = sqlx::query_scalar(EVENTS)
+            .fetch_all(ground.pool(service)?)
+            .await?;
         fs::write(folder.join(format!("{service}.events.jsonl")), events.join("\n"))?;
     }
     Ok(())

@@ -101,12 +101,7 @@ impl Ledger {
     }
 
     /// Notes a command that is about to be sent for the first time; its number.
-    pub(crate) fn sent(
-        &self,
-        service: &'static str,
-        what: &str,
-        effects: &[Effect],
-    ) -> Result<u64, Failure> {
+    pub(crate) fn sent(&self, service: &'static str, what: &str, effects: &[Effect]) -> Result<u64, Failure> {
         let mut inner = self.inner()?;
         let number = inner.next;
         inner.next += 1;
@@ -164,11 +159,7 @@ impl Ledger {
                     effects,
                     end: None,
                 }),
-                Line::Ended {
-                    number,
-                    end,
-                    effects,
-                } => {
+                Line::Ended { number, end, effects } => {
                     let entry = usize::try_from(number)
                         .ok()
                         .and_then(|place| entries.get_mut(place))
@@ -182,7 +173,9 @@ impl Ledger {
     }
 
     fn inner(&self) -> Result<std::sync::MutexGuard<'_, Inner>, Failure> {
-        self.inner.lock().map_err(|_| "the ledger's lock is poisoned".into())
+        self.inner
+            .lock()
+            .map_err(|_| "the ledger's lock is poisoned".into())
     }
 }
 

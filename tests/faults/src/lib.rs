@@ -70,7 +70,10 @@ pub async fn run(options: &Options) -> Result<Report, Failure> {
     let wrong = !matches!(&outcome, Ok(report) if report.problems.is_empty());
     if wrong {
         match evidence::keep(&options.evidence, &ground).await {
-            Ok(()) => say!("logs, ledger and events are kept in {}", options.evidence.display()),
+            Ok(()) => say!(
+                "logs, ledger and events are kept in {}",
+                options.evidence.display()
+            ),
             Err(error) => say!("logs, ledger and events could not be kept: {error}"),
         }
     }
@@ -115,7 +118,11 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
             if found.is_empty() { "all well" } else { "WRONG" }
         );
         let broken = !found.is_empty();
-        problems.extend(found.into_iter().map(|problem| format!("round {round}: {problem}")));
+        problems.extend(
+            found
+                .into_iter()
+                .map(|problem| format!("round {round}: {problem}")),
+        );
         if broken {
             break;
         }

@@ -142,12 +142,7 @@ async fn connect(near: TcpStream, port: u16, mode: watch::Receiver<Mode>) {
 }
 
 /// Carries one direction until its sender is done. `back` is the direction towards who connected.
-async fn carry(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
-    back: bool,
-) {
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>, back: bool) {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let read = tokio::select! {

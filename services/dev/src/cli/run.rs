@@ -89,8 +89,8 @@ impl Run {
             SERVICES.len(),
             data.display()
         );
-        let stack = Stack::start(data, &programs).await?;
-        let steps = self.play(&stack).await?;
+        let mut stack = Stack::start(data, &programs).await?;
+        let steps = self.play(&mut stack).await?;
         Ok((stack, steps))
     }
 
@@ -115,8 +115,8 @@ impl Run {
         Ok(passed)
     }
 
-    async fn play(&self, stack: &Stack) -> Result<Vec<Step>, Failure> {
-        let folder = stack.folder();
+    async fn play(&self, stack: &mut Stack) -> Result<Vec<Step>, Failure> {
+        let folder = &stack.folder().clone();
         let (book, files) = book(folder, self.seed, self.contracts)?;
         let client = Client::new(&stack.description().services)?;
         let secrets = Secrets::open(folder)?;
@@ -129,7 +129,7 @@ impl Run {
             folder,
             photos,
         };
-        Ok(journey::play(&setting).await)
+        Ok(journey::play(&setting, stack).await)
     }
 
     fn write_report(&self, steps: &[Step]) -> Result<(), Failure> {

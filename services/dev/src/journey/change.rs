@@ -349,7 +349,7 @@ impl Journey<'_> {
             .into_inner())
     }
 
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         bearer: &Bearer,
         contract: &OwnContract,
@@ -367,7 +367,7 @@ impl Journey<'_> {
             .await
     }
 
-    async fn submit(
+    pub(super) async fn submit(
         &self,
         bearer: &Bearer,
         contract: &OwnContract,
@@ -395,7 +395,7 @@ fn today() -> String {
     jst_date(SystemClock.now()).to_string()
 }
 
-fn phones(section: Section, number: &str) -> EndorsementItem {
+pub(super) fn phones(section: Section, number: &str) -> EndorsementItem {
     item(
         section,
         Change::Phones(PhonesChange {

@@ -59,6 +59,7 @@ impl Journey<'_> {
         self.session.registered.push(chosen.policy_number.clone());
         let mut other = Journey {
             setting: self.setting,
+            stack: &mut *self.stack,
             session: self.session.clone(),
             customer: chosen,
             login: None,

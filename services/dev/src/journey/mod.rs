@@ -11,6 +11,7 @@ mod images;
 mod importing;
 mod login;
 mod next_login;
+mod outage;
 mod pictures;
 mod register;
 mod sending;
@@ -23,7 +24,7 @@ use kernel::{Clock as _, SystemClock};
 use crate::client::{Bearer, Client};
 use crate::sample::{Book, SampleFile};
 use crate::session::{LoggedIn, Session};
-use crate::stack::{DataFolder, Secrets};
+use crate::stack::{DataFolder, Secrets, Stack};
 
 pub use checks::{Check, Step, print_table};
 use checks::{Checks, Halt};
@@ -35,13 +36,14 @@ const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const STAFF_TOKEN_S: u32 = 3_600;
 
 /// The steps' names, in order.
-pub const STEPS: [&str; 7] = [
+pub const STEPS: [&str; 8] = [
     "Import of the book of business",
     "Registration with the printed code",
     "Login with a phone call",
     "A changed phone number",
     "Pictures of an accident",
     "The adjuster's desk",
+    "Views killed, JetStream wiped",
     "A customer is erased",
 ];
 
@@ -64,6 +66,8 @@ pub struct Setting<'a> {
 /// The journey under way.
 struct Journey<'a> {
     setting: &'a Setting<'a>,
+    /// To take something away from under the services, and give it back.
+    stack: &'a mut Stack,
     session: Session,
     customer: Customer,
     login: Option<LoggedIn>,
@@ -71,7 +75,7 @@ struct Journey<'a> {
 }
 
 /// Plays the steps. A step that cannot go on ends the journey; the steps after it count as failed.
-pub async fn play(setting: &Setting<'_>) -> Vec<Step> {
+pub async fn play(setting: &Setting<'_>, stack: &mut Stack) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut session = Session::read(setting.folder);
     let mut checks = Checks::start(STEPS[0]);
@@ -85,6 +89,7 @@ pub async fn play(setting: &Setting<'_>) -> Vec<Step> {
         session.registered.push(customer.policy_number.clone());
         let mut journey = Journey {
             setting,
+            stack,
             session,
             customer,
             login: None,
@@ -106,6 +111,7 @@ impl Journey<'_> {
                 3 => self.change_phones(&mut checks).await,
                 4 => self.hand_in(&mut checks).await,
                 5 => self.look_as_adjuster(&mut checks).await,
+                6 => self.survive_outage(&mut checks).await,
                 _ => self.erase_somebody(&mut checks).await,
             };
             let remembered = self.remember();

@@ -133,6 +133,18 @@ async fn id_10_a_customer_is_never_locked_out_for_good() {
     world.login(&email, PASSWORD).await.unwrap();
 }
 
+/// Every attempt notes its instant, also of the source all customers behind one address share.
+#[tokio::test]
+async fn id_10_a_clock_that_was_ahead_blocks_nobody_once_it_is_right() {
+    let world = World::start().await;
+    let email = world.customer(1).await;
+    world.advance(400);
+    world.login(&email, PASSWORD).await.unwrap();
+    assert_eq!(reason(world.login(&email, "wrong").await), "LOGIN_FAILED");
+    world.advance(-400);
+    world.login(&email, PASSWORD).await.unwrap();
+}
+
 #[tokio::test]
 async fn pv_9_a_newer_login_supersedes_the_open_one() {
     let world = World::start().await;

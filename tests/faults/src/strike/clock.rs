@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use contracts::names::ENDORSEMENT;
 use dev::stack::SERVICES;
 use rand::RngExt as _;
 
@@ -17,6 +18,8 @@ const LIBRARIES: [&str; 2] = [
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
 ];
 const OFFSETS: [&str; 4] = ["-400", "-90", "+90", "+400"];
+/// For who keeps the dates of changes: what is scheduled for tomorrow becomes due.
+const DAY_AHEAD: &str = "+25h";
 const LASTS: Duration = Duration::from_millis(1_500);
 
 impl Driver<'_> {
@@ -27,7 +30,11 @@ impl Driver<'_> {
             return Ok(());
         };
         let service = SERVICES[self.dice.random_range(0..SERVICES.len())];
-        let offset = OFFSETS[self.dice.random_range(0..OFFSETS.len())];
+        let offset = if service == ENDORSEMENT {
+            DAY_AHEAD
+        } else {
+            OFFSETS[self.dice.random_range(0..OFFSETS.len())]
+        };
         self.serving(service).await?;
         let variables = [
             ("LD_PRELOAD", library),
@@ -52,7 +59,10 @@ fn sweep() {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((_, pid)) = name.rsplit_once('_').filter(|(kind, _)| kind.contains("faketime")) else {
+        let Some((_, pid)) = name
+            .rsplit_once('_')
+            .filter(|(kind, _)| kind.contains("faketime"))
+        else {
             continue;
         };
         if !Path::new("/proc").join(pid).exists() {

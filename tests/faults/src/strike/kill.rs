@@ -18,6 +18,8 @@ const AIM_WITHIN: Duration = Duration::from_millis(250);
 const IN_FLIGHT_WITHIN: Duration = Duration::from_millis(500);
 /// A starting service is killed at most so late: it does not listen before its migrations and connections are done.
 const STARTING_MS: u64 = 120;
+/// How long PostgreSQL takes to notice that one of its processes was killed.
+const ALL_END_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_millis(100);
 
 impl Driver<'_> {
@@ -108,22 +110,28 @@ impl Driver<'_> {
             .is_some_and(|address| TcpStream::connect_timeout(&address, CONNECT_WITHIN).is_ok())
     }
 
-    /// Kills a PostgreSQL process that works for a service; false if none was found.
+    /// Kills a PostgreSQL process that works for a service and waits until the server has ended all its others, as it does
+    /// then; false if none was found.
     async fn kill_backend(&mut self) -> bool {
         let pools: Vec<_> = self.ground.observer.pools.values().collect();
         let pool = pools[self.dice.random_range(0..pools.len())];
+        let Ok(mut own) = pool.acquire().await else {
+            return false;
+        };
         let found: Result<Option<i32>, _> = sqlx::query_scalar(
             "SELECT pid FROM pg_stat_activity
               WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
               ORDER BY state <> 'active', pid LIMIT 1",
         )
-        .fetch_optional(pool)
+        .fetch_optional(&mut *own)
         .await;
         let Ok(Some(pid)) = found else { return false };
         // The process is one of our own server's.
-        Command::new("kill")
-            .args(["-KILL", &pid.to_string()])
-            .status()
-            .is_ok_and(|status| status.success())
+        let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        let ended = testkit::poll(ALL_END_WITHIN, async || {
+            let still: Result<i32, _> = sqlx::query_scalar("SELECT 1").fetch_one(&mut *own).await;
+            if still.is_err() { Ok(()) } else { Err(()) }
+        });
+        killed.is_ok_and(|status| status.success()) && ended.await.is_ok()
     }
 }

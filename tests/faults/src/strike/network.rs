@@ -24,9 +24,7 @@ impl Driver<'_> {
         let chosen: Vec<_> = pairs.sample(&mut self.dice, PAIRS).copied().collect();
         let mode = match fault {
             Fault::ConnectionCut => Mode::Cut,
-            Fault::ConnectionDelayed => {
-                Mode::Delay(Duration::from_millis(self.dice.random_range(DELAY_MS)))
-            }
+            Fault::ConnectionDelayed => Mode::Delay(Duration::from_millis(self.dice.random_range(DELAY_MS))),
             _ => Mode::HalfClosed,
         };
         for pair in &chosen {

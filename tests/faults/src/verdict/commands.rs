@@ -10,7 +10,10 @@ pub(super) fn judge(entries: &[Entry], truth: &Truth) -> Vec<String> {
     let mut problems = Vec::new();
     for entry in entries {
         if entry.end == Some(End::Stuck) {
-            problems.push(format!("command {} ({}) was never answered", entry.number, entry.what));
+            problems.push(format!(
+                "command {} ({}) was never answered",
+                entry.number, entry.what
+            ));
         }
         for effect in &entry.effects {
             let count = index.count(effect);
@@ -66,7 +69,10 @@ impl<'a> Index<'a> {
         };
         let fits = |event: &&&Event| {
             event.event_type == effect.event_type
-                && effect.stream.as_ref().is_none_or(|stream| *stream == event.stream)
+                && effect
+                    .stream
+                    .as_ref()
+                    .is_none_or(|stream| *stream == event.stream)
                 && (effect.login.is_none() || effect.login == event.login)
         };
         candidates.map_or(0, |events| events.iter().filter(fits).count())

@@ -56,7 +56,10 @@ fn contracts_heard(truth: &Truth) -> Vec<String> {
         let changed = event.event_type == "contract.phones_changed.v1"
             && matches!(event.role.as_deref(), Some("BOTH" | "POLICYHOLDER"));
         if imported && !contracts.contains(&event.event_id) {
-            problems.push(format!("identity has not heard of {} at {}", event.stream, event.revision));
+            problems.push(format!(
+                "identity has not heard of {} at {}",
+                event.stream, event.revision
+            ));
         }
         if (imported || changed) && !numbers.contains(&event.event_id) {
             problems.push(format!(
@@ -131,7 +134,10 @@ fn due_dates(truth: &Truth) -> Vec<String> {
         };
         let count = ended.get(request).copied().unwrap_or(0);
         if count > 1 || (count == 0 && event.is_due == Some(true)) {
-            problems.push(format!("request {request} of {} ended {count} times", event.stream));
+            problems.push(format!(
+                "request {request} of {} ended {count} times",
+                event.stream
+            ));
         }
     }
     problems
@@ -181,14 +187,27 @@ mod tests {
         once.causation = Some(Uuid::from_u128(9));
         let mut twice = event("identity.account-1", 1, "account.login_verified.v1", 2);
         twice.causation = once.causation;
-        assert_eq!(judge(&Truth::with(IDENTITY, vec![once.clone()])), Vec::<String>::new());
+        assert_eq!(
+            judge(&Truth::with(IDENTITY, vec![once.clone()])),
+            Vec::<String>::new()
+        );
         assert_eq!(judge(&Truth::with(IDENTITY, vec![once, twice])).len(), 1);
 
         let imported = event("endorsement.contract-1", 0, "contract.imported.v1", 1);
         assert_eq!(judge(&Truth::with(ENDORSEMENT, vec![imported])).len(), 2);
-        let mut submitted = event("endorsement.contract-1", 0, "contract.endorsement_submitted.v1", 1);
+        let mut submitted = event(
+            "endorsement.contract-1",
+            0,
+            "contract.endorsement_submitted.v1",
+            1,
+        );
         (submitted.endorsement, submitted.is_due) = (Some("r".to_owned()), Some(true));
-        let mut effective = event("endorsement.contract-1", 1, "contract.endorsement_effective.v1", 2);
+        let mut effective = event(
+            "endorsement.contract-1",
+            1,
+            "contract.endorsement_effective.v1",
+            2,
+        );
         effective.endorsement.clone_from(&submitted.endorsement);
         assert_eq!(judge(&Truth::with(ENDORSEMENT, vec![submitted.clone()])).len(), 1);
         let good = vec![submitted, effective];

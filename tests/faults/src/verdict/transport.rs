@@ -45,7 +45,9 @@ async fn stream(context: &jetstream::Context, service: &str) -> Result<Vec<Strin
             .ok_or("a message without a cursor")?;
         // Cursors compare as their text does.
         if cursor <= last {
-            problems.push(format!("JetStream's stream of {service} holds {cursor} after {last}"));
+            problems.push(format!(
+                "JetStream's stream of {service} holds {cursor} after {last}"
+            ));
         }
         last = cursor;
     }

@@ -26,7 +26,8 @@ pub(super) struct Event {
 }
 
 /// Instants of a scheduled request are due a little before this is asked: a worker needs its time.
-const LOAD: &str = "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, request_key, type,
+const LOAD: &str =
+    "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, request_key, type,
         (metadata ->> 'causation_id')::uuid AS causation,
         data ->> 'login_id' AS login,
         data -> 'request' ->> 'endorsement_id' AS endorsement,

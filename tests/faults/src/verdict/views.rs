@@ -39,7 +39,10 @@ async fn rebuilt(ground: &Ground, request: &RebuildViewsRequest) -> Result<Optio
     let told = |status| Failure::from(Refusal::from(status).to_string());
     let mut admin = ground.client.views_admin(&ground.administrator()?);
     let begun = admin.rebuild_views(request.clone()).await.map_err(told)?;
-    let status = admin.get_views_status(GetViewsStatusRequest {}).await.map_err(told)?;
+    let status = admin
+        .get_views_status(GetViewsStatusRequest {})
+        .await
+        .map_err(told)?;
     let run = status.into_inner().run.unwrap_or_default();
     match run.state.as_str() {
         _ if run.run_id != begun.into_inner().run_id => Err("another run is shown".into()),

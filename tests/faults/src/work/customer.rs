@@ -27,6 +27,8 @@ pub(super) struct Customer {
     pub(super) password: &'static str,
     /// National digits of the numbers that may count, the newest last: a change may be unanswered, or not heard of yet.
     pub(super) phones: VecDeque<String>,
+    /// A change waits for its date.
+    pub(super) scheduled: bool,
     /// The open accident, if there is one, and its adjuster.
     pub(super) accident: Option<(String, String)>,
     /// Empty until registered.
@@ -61,6 +63,7 @@ impl Customer {
             email: format!("{}@faults.example", number.to_lowercase()),
             password: PASSWORD,
             phones: VecDeque::from([PhoneNumber::parse(policyholder.phones.first()?).ok()?.national()]),
+            scheduled: false,
             accident: open
                 .and_then(|open| Some((accident_id(open)?.to_string(), open.adjuster_id.clone())))
                 .filter(|(_, adjuster)| !adjuster.is_empty()),

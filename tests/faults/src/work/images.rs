@@ -35,7 +35,8 @@ impl Work<'_> {
         let bearer = customer.bearer();
         let picture = picture()?;
         let upload = self.start(&bearer, accident, &picture).await?;
-        self.finish(customer, &bearer, accident, &upload, &picture).await?;
+        self.finish(customer, &bearer, accident, &upload, &picture)
+            .await?;
         let sent = self.send_submission(customer, &bearer, accident).await?;
         self.mark_seen(adjuster, accident, &sent.submission_id).await
     }
@@ -60,10 +61,7 @@ impl Work<'_> {
                 .start_upload(request.clone())
                 .await
         };
-        let answer = self
-            .calls
-            .send(command, attempt, |_| (Vec::new(), None))
-            .await?;
+        let answer = self.calls.send(command, attempt, |_| (Vec::new(), None)).await?;
         Ok(answer.upload_id)
     }
 

@@ -93,7 +93,10 @@ impl Work<'_> {
                 request_id: request_id.clone(),
                 rows,
             };
-            self.client.endorsement(&administrator).import_contracts(request).await
+            self.client
+                .endorsement(&administrator)
+                .import_contracts(request)
+                .await
         };
         let told = |_: &_| (Vec::new(), Some(Proof::Key(ENDORSEMENT, key)));
         self.calls.send(command, attempt, told).await.map(|_| ())

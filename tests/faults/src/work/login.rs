@@ -67,8 +67,8 @@ impl Work<'_> {
         let answer = self
             .calls
             .send(command, attempt, |answer| {
-                let opened = claims(&answer.login_token)
-                    .map(|claims| of_login(&claims, "account.login_opened.v1"));
+                let opened =
+                    claims(&answer.login_token).map(|claims| of_login(&claims, "account.login_opened.v1"));
                 (opened.into_iter().collect(), None)
             })
             .await?;

@@ -119,12 +119,13 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         let done = match self.calls.below(10) {
-            0..5 => self.change_phone(&mut customer).await,
-            5..9 => self.hand_in(&customer).await,
-            _ => self.log_in(&mut customer).await,
+            0..5 if !customer.scheduled => self.change_phone(&mut customer).await,
+            9 => self.log_in(&mut customer).await,
+            _ => self.hand_in(&customer).await,
         };
         // Tokens end, and a clock that is off ends them early: then the customer logs in again.
-        let again = matches!(&done, Err(NoAnswer::Refused(refusal)) if refusal.code == tonic::Code::Unauthenticated);
+        let again =
+            matches!(&done, Err(NoAnswer::Refused(refusal)) if refusal.code == tonic::Code::Unauthenticated);
         let kept = if again {
             self.log_in(&mut customer).await.is_ok()
         } else {

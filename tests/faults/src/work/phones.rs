@@ -17,6 +17,9 @@ use crate::recovery::Proof;
 
 const SUBMIT: &str = "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement";
 
+/// Of a hundred changes so many take effect tomorrow.
+const SCHEDULED_PERCENT: u32 = 12;
+
 impl Work<'_> {
     pub(super) async fn change_phone(&self, customer: &mut Customer) -> Result<(), NoAnswer> {
         let new = neighbour(customer.phones.back().map_or("", String::as_str));
@@ -26,7 +29,15 @@ impl Work<'_> {
                 numbers: vec![new.clone()],
             })),
         }];
-        let effective_date = jst_date(SystemClock.now()).to_string();
+        // One that takes effect tomorrow is the last: the next would have to be squared with it (EN-13).
+        let later = self.calls.chance_of(SCHEDULED_PERCENT);
+        let today = jst_date(SystemClock.now());
+        let effective_date = if later {
+            today.tomorrow().unwrap_or(today)
+        } else {
+            today
+        }
+        .to_string();
         let prepare = PrepareEndorsementRequest {
             contract_id: customer.contract_id.clone(),
             items: items.clone(),
@@ -62,11 +73,15 @@ impl Work<'_> {
         let command = Command {
             service: ENDORSEMENT,
             what: "submit endorsement",
-            effects: vec![
-                effect("contract.endorsement_submitted.v1"),
-                effect("contract.endorsement_effective.v1"),
-                effect("contract.phones_changed.v1"),
-            ],
+            effects: if later {
+                vec![effect("contract.endorsement_submitted.v1")]
+            } else {
+                vec![
+                    effect("contract.endorsement_submitted.v1"),
+                    effect("contract.endorsement_effective.v1"),
+                    effect("contract.phones_changed.v1"),
+                ]
+            },
         };
         let attempt = async || {
             self.client
@@ -78,6 +93,7 @@ impl Work<'_> {
             let proof = answer.consistency_token.parse().ok().map(Proof::Token);
             (Vec::new(), proof)
         };
+        customer.scheduled |= later;
         customer.may_have(new);
         self.calls.send(command, attempt, told).await.map(|_| ())
     }
