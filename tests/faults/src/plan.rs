@@ -40,11 +40,13 @@ pub enum Fault {
     IdleTransaction,
     /// One service's clock is off.
     ClockOff,
+    /// A newer relay tells of what the readers do not know.
+    NewerVersion,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Paused,
         Self::ConnectionCut,
         Self::ConnectionDelayed,
@@ -57,6 +59,7 @@ impl Fault {
         Self::AbortedTransactions,
         Self::IdleTransaction,
         Self::ClockOff,
+        Self::NewerVersion,
     ];
 }
 

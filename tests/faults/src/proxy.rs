@@ -39,7 +39,7 @@ pub(crate) enum Mode {
 pub(crate) struct Proxies {
     tasks: TaskTracker,
     end: CancellationToken,
-    proxies: Mutex<BTreeMap<(&'static str, Peer), Proxy>>,
+    by_pair: Mutex<BTreeMap<(&'static str, Peer), Proxy>>,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ struct Proxy {
 impl Proxies {
     /// The port `from` is to use for the peer that listens on `port`; opened when first asked for.
     pub(crate) fn between(&self, from: &'static str, to: Peer, port: u16) -> Result<u16, Failure> {
-        let mut proxies = self.proxies.lock().map_err(|_| "the proxies' lock is poisoned")?;
+        let mut proxies = self.by_pair.lock().map_err(|_| "the proxies' lock is poisoned")?;
         if let Some(proxy) = proxies.get(&(from, to)) {
             return Ok(proxy.port);
         }
@@ -73,14 +73,14 @@ impl Proxies {
 
     /// Every pair there is a proxy for, in a fixed order.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, Peer)> {
-        self.proxies
+        self.by_pair
             .lock()
             .map_or_else(|_| Vec::new(), |proxies| proxies.keys().copied().collect())
     }
 
     /// Tells one proxy what to do from now on.
     pub(crate) fn set(&self, pair: (&'static str, Peer), mode: Mode) {
-        if let Ok(proxies) = self.proxies.lock()
+        if let Ok(proxies) = self.by_pair.lock()
             && let Some(proxy) = proxies.get(&pair)
         {
             proxy.mode.send_replace(mode);

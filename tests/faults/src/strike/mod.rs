@@ -8,6 +8,7 @@ mod neighbour;
 mod network;
 mod pause;
 mod relays;
+mod versions;
 
 use crate::Failure;
 use crate::driver::Driver;
@@ -29,6 +30,7 @@ impl Driver<'_> {
                 self.neighbour(fault).await
             }
             Fault::ClockOff => self.clock_off().await,
+            Fault::NewerVersion => self.newer_version().await,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::ground::STORES;
 use crate::pace::pass;
 use crate::plan::Fault;
 
-const LASTS: Duration = Duration::from_millis(1_000);
+const LASTS: Duration = Duration::from_secs(1);
 const ABORTED: usize = 50;
 /// A transaction that has one is one that may still write.
 const TAKE_ID: &str = "SELECT pg_current_xact_id()::text";

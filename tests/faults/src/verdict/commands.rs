@@ -68,7 +68,7 @@ impl<'a> Index<'a> {
             (None, None) => None,
         };
         let fits = |event: &&&Event| {
-            event.event_type == effect.event_type
+            event.kind == effect.event_type
                 && effect
                     .stream
                     .as_ref()

@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use truth::Truth;
 
 /// How long everything may take to come to rest once nothing strikes any more.
-pub(super) const AT_REST_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const AT_REST_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is wrong, as lines to be read; none if all is well.
 pub(crate) async fn judge(ground: &Ground, ledger: &Ledger, rebuild: bool) -> Result<Vec<String>, Failure> {

@@ -25,11 +25,11 @@ fn doubled(truth: &Truth) -> Vec<String> {
     for (_, events) in truth.services() {
         for event in events {
             if let Some(cause) = event.causation
-                && !seen.insert((cause, &event.stream, &event.event_type))
+                && !seen.insert((cause, &event.stream, &event.kind))
             {
                 problems.push(format!(
                     "event {cause} caused {} twice in {}",
-                    event.event_type, event.stream
+                    event.kind, event.stream
                 ));
             }
         }
@@ -41,7 +41,7 @@ fn doubled(truth: &Truth) -> Vec<String> {
 fn causes(events: &[Event], event_type: &str) -> HashSet<Uuid> {
     events
         .iter()
-        .filter(|event| event.event_type == event_type)
+        .filter(|event| event.kind == event_type)
         .filter_map(|event| event.causation)
         .collect()
 }
@@ -52,16 +52,16 @@ fn contracts_heard(truth: &Truth) -> Vec<String> {
     let numbers = causes(truth.of(PHONE_VERIFICATION), "numbers.heard.v1");
     let mut problems = Vec::new();
     for event in truth.of(ENDORSEMENT) {
-        let imported = event.event_type == "contract.imported.v1";
-        let changed = event.event_type == "contract.phones_changed.v1"
+        let imported = event.kind == "contract.imported.v1";
+        let changed = event.kind == "contract.phones_changed.v1"
             && matches!(event.role.as_deref(), Some("BOTH" | "POLICYHOLDER"));
-        if imported && !contracts.contains(&event.event_id) {
+        if imported && !contracts.contains(&event.id) {
             problems.push(format!(
                 "identity has not heard of {} at {}",
                 event.stream, event.revision
             ));
         }
-        if (imported || changed) && !numbers.contains(&event.event_id) {
+        if (imported || changed) && !numbers.contains(&event.id) {
             problems.push(format!(
                 "phone verification has not learnt the numbers of {} at {}",
                 event.stream, event.revision
@@ -80,7 +80,7 @@ fn logins_verified(truth: &Truth) -> Vec<String> {
         let Some(login) = event.login.as_deref() else {
             continue;
         };
-        match event.event_type.as_str() {
+        match event.kind.as_str() {
             "account.login_opened.v1" => {
                 newest.insert(&event.stream, login);
             }
@@ -92,7 +92,7 @@ fn logins_verified(truth: &Truth) -> Vec<String> {
     let matched = truth
         .of(PHONE_VERIFICATION)
         .iter()
-        .filter(|event| event.event_type == "challenge.matched.v1");
+        .filter(|event| event.kind == "challenge.matched.v1");
     let mut problems = Vec::new();
     for event in matched {
         let Some(login) = event.login.as_deref() else {
@@ -114,7 +114,7 @@ fn due_dates(truth: &Truth) -> Vec<String> {
     let mut ended: HashMap<&str, usize> = HashMap::new();
     for event in truth.of(ENDORSEMENT) {
         let ends = matches!(
-            event.event_type.as_str(),
+            event.kind.as_str(),
             "contract.endorsement_effective.v1"
                 | "contract.endorsement_withdrawn.v1"
                 | "contract.endorsement_superseded.v1"
@@ -126,7 +126,7 @@ fn due_dates(truth: &Truth) -> Vec<String> {
     let submitted = truth
         .of(ENDORSEMENT)
         .iter()
-        .filter(|event| event.event_type == "contract.endorsement_submitted.v1");
+        .filter(|event| event.kind == "contract.endorsement_submitted.v1");
     let mut problems = Vec::new();
     for event in submitted {
         let Some(request) = event.endorsement.as_deref() else {
@@ -148,12 +148,12 @@ fn settled_calls(truth: &Truth) -> Vec<String> {
     let events = truth.of(PHONE_VERIFICATION);
     let settled: HashSet<&str> = events
         .iter()
-        .filter(|event| event.event_type == "call.settled.v1")
+        .filter(|event| event.kind == "call.settled.v1")
         .map(|event| event.stream.as_str())
         .collect();
     events
         .iter()
-        .filter(|event| event.event_type == "call.reported.v1" && event.challenge.is_some())
+        .filter(|event| event.kind == "call.reported.v1" && event.challenge.is_some())
         .filter(|event| !settled.contains(event.stream.as_str()))
         .map(|event| format!("{} was reported and never settled", event.stream))
         .collect()
@@ -165,7 +165,7 @@ fn finished_registrations(truth: &Truth) -> Vec<String> {
     let of = |types: &[&str]| -> HashSet<&str> {
         events
             .iter()
-            .filter(|event| types.contains(&event.event_type.as_str()))
+            .filter(|event| types.contains(&event.kind.as_str()))
             .map(|event| event.stream.as_str())
             .collect()
     };

@@ -20,6 +20,9 @@ pub(super) async fn wait(pools: &BTreeMap<&'static str, PgPool>) -> Vec<String> 
     }
 }
 
+/// Consumer, source, cursor, why it has stopped, messages set aside.
+type Consumer = (String, String, Option<Vec<u8>>, Option<String>, i64);
+
 async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>, sqlx::Error> {
     let mut restless = Vec::new();
     let mut heads: BTreeMap<&str, Option<Vec<u8>>> = BTreeMap::new();
@@ -40,11 +43,16 @@ async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>,
         heads.insert(service, head.flatten());
     }
     for (service, pool) in pools {
-        let consumers: Vec<(String, String, Option<Vec<u8>>, Option<String>)> =
-            sqlx::query_as("SELECT consumer, source, cursor, stopped FROM messaging.subscription")
+        let consumers: Vec<Consumer> =
+            sqlx::query_as("SELECT consumer, source, cursor, stopped, parked FROM messaging.subscription")
                 .fetch_all(pool)
                 .await?;
-        for (consumer, source, cursor, stopped) in consumers {
+        for (consumer, source, cursor, stopped, parked) in consumers {
+            if parked > 0 {
+                restless.push(format!(
+                    "{parked} messages of {source} are parked by {consumer} of {service}"
+                ));
+            }
             if let Some(why) = stopped {
                 restless.push(format!("{consumer} of {service} has stopped: {why}"));
             }

@@ -1,0 +1,193 @@
+//! Old and new side by side: a newer relay of claim images tells of an event that the old one keeps to itself (that an
+//! original was looked at), in an arm of the `oneof` that no reader knows yet. The old relay goes on behind it, the views set
+//! the message aside with what follows of its accident, and an operator decides.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, stream::LastRawMessageErrorKind};
+use contracts::admin::v1::DiscardParkedRequest;
+use contracts::claim_images::v1::DownloadOriginalRequest;
+use contracts::common::v1::EventHeading;
+use contracts::names::{self, CLAIM_IMAGES, VIEWS};
+use dev::client::{Bearer, Refusal, request_id};
+use eventsourcing::Cursor;
+use kernel::{Clock as _, SystemClock};
+use prost::Message as _;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::driver::Driver;
+use crate::plan::Fault;
+
+/// An arm far beyond those in use: field 99, a message without fields (protobuf wire format: tag 99, length-delimited, empty).
+const UNKNOWN_ARM: [u8; 3] = [0x9a, 0x06, 0x00];
+/// How often it is tried to be the next to publish.
+const ATTEMPTS: usize = 20;
+const PARKED_WITHIN: Duration = Duration::from_secs(20);
+const CONSUMER: &str = "views";
+const ADJUSTER: &str = "A001";
+const TOKEN_S: u32 = 3_600;
+
+/// An original that was looked at, as its service's store has it.
+#[derive(Debug, FromRow)]
+struct Viewed {
+    epoch: i64,
+    xid: i64,
+    position: i64,
+    event_id: Uuid,
+    accident: String,
+    revision: i64,
+}
+
+impl Viewed {
+    fn cursor(&self) -> Cursor {
+        let [epoch, xid, position] = [self.epoch, self.xid, self.position].map(i64::cast_unsigned);
+        Cursor::postgres(epoch, xid, position)
+    }
+
+    /// What the newer release would tell.
+    fn payload(&self) -> Vec<u8> {
+        let heading = EventHeading {
+            event_id: self.event_id.to_string(),
+            entity_id: self.accident.clone(),
+            version: self.revision.cast_unsigned(),
+            occurred_at_us: SystemClock.now().as_microsecond(),
+        };
+        [heading.encode_to_vec().as_slice(), &UNKNOWN_ARM].concat()
+    }
+}
+
+impl Driver<'_> {
+    pub(crate) async fn newer_version(&mut self) -> Result<(), Failure> {
+        self.serving(CLAIM_IMAGES).await?;
+        self.serving(VIEWS).await?;
+        let told = testkit::poll(PARKED_WITHIN, async || {
+            for _ in 0..ATTEMPTS {
+                if let Some(told) = self.tell().await? {
+                    return Ok(told);
+                }
+            }
+            Err::<Viewed, Failure>("others were always quicker to publish".into())
+        });
+        let Ok(told) = told.await else {
+            // Nothing has an original yet, or nobody could be reached in between: then nothing was told.
+            return Ok(());
+        };
+        let parked = testkit::poll(PARKED_WITHIN, async || match self.is_parked(&told).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("not parked".to_owned()),
+            Err(failure) => Err(failure.to_string()),
+        });
+        parked.await.map_err(|seen| {
+            format!(
+                "the views did not set aside an event of a newer release ({}): {seen:?}",
+                told.event_id
+            )
+        })?;
+        self.struck(Fault::NewerVersion, &[CLAIM_IMAGES]);
+        self.discard(&told).await
+    }
+
+    /// Looks at an original and publishes that, if it can be the stream's next message.
+    async fn tell(&self) -> Result<Option<Viewed>, Failure> {
+        self.look_at_an_original().await?;
+        let viewed: Viewed = sqlx::query_as(
+            "SELECT epoch, store.event.xid::text::bigint AS xid, position, event_id, revision,
+                    right(stream, 36) AS accident
+               FROM store.event WHERE type = 'accident.original_viewed.v1'
+              ORDER BY epoch DESC, store.event.xid DESC, position DESC LIMIT 1",
+        )
+        .fetch_one(self.ground.pool(CLAIM_IMAGES)?)
+        .await?;
+        let context = jetstream::new(async_nats::connect(&self.ground.nats_url).await?);
+        let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
+        let sequence = stream.cached_info().state.last_sequence;
+        let subjects = names::stream_subjects("", CLAIM_IMAGES);
+        let previous = match stream.get_last_raw_message_by_subject(&subjects).await {
+            Ok(message) => message.headers.get(names::CURSOR_HEADER).map(ToString::to_string),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let cursor = viewed.cursor().to_string();
+        if previous.as_ref().is_none_or(|previous| *previous >= cursor) {
+            return Ok(None);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(names::CURSOR_HEADER, cursor);
+        headers.insert(names::EVENT_ID_HEADER, viewed.event_id.to_string());
+        if let Some(previous) = previous {
+            headers.insert(names::PREVIOUS_CURSOR_HEADER, previous);
+        }
+        let message = PublishMessage::build()
+            .payload(viewed.payload().into())
+            .headers(headers)
+            .expected_last_sequence(sequence);
+        let subject = names::subject("", CLAIM_IMAGES, "accident", "original_viewed");
+        match context.send_publish(subject, message).await?.await {
+            Ok(_) => Ok(Some(viewed)),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn look_at_an_original(&self) -> Result<(), Failure> {
+        let (accident_id, image_id): (String, String) = sqlx::query_as(
+            "SELECT right(stream, 36), data ->> 'image_id' FROM store.event
+              WHERE type = 'accident.image_received.v1' ORDER BY position DESC LIMIT 1",
+        )
+        .fetch_one(self.ground.pool(CLAIM_IMAGES)?)
+        .await?;
+        let now_s = SystemClock.now().as_second();
+        let token = self
+            .ground
+            .secrets
+            .staff()
+            .token(ADJUSTER, &["adjuster"], now_s, TOKEN_S)?;
+        let request = DownloadOriginalRequest {
+            accident_id,
+            image_id,
+        };
+        let mut images = self.ground.client.claim_images(&Bearer::new(&token));
+        // It is recorded before the first byte; the bytes are of no interest.
+        images.download_original(request).await?;
+        Ok(())
+    }
+
+    async fn is_parked(&self, told: &Viewed) -> Result<bool, Failure> {
+        Ok(
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM messaging.parked WHERE event_id = $1)")
+                .bind(told.event_id)
+                .fetch_one(self.ground.pool(VIEWS)?)
+                .await?,
+        )
+    }
+
+    /// No reader needs it: what waits behind it is applied.
+    async fn discard(&self, told: &Viewed) -> Result<(), Failure> {
+        let administrator = self.ground.administrator()?;
+        let request = DiscardParkedRequest {
+            request_id: request_id(),
+            consumer: CONSUMER.to_owned(),
+            source: CLAIM_IMAGES.to_owned(),
+            event_id: told.event_id.to_string(),
+            reason: "told by a newer release; no view shows it".to_owned(),
+        };
+        let discarded = testkit::poll(PARKED_WITHIN, async || {
+            let mut admin = self
+                .ground
+                .client
+                .parking_admin(VIEWS, &administrator)
+                .map_err(|error| error.to_string())?;
+            let answer = admin.discard_parked(request.clone()).await;
+            answer.map_err(|status| Refusal::from(status).to_string())
+        });
+        discarded
+            .await
+            .map(|_| ())
+            .map_err(|seen| format!("a parked message was not discarded: {seen:?}").into())
+    }
+}
