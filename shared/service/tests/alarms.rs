@@ -198,9 +198,9 @@ own_secret = "secret"
 views = "{accepted}"
 [alarms]
 every_ms = 100
-relay_lag_s = 1
-held_back_s = 1
-subscription_lag_s = 1
+relay_lag_s = 3
+held_back_s = 2
+subscription_lag_s = 3
 "#,
             database = self.postgres.url(NAME),
             keyring = self.keyring.url("keyring"),
@@ -332,7 +332,7 @@ async fn a_forgotten_transaction_in_another_database(world: &World) {
         )
         .await;
     world
-        .gauge("madoguchi.store.held_back", &["service=tally"], |age| age > 1.0)
+        .gauge("madoguchi.store.held_back", &["service=tally"], |age| age > 2.0)
         .await;
     sqlx::raw_sql("ROLLBACK").execute(&mut forgotten).await.unwrap();
     world.over("held-back").await;
@@ -370,7 +370,7 @@ async fn a_consumer_that_cannot_apply(world: &World) {
         .await;
     let labels = ["consumer=ledger", "source=tally"];
     world
-        .gauge("madoguchi.subscription.lag", &labels, |lag| lag > 1.0)
+        .gauge("madoguchi.subscription.lag", &labels, |lag| lag > 3.0)
         .await;
     STUCK.store(false, Ordering::SeqCst);
     world.over("subscription-lag").await;
@@ -385,7 +385,7 @@ async fn nats_away(world: &mut World) {
         .raised("relay-lag", &["the relay is", "behind its store"])
         .await;
     world
-        .gauge("madoguchi.relay.lag", &["service=tally"], |lag| lag > 2.0)
+        .gauge("madoguchi.relay.lag", &["service=tally"], |lag| lag > 4.0)
         .await;
     up(world, "nats", 0.0).await;
     world.nats.restart().await.unwrap();

@@ -1,6 +1,6 @@
 //! An alarm: one line when it is raised, one when it is over, and a metric in between.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Gauge;
@@ -79,6 +79,12 @@ impl Alarm {
         }
     }
 
+    /// Whether this is too much. Once raised an alarm is over only below half of the limit, so that a value that stays near it
+    /// does not fill the log.
+    pub(super) fn exceeds(&self, limit: Duration, value: Duration) -> bool {
+        value > limit || (self.raised.is_some() && value > limit / 2)
+    }
+
     /// `found` says what is wrong, if anything is.
     pub(super) fn judge(&mut self, found: Option<&str>) {
         let alarm = self.kind.name();
@@ -95,5 +101,23 @@ impl Alarm {
             _ => {}
         }
         self.gauge.record(u64::from(self.raised.is_some()), &self.labels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_near_its_limit_does_not_come_and_go() {
+        let limit = Duration::from_secs(60);
+        let mut alarm = Alarm::new(Kind::RelayLag, &[]);
+        assert!(!alarm.exceeds(limit, limit));
+        assert!(alarm.exceeds(limit, Duration::from_secs(61)));
+        alarm.judge(Some("the relay is 61 s behind its store"));
+        assert!(alarm.exceeds(limit, Duration::from_secs(31)));
+        assert!(!alarm.exceeds(limit, Duration::from_secs(30)));
+        alarm.judge(None);
+        assert!(!alarm.exceeds(limit, Duration::from_secs(31)));
     }
 }

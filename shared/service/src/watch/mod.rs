@@ -157,7 +157,7 @@ impl Watch {
             if status.active {
                 self.gauges.subscription_lag.record(lag.as_secs_f64(), labels);
             }
-            let found = (status.active && lag > self.settings.subscription_lag).then(|| {
+            let found = (status.active && alarm.exceeds(self.settings.subscription_lag, lag)).then(|| {
                 format!(
                     "consumer {} is {} s behind {}",
                     watched.consumer,
@@ -201,7 +201,9 @@ impl Watch {
             return;
         };
         self.gauges.relay_lag.record(lag.as_secs_f64(), &self.service());
-        let found = (lag > self.settings.relay_lag)
+        let found = self
+            .relay
+            .exceeds(self.settings.relay_lag, lag)
             .then(|| format!("the relay is {} s behind its store", lag.as_secs()));
         self.relay.judge(found.as_deref());
     }
@@ -213,7 +215,7 @@ impl Watch {
         };
         let age = holder.as_ref().map_or(Duration::ZERO, |holder| holder.age);
         let found = holder
-            .filter(|holder| holder.age > self.settings.held_back)
+            .filter(|holder| alarm.exceeds(self.settings.held_back, holder.age))
             .map(|Holder { who, age }| format!("a transaction has been open for {} s: {who}", age.as_secs()));
         alarm.judge(found.as_deref());
         self.gauges.held_back.record(age.as_secs_f64(), &self.service());
