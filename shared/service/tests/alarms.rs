@@ -32,6 +32,7 @@ const NAME: &str = "tally";
 /// What the tests and the service share: there is one of each in this process.
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 static STUCK: AtomicBool = AtomicBool::new(false);
+static PUZZLED: AtomicBool = AtomicBool::new(false);
 
 /// Publishes what it appends, and listens to itself.
 struct Tally;
@@ -71,7 +72,10 @@ struct Ledger;
 
 #[async_trait]
 impl Handler for Ledger {
-    async fn handle(&self, _: &mut PgTransaction<'_>, _: &[Delivery]) -> Result<(), HandlerError> {
+    async fn handle(&self, _: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError> {
+        if PUZZLED.load(Ordering::SeqCst) {
+            return Err(HandlerError::content(batch[0].event_id, "puzzled for the test"));
+        }
         if STUCK.load(Ordering::SeqCst) {
             return Err(HandlerError::transient("stuck for the test"));
         }
@@ -301,6 +305,7 @@ async fn every_alarm_is_told_once_and_shows_in_the_metrics_until_it_is_over() {
     a_forgotten_transaction_in_another_database(&world).await;
     a_forgotten_prepared_transaction(&world).await;
     a_consumer_that_cannot_apply(&world).await;
+    a_message_that_no_consumer_understands(&world).await;
     nats_away(&mut world).await;
     the_keyring_away(&mut world).await;
     the_database_away(&mut world).await;
@@ -374,6 +379,22 @@ async fn a_consumer_that_cannot_apply(world: &World) {
         .await;
     STUCK.store(false, Ordering::SeqCst);
     world.over("subscription-lag").await;
+}
+
+async fn a_message_that_no_consumer_understands(world: &World) {
+    PUZZLED.store(true, Ordering::SeqCst);
+    world.count(4).await;
+    world
+        .raised("parked", &["a message of tally is parked for consumer ledger"])
+        .await;
+    PUZZLED.store(false, Ordering::SeqCst);
+    // As if it had been discarded.
+    let mut database = PgConnection::connect(&world.postgres.url(NAME)).await.unwrap();
+    sqlx::raw_sql("DELETE FROM messaging.parked; UPDATE messaging.subscription SET parked = 0")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    world.over("parked").await;
 }
 
 /// The relay's gauge goes on growing although the relay itself waits for an answer that does not come.

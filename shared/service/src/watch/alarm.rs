@@ -11,6 +11,7 @@ pub(crate) enum Kind {
     RelayLag,
     HeldBack,
     SubscriptionLag,
+    Parked,
     CalendarRunsOut,
     DatabaseAway,
     KeyringAway,
@@ -23,6 +24,7 @@ impl Kind {
             Self::RelayLag => "relay-lag",
             Self::HeldBack => "held-back",
             Self::SubscriptionLag => "subscription-lag",
+            Self::Parked => "parked",
             Self::CalendarRunsOut => "calendar-runs-out",
             Self::DatabaseAway => "database-away",
             Self::KeyringAway => "keyring-away",
@@ -41,6 +43,9 @@ impl Kind {
                  pg_terminate_backend or ROLLBACK PREPARED"
             }
             Self::SubscriptionLag => "look for this consumer in the log, and at its source and database",
+            Self::Parked => {
+                "see madoguchi parked list, then upgrade, replay or discard; its entity waits, the rest goes on"
+            }
             Self::CalendarRunsOut => {
                 "add the next years' holidays to the calendar of the rulebook; without it weekdays alone decide"
             }
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn an_alarm_near_its_limit_does_not_come_and_go() {
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         let mut alarm = Alarm::new(Kind::RelayLag, &[]);
         assert!(!alarm.exceeds(limit, limit));
         assert!(alarm.exceeds(limit, Duration::from_secs(61)));

@@ -8,7 +8,7 @@ mod settings;
 use std::{convert::Infallible, future::Future, time::Duration};
 
 use kernel::clock::{Clock, SystemClock};
-use messaging::gauges;
+use messaging::{Filter, gauges};
 use opentelemetry::{KeyValue, metrics::Gauge};
 use tokio::time::MissedTickBehavior;
 
@@ -35,6 +35,7 @@ pub(crate) struct Watch {
     subscriptions: Vec<(WatchedSubscription, Vec<KeyValue>, Alarm)>,
     relay: Alarm,
     held_back: (HeldBack, Alarm),
+    parked: Alarm,
     calendar: Alarm,
     database: Alarm,
     keyring: Alarm,
@@ -99,6 +100,7 @@ impl Watch {
             subscriptions: subscriptions.collect(),
             relay: alarm(Kind::RelayLag),
             held_back: (HeldBack::default(), alarm(Kind::HeldBack)),
+            parked: alarm(Kind::Parked),
             calendar: alarm(Kind::CalendarRunsOut),
             database: alarm(Kind::DatabaseAway),
             keyring: alarm(Kind::KeyringAway),
@@ -135,6 +137,7 @@ impl Watch {
         // The rest is asked of the database.
         if self.look_at_database().await {
             self.look_at_relay().await;
+            self.look_at_parked_messages().await;
             self.look_at_transactions().await;
         }
     }
@@ -206,6 +209,22 @@ impl Watch {
             .exceeds(self.settings.relay_lag, lag)
             .then(|| format!("the relay is {} s behind its store", lag.as_secs()));
         self.relay.judge(found.as_deref());
+    }
+
+    /// How many there are, its own gauge says; one is enough to look after.
+    async fn look_at_parked_messages(&mut self) {
+        let all = Filter::default();
+        let first = messaging::parked_messages(&self.context.pool, &all, None, 1);
+        let Some(first) = in_time(first).await else {
+            return;
+        };
+        let found = first.first().map(|first| {
+            format!(
+                "a message of {} is parked for consumer {}",
+                first.source, first.consumer
+            )
+        });
+        self.parked.judge(found.as_deref());
     }
 
     async fn look_at_transactions(&mut self) {
