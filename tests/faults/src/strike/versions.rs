@@ -25,9 +25,12 @@ use crate::plan::Fault;
 
 /// An arm far beyond those in use: field 99, a message without fields (protobuf wire format: tag 99, length-delimited, empty).
 const UNKNOWN_ARM: [u8; 3] = [0x9a, 0x06, 0x00];
-/// How often it is tried to be the next to publish.
-const ATTEMPTS: usize = 20;
-const PARKED_WITHIN: Duration = Duration::from_secs(20);
+/// How often it is told until the views have heard of it.
+const TELLINGS: usize = 6;
+/// How long it is tried to be the next to publish.
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
+const PARKED_WITHIN: Duration = Duration::from_secs(3);
+const DECIDED_WITHIN: Duration = Duration::from_secs(20);
 const CONSUMER: &str = "views";
 const ADJUSTER: &str = "A001";
 const TOKEN_S: u32 = 3_600;
@@ -65,31 +68,32 @@ impl Driver<'_> {
     pub(crate) async fn newer_version(&mut self) -> Result<(), Failure> {
         self.serving(CLAIM_IMAGES).await?;
         self.serving(VIEWS).await?;
-        let told = testkit::poll(PARKED_WITHIN, async || {
-            for _ in 0..ATTEMPTS {
-                if let Some(told) = self.tell().await? {
-                    return Ok(told);
-                }
+        for _ in 0..TELLINGS {
+            let Some(told) = self.told().await else {
+                // Nothing has an original yet, or nobody could be reached in between: then nothing was told.
+                return Ok(());
+            };
+            let look = async || match self.is_parked(&told).await {
+                Ok(true) => Ok(()),
+                _ => Err(()),
+            };
+            if testkit::poll(PARKED_WITHIN, look).await.is_ok() {
+                self.struck(Fault::NewerVersion, &[CLAIM_IMAGES]);
+                return self.discard(&told).await;
             }
-            Err::<Viewed, Failure>("others were always quicker to publish".into())
-        });
-        let Ok(told) = told.await else {
-            // Nothing has an original yet, or nobody could be reached in between: then nothing was told.
-            return Ok(());
-        };
-        let parked = testkit::poll(PARKED_WITHIN, async || match self.is_parked(&told).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("not parked".to_owned()),
+            // Views that read the old one's feed meanwhile have come past it, and never hear of it.
+        }
+        Err("the views set aside no event of a newer release".into())
+    }
+
+    /// The event of the newer release, once it could be published; none if that did not come to be in time.
+    async fn told(&self) -> Option<Viewed> {
+        let told = testkit::poll(TOLD_WITHIN, async || match self.tell().await {
+            Ok(Some(told)) => Ok(told),
+            Ok(None) => Err("others were quicker to publish".to_owned()),
             Err(failure) => Err(failure.to_string()),
         });
-        parked.await.map_err(|seen| {
-            format!(
-                "the views did not set aside an event of a newer release ({}): {seen:?}",
-                told.event_id
-            )
-        })?;
-        self.struck(Fault::NewerVersion, &[CLAIM_IMAGES]);
-        self.discard(&told).await
+        told.await.ok()
     }
 
     /// Looks at an original and publishes that, if it can be the stream's next message.
@@ -176,7 +180,7 @@ impl Driver<'_> {
             event_id: told.event_id.to_string(),
             reason: "told by a newer release; no view shows it".to_owned(),
         };
-        let discarded = testkit::poll(PARKED_WITHIN, async || {
+        let discarded = testkit::poll(DECIDED_WITHIN, async || {
             let mut admin = self
                 .ground
                 .client
