@@ -16,7 +16,7 @@ use crate::{Secret, StartError};
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// How long a database may take to come up.
-const START_WITHIN: Duration = Duration::from_mins(1);
+pub(crate) const START_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long a call waits for a connection; well within its own deadline, so that it can still say why it failed.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ mod database;
 mod deadlines;
 mod door;
 mod erasure;
+mod event_store;
 mod in_process;
 mod lifecycle;
 mod messages;

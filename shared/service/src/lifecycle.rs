@@ -2,10 +2,11 @@
 //! a failed task → `NOT_SERVING` → drain, bounded → flush → exit code.
 
 use std::{
-    future::Future, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+    convert::Infallible, future::Future, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode,
+    sync::Arc, time::Duration,
 };
 
-use eventsourcing::{EventStore, PostgresStore};
+use eventsourcing::PostgresStore;
 use kernel::clock::{Clock, SystemClock};
 use messaging::{Feed, Relay, RelaySettings};
 use privacy::Keyring;
@@ -17,6 +18,7 @@ use crate::{
     Catalogue, ConfigErrors, Context, Keys, PeerChannel, PeerCredentials, Service, StartError, Wiring,
     database,
     door::Rules,
+    event_store::{OpenStore, Presence},
     parking::ParkingAdmin,
     peers::lazy_channel,
     problem::chain,
@@ -168,7 +170,7 @@ pub(crate) async fn run<S: Service>(
     let catalogue = Catalogue::with_own(S::MESSAGES)
         .map_err(|error| StartError::new(format!("reading the messages of {}", S::NAME), error))?;
     // A database that does not come up is waited for; a signal need not wait for it.
-    let (context, wiring) = tokio::select! {
+    let (context, wiring, mut store) = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),
         started = start::<S>(settings, config, clock) => started?,
@@ -194,7 +196,7 @@ pub(crate) async fn run<S: Service>(
     let serving = Box::pin(async move { serving.await.map_err(Into::into) });
     spawn(&context, "gRPC server".to_owned(), serving, failures);
 
-    report(&health, &services, ServingStatus::Serving).await;
+    report(&health, &services, status(store.now())).await;
     if let Some(file) = &address_file {
         server::write_address(file, address).await?;
     }
@@ -203,7 +205,7 @@ pub(crate) async fn run<S: Service>(
         // A starter that went away cancels `stop` itself.
         let _ = listening.send(address);
     }
-    let outcome = until_stopped(&stop, failed).await;
+    let outcome = until_stopped(&stop, failed, &health, &services, store).await;
     report(&health, &services, ServingStatus::NotServing).await;
     context.shutdown.cancel();
     draining.cancel();
@@ -215,9 +217,9 @@ async fn start<S: Service>(
     settings: Settings,
     config: S::Config,
     clock: Arc<dyn Clock>,
-) -> Result<(Context, Wiring), StartError> {
+) -> Result<(Context, Wiring, Presence), StartError> {
     let alarms = settings.alarms.clone();
-    let context = context::<S>(settings, clock).await?;
+    let (context, store) = context::<S>(settings, clock).await?;
     let mut wiring = Wiring::new(context.clone());
     S::start(config, context.clone(), &mut wiring).await?;
     publish::<S>(&context, &mut wiring)?;
@@ -228,11 +230,20 @@ async fn start<S: Service>(
     let subscriptions = std::mem::take(&mut wiring.subscriptions);
     let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
     wiring.task("watch", watch.run());
-    Ok((context, wiring))
+    let presence = store.presence();
+    let watching = store.watch(context.shutdown.clone());
+    wiring.task("event store", async move {
+        watching.await;
+        Ok::<(), Infallible>(())
+    });
+    Ok((context, wiring, presence))
 }
 
 /// Databases, keys, connections: everything a start may rely on.
-async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Result<Context, StartError> {
+async fn context<S: Service>(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<(Context, OpenStore), StartError> {
     let options = PostgresStore::pool_options().max_connections(settings.database_connections);
     let pool = database::connect("database.url", &settings.database, options).await?;
     let mut migrators = vec![
@@ -265,9 +276,10 @@ async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Resul
             credentials,
         ))) as Arc<dyn KeySource>
     });
-    Ok(Context {
+    let store = OpenStore::open(S::NAME, settings.event_store, &pool).await?;
+    let context = Context {
         name: S::NAME,
-        store: Arc::new(PostgresStore::new(pool.clone())) as Arc<dyn EventStore>,
+        store: store.shared(),
         pool,
         keyring: Keyring::with_other(keyring_pool, settings.master_key, settings.other_master_key),
         pepper: settings.pepper,
@@ -286,7 +298,8 @@ async fn context<S: Service>(settings: Settings, clock: Arc<dyn Clock>) -> Resul
         lease: settings.lease,
         feeds: Arc::new(settings.feeds),
         own_secret: settings.own_secret,
-    })
+    };
+    Ok((context, store))
 }
 
 /// Relay and feed of a service that publishes.
@@ -338,14 +351,31 @@ fn spawn(context: &Context, name: String, task: crate::wiring::Task, failures: m
     });
 }
 
+/// Until a signal or a failed task. Health follows the store meanwhile; who speaks of health is here alone, so that
+/// nobody calls a stopping service healthy.
 async fn until_stopped(
     stop: &CancellationToken,
     mut failed: mpsc::Receiver<StartError>,
+    health: &HealthReporter,
+    services: &[&'static str],
+    mut store: Presence,
 ) -> Result<(), StartError> {
-    tokio::select! {
-        biased;
-        failure = failed.recv() => failure.map_or(Ok(()), Err),
-        () = stop.cancelled() => Ok(()),
+    loop {
+        tokio::select! {
+            biased;
+            failure = failed.recv() => return failure.map_or(Ok(()), Err),
+            () = stop.cancelled() => return Ok(()),
+            () = store.changed() => report(health, services, status(store.now())).await,
+        }
+    }
+}
+
+/// A service cannot serve without its events.
+const fn status(store_is_there: bool) -> ServingStatus {
+    if store_is_there {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
     }
 }
 

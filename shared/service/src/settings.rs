@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+use eventsourcing::KurrentSettings;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::Rulebook;
 use messaging::JetStreamConfig;
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) grpc: Grpc,
     pub(crate) database: Secret,
     pub(crate) database_connections: u32,
+    /// Where the events are, if not in the database.
+    pub(crate) event_store: Option<KurrentSettings>,
     pub(crate) keyring: Secret,
     pub(crate) master_key: MasterKey,
     pub(crate) other_master_key: Option<MasterKey>,
@@ -107,11 +110,12 @@ impl Settings {
         let rulebook = rulebook(keys);
         let address_file = keys.optional("address_file");
         let alarms = AlarmSettings::read(keys);
-        event_store(keys);
+        let event_store = event_store(keys);
         Some(Self {
             grpc: grpc?,
             database: database?,
             database_connections: database_connections?,
+            event_store: event_store?,
             keyring: keyring?,
             master_key: master_key?,
             other_master_key: other_master_key?,
@@ -284,13 +288,12 @@ fn rulebook(keys: &mut Keys) -> Option<Rulebook> {
     keys.checked("rulebook.file", Rulebook::parse(&text))
 }
 
-fn event_store(keys: &mut Keys) {
-    if let Some(Some(url)) = keys.optional::<String>("event_store.url") {
-        let why = if url.starts_with("esdb://") {
-            "EventStoreDB is not supported by this build; leave it unset to use PostgreSQL"
-        } else {
-            "leave it unset to use PostgreSQL"
-        };
-        keys.wrong("event_store.url", why);
+/// `None` inside: the events are in the service's own database.
+fn event_store(keys: &mut Keys) -> Option<Option<KurrentSettings>> {
+    match keys.optional::<Secret>("event_store.url")? {
+        Some(url) => keys
+            .checked("event_store.url", KurrentSettings::parse(url.expose()))
+            .map(Some),
+        None => Some(None),
     }
 }

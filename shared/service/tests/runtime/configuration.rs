@@ -33,7 +33,7 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         [telemetry]
         log_format = "xml"
         [event_store]
-        url = "esdb://localhost"
+        url = "esdb://operator:secret@localhost:nowhere"
         [service]
         number = "many"
         nmuber = 3

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{Decider, Explain, PostgresStore, Problem, ProblemKind, Repository, Request, RequestKey};
+use eventsourcing::{
+    Decider, EventStore, Explain, PostgresStore, Problem, ProblemKind, Repository, Request, RequestKey,
+};
 use privacy::{Keyring, MasterKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,6 +56,11 @@ pub(crate) async fn count(home: &Home, service: &'static str, request: u128) {
 /// Counts once on one of several counters.
 pub(crate) async fn count_on(home: &Home, service: &'static str, request: u128, counter: u128) {
     let store = Arc::new(PostgresStore::new(home.database.pool.clone()));
+    count_in(store, home, service, request).await;
+}
+
+/// Counts once in a store of the home's service.
+pub(crate) async fn count_in(store: Arc<dyn EventStore>, home: &Home, service: &'static str, request: u128) {
     let keyring = Keyring::new(
         home.keyring.pool.clone(),
         MasterKey::from_hex(&"0f".repeat(32)).unwrap(),

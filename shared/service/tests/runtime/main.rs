@@ -13,6 +13,7 @@ mod configuration;
 mod counter;
 mod door;
 mod errors;
+mod event_store;
 mod lifecycle;
 mod loops;
 mod neighbours;
