@@ -8,6 +8,8 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy
 use async_nats::{Client, ConnectOptions};
 use contracts::names;
 
+use crate::tls;
+
 /// Where NATS is and how much a service's stream may keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JetStreamConfig {
@@ -73,8 +75,14 @@ pub(crate) enum StreamError {
 /// # Errors
 /// When the URL cannot be read.
 pub async fn connect(config: &JetStreamConfig, name: &str) -> Result<Client, ConnectError> {
+    let failed = |source| ConnectError {
+        url: config.url.clone(),
+        source,
+    };
+    let tls = tls::client_config().map_err(|error| failed(error.into()))?;
     ConnectOptions::new()
         .name(name)
+        .tls_client_config(tls)
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
         .event_callback(|event| async move { tracing::info!(nats.event = %event, "connection to NATS") })
@@ -87,10 +95,7 @@ pub async fn connect(config: &JetStreamConfig, name: &str) -> Result<Client, Con
                 .collect::<Vec<_>>(),
         )
         .await
-        .map_err(|error| ConnectError {
-            url: config.url.clone(),
-            source: error.into(),
-        })
+        .map_err(|error| failed(error.into()))
 }
 
 /// The source's stream as configured: made where missing, adjusted where only limits differ.

@@ -20,6 +20,7 @@ mod relay;
 mod repair;
 mod sealed;
 mod subscription;
+mod tls;
 mod trace;
 mod transaction;
 

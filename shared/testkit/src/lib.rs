@@ -2,6 +2,7 @@
 //! that ends. Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere
 //! but in `services/dev`.
 
+mod certificates;
 pub mod customer_issuer;
 mod environment;
 mod error;
@@ -21,6 +22,7 @@ mod temporary;
 mod wait;
 pub mod walk;
 
+pub use certificates::Certificates;
 pub use environment::{KURRENTDB_URL_VARIABLE, NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
 pub use error::ServerError;
 pub use guarded::{GuardedCommand, GuardedProcess};

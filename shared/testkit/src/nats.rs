@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 
+use crate::Certificates;
 use crate::error::{ServerError, tail_of};
 use crate::guarded::{GuardedCommand, GuardedProcess};
 use crate::lookup::nats_server;
@@ -38,17 +39,35 @@ pub struct PrivateNats {
 impl PrivateNats {
     /// Starts a server whose streams and log live in `folder`, which is made if it does not exist.
     pub async fn start(folder: &Path) -> Result<Self, ServerError> {
-        Self::start_in(folder, None).await
+        Self::start_in(folder, None, CONFIGURATION.to_owned()).await
+    }
+
+    /// Starts a server in a temporary folder that speaks TLS only.
+    pub async fn temporary_with_tls(certificates: &Certificates) -> Result<Self, ServerError> {
+        let tls = format!(
+            "tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n",
+            certificates.certificate.display(),
+            certificates.key.display()
+        );
+        Self::start_temporary(format!("{CONFIGURATION}{tls}")).await
     }
 
     /// Starts a server in a temporary folder, which is removed with it, even when the owner is killed.
     pub async fn temporary() -> Result<Self, ServerError> {
-        let temporary = TemporaryFolder::create()?;
-        let folder = temporary.path().join("nats");
-        Self::start_in(&folder, Some(temporary)).await
+        Self::start_temporary(CONFIGURATION.to_owned()).await
     }
 
-    async fn start_in(folder: &Path, temporary: Option<TemporaryFolder>) -> Result<Self, ServerError> {
+    async fn start_temporary(configuration: String) -> Result<Self, ServerError> {
+        let temporary = TemporaryFolder::create()?;
+        let folder = temporary.path().join("nats");
+        Self::start_in(&folder, Some(temporary), configuration).await
+    }
+
+    async fn start_in(
+        folder: &Path,
+        temporary: Option<TemporaryFolder>,
+        text: String,
+    ) -> Result<Self, ServerError> {
         let program = nats_server()?;
         fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
         let folder = folder.canonicalize().map_err(ServerError::io("find", folder))?;
@@ -61,7 +80,7 @@ impl PrivateNats {
         };
         fs::create_dir_all(server.store_dir()).map_err(ServerError::io("create", &server.store_dir()))?;
         let configuration = server.configuration();
-        fs::write(&configuration, CONFIGURATION).map_err(ServerError::io("write", &configuration))?;
+        fs::write(&configuration, text).map_err(ServerError::io("write", &configuration))?;
         server.launch().await?;
         Ok(server)
     }

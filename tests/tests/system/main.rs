@@ -12,6 +12,8 @@ mod ground;
 mod haystack;
 mod journey;
 mod kill;
+mod kurrentdb;
+mod needle;
 mod plaintext;
 mod rebuild;
 mod trace;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// Bytes on their way between a client and the server.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -48,13 +49,22 @@ impl Connections {
 pub(super) fn accept(
     listener: TcpListener,
     connections: Arc<Connections>,
+    tls: Option<TlsAcceptor>,
 ) -> (AbortHandle, impl Stream<Item = io::Result<DuplexStream>> + Send) {
     let (sender, receiver) = mpsc::channel(16);
     #[allow(clippy::disallowed_methods, reason = "ended when the server is stopped")]
     let accepting = tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let _ = client.set_nodelay(true);
-            if sender.send(connections.carry(Prompt(client))).await.is_err() {
+            let inside = match &tls {
+                None => connections.carry(Prompt(client)),
+                // One handshake at a time is enough for tests.
+                Some(tls) => match tls.accept(Prompt(client)).await {
+                    Ok(client) => connections.carry(client),
+                    Err(_) => continue,
+                },
+            };
+            if sender.send(inside).await.is_err() {
                 return;
             }
         }

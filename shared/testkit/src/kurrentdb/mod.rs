@@ -10,6 +10,7 @@ mod reading;
 mod service;
 mod wire;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,8 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 use tonic::transport::Server;
 
+use crate::Certificates;
 use crate::environment::{self, KURRENTDB_URL_VARIABLE};
 use connections::Connections;
 pub use faults::Cut;
@@ -44,6 +47,8 @@ pub struct KurrentDbOptions {
     pub file: Option<PathBuf>,
     /// User and password every call must come with.
     pub user: Option<(String, String)>,
+    /// Speaks TLS with these.
+    pub tls: Option<Certificates>,
     /// What it says its version is.
     pub version: String,
     /// Follows the server at this port and sends whoever wants the leader there.
@@ -51,12 +56,13 @@ pub struct KurrentDbOptions {
 }
 
 impl Default for KurrentDbOptions {
-    /// A free port of the loopback, in memory, open to everybody, a current version, leading.
+    /// A free port of the loopback, in memory, open to everybody, without TLS, a current version, leading.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             file: None,
             user: None,
+            tls: None,
             version: "25.0.0".to_owned(),
             leader: None,
         }
@@ -64,10 +70,10 @@ impl Default for KurrentDbOptions {
 }
 
 /// A running server. Stopped when dropped.
-#[derive(Debug)]
 pub struct KurrentDb {
     node: Arc<Node>,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
     running: Mutex<Vec<AbortHandle>>,
 }
 
@@ -86,6 +92,8 @@ impl KurrentDb {
     /// When the address is taken, or the file cannot be read or written.
     pub async fn start_with(options: KurrentDbOptions) -> io::Result<Self> {
         let log = Log::open(options.file.as_deref())?;
+        let tls = options.tls.map(|tls| tls.http2_server()).transpose()?;
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let node = Arc::new(Node {
@@ -103,6 +111,7 @@ impl KurrentDb {
         let server = Self {
             node,
             address,
+            tls,
             running: Mutex::new(Vec::new()),
         };
         server.serve(listener);
@@ -114,7 +123,8 @@ impl KurrentDb {
         reason = "the server ends when it is stopped or dropped"
     )]
     fn serve(&self, listener: TcpListener) {
-        let (accepting, incoming) = connections::accept(listener, Arc::clone(&self.node.connections));
+        let (accepting, incoming) =
+            connections::accept(listener, Arc::clone(&self.node.connections), self.tls.clone());
         let calls = Calls(Arc::clone(&self.node));
         let serving = tokio::spawn(
             Server::builder()
@@ -127,13 +137,14 @@ impl KurrentDb {
         running.extend([accepting, serving.abort_handle()]);
     }
 
-    /// The connection string: no TLS, and no pause before the first attempt to connect.
+    /// The connection string, without a pause before the first attempt to connect.
     pub fn url(&self) -> String {
         let user = match &self.node.identity.user {
             Some((name, password)) => format!("{name}:{password}@"),
             None => String::new(),
         };
-        format!("esdb://{user}{}?tls=false&discoveryInterval=1", self.address)
+        let tls = self.tls.is_some();
+        format!("esdb://{user}{}?tls={tls}&discoveryInterval=1", self.address)
     }
 
     /// The port it listens on.
@@ -221,6 +232,14 @@ impl KurrentDb {
         let mut log = self.node.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.truncate(records);
         self.node.written.send_replace(log.len());
+    }
+}
+
+impl fmt::Debug for KurrentDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KurrentDb")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
