@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test faults bench check check-tools fmt generate clean
+.PHONY: help install build run test test-kurrentdb faults bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -21,7 +21,7 @@ BUILD := cargo build --workspace --all-targets --locked
 help: ## Print this help
 	@echo 'Madoguchi: gRPC services for an insurer, event-sourced. Targets:'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r target text; do \
-		printf '  %-10s %s\n' "$$target" "$$text"; done
+		printf '  %-14s %s\n' "$$target" "$$text"; done
 	@echo 'Variables of run: ONCE=1 ends after the journey; PHOTOS=folder hands in your own pictures.'
 
 install: ## Install what is missing to build, run and test (Debian, Ubuntu)
@@ -44,6 +44,12 @@ bench: cargo install ## Measure the store, the way into the views and a rebuild 
 	@cargo build --release --locked --workspace --bins --bench bench
 	@cargo bench --workspace --bench bench --locked -- $(if $(QUICK),--quick) --report "$(CURDIR)/target/bench.json" \
 		--baselines "$(abspath $(BASELINES))/release/bench-baselines" $(PARTS)
+
+test-kurrentdb: build ## Run the event store's suite and the journey on the KurrentDB at KURRENTDB_URL, which must be empty
+	@test -n "$(KURRENTDB_URL)" || { echo 'Say where it is: make test-kurrentdb KURRENTDB_URL=esdb://user:password@host:2113' >&2; exit 64; }
+	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test store -- \
+		contract::kurrentdb repository::kurrentdb
+	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test system -- kurrentdb::
 
 check: build check-tools ## Format, lints, generated code unchanged, dependencies, protos
 	cargo fmt --all --check
