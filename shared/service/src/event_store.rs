@@ -100,6 +100,6 @@ impl Presence {
             return;
         }
         // Nothing will ever change.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -13,7 +13,6 @@ mod haystack;
 mod journey;
 mod kill;
 mod kurrentdb;
-mod needle;
 mod plaintext;
 mod rebuild;
 mod trace;
