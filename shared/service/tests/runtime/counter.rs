@@ -56,11 +56,17 @@ pub(crate) async fn count(home: &Home, service: &'static str, request: u128) {
 /// Counts once on one of several counters.
 pub(crate) async fn count_on(home: &Home, service: &'static str, request: u128, counter: u128) {
     let store = Arc::new(PostgresStore::new(home.database.pool.clone()));
-    count_in(store, home, service, request).await;
+    count_in(store, home, service, request, counter).await;
 }
 
 /// Counts once in a store of the home's service.
-pub(crate) async fn count_in(store: Arc<dyn EventStore>, home: &Home, service: &'static str, request: u128) {
+pub(crate) async fn count_in(
+    store: Arc<dyn EventStore>,
+    home: &Home,
+    service: &'static str,
+    request: u128,
+    counter: u128,
+) {
     let keyring = Keyring::new(
         home.keyring.pool.clone(),
         MasterKey::from_hex(&"0f".repeat(32)).unwrap(),

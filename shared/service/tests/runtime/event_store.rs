@@ -1,4 +1,4 @@
-//! A service whose events are in a KurrentDB: chosen by the setting, waited for, and NOT_SERVING while it is away.
+//! A service whose events are in a KurrentDB: chosen by the setting, waited for, and `NOT_SERVING` while it is away.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ async fn a_service_on_kurrentdb_does_not_serve_while_it_is_away_and_goes_on_when
     wait_for_health(running.address, ServingStatus::Serving).await;
     let settings = KurrentSettings::parse(&server.url()).unwrap();
     let store = Arc::new(KurrentStore::new(settings, "probe").unwrap());
-    count_in(store.clone(), &home, "probe", 1).await;
+    count_in(store.clone(), &home, "probe", 1, 1).await;
     wait_for_seen(&home, &["counter.counted.v1@0"]).await;
 
     server.stop();
@@ -60,7 +60,7 @@ async fn a_service_on_kurrentdb_does_not_serve_while_it_is_away_and_goes_on_when
     server.resume().await.unwrap();
     wait_for_health(running.address, ServingStatus::Serving).await;
     wait_for("the store of the test", SOON, async || store.check().await).await;
-    count_in(store, &home, "probe", 2).await;
+    count_in(store, &home, "probe", 2, 1).await;
     wait_for_seen(&home, &["counter.counted.v1@0", "counter.counted.v1@1"]).await;
 
     // Nothing of this is in the service's own database.
