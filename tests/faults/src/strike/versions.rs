@@ -107,6 +107,10 @@ impl Driver<'_> {
         )
         .fetch_one(self.ground.pool(CLAIM_IMAGES)?)
         .await?;
+        let cursor = viewed.cursor();
+        if !self.relay_is_just_before(&cursor).await {
+            return Ok(None);
+        }
         let context = jetstream::new(async_nats::connect(&self.ground.nats_url).await?);
         let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
         let sequence = stream.cached_info().state.last_sequence;
@@ -116,7 +120,7 @@ impl Driver<'_> {
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
             Err(error) => return Err(error.into()),
         };
-        let cursor = viewed.cursor().to_string();
+        let cursor = cursor.to_string();
         if previous.as_ref().is_none_or(|previous| *previous >= cursor) {
             return Ok(None);
         }
@@ -136,6 +140,26 @@ impl Driver<'_> {
             Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether everything told before this event has been told, and nothing behind it: only then is it the next one. The old
+    /// relay comes past it in a moment, as it keeps it to itself.
+    async fn relay_is_just_before(&self, cursor: &Cursor) -> bool {
+        let look = async || -> Result<bool, Option<Failure>> {
+            let pool = self.ground.pool(CLAIM_IMAGES).map_err(Some)?;
+            let (scanned, published): (Vec<u8>, Option<Vec<u8>>) =
+                sqlx::query_as("SELECT scanned_cursor, published_cursor FROM messaging.relay_checkpoint")
+                    .fetch_one(pool)
+                    .await
+                    .map_err(|error| Some(error.into()))?;
+            let own = cursor.to_bytes();
+            match (scanned.as_slice() >= own.as_slice(), published) {
+                (_, Some(published)) if published.as_slice() > own.as_slice() => Ok(false),
+                (true, _) => Ok(true),
+                (false, _) => Err(None),
+            }
+        };
+        matches!(testkit::poll(PARKED_WITHIN, look).await, Ok(true))
     }
 
     async fn look_at_an_original(&self) -> Result<(), Failure> {
