@@ -11,6 +11,7 @@ mod divergence;
 mod feed;
 mod flow;
 mod handover;
+mod kurrentdb;
 mod ledger;
 mod parking;
 mod replay;

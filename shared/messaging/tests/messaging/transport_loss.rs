@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use contracts::names;
-use eventsourcing::EventStore;
 use messaging::SubscriptionSettings;
 use testkit::wait_for;
 

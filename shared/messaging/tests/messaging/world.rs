@@ -12,8 +12,8 @@ use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
 use contracts::feed::v1::{ReadRequest, ReadResponse};
 use contracts::names;
 use eventsourcing::{
-    Actor, CodecError, EventStore, Expected, Metadata, NewEvent, PostgresStore, RecordedEvent, StreamName,
-    decode_sealed,
+    Actor, AppendError, CodecError, EventStore, Expected, KurrentSettings, KurrentStore, Metadata, NewEvent,
+    PostgresStore, RecordedEvent, StreamName, decode_sealed,
 };
 use kernel::EventId;
 use messaging::{
@@ -130,7 +130,7 @@ pub(crate) struct World {
     pub(crate) consumer: TestDatabase,
     pub(crate) nats: TestNats,
     pub(crate) client: async_nats::Client,
-    pub(crate) store: PostgresStore,
+    pub(crate) store: Arc<dyn EventStore>,
     pub(crate) feed: Gate,
     address: SocketAddr,
     /// How often a relay looks at its stream.
@@ -146,6 +146,15 @@ impl World {
 
     /// On a NATS server of the test's own choice.
     pub(crate) async fn on(nats: TestNats) -> Self {
+        Self::with(nats, None).await
+    }
+
+    /// With the source's events in a KurrentDB; its database keeps what is no history.
+    pub(crate) async fn on_kurrentdb(url: &str) -> Self {
+        Self::with(testkit::nats().await.unwrap(), Some(url)).await
+    }
+
+    async fn with(nats: TestNats, kurrentdb: Option<&str>) -> Self {
         // Shown for a failed test only.
         let log = tracing_subscriber::fmt()
             .with_env_filter("info,messaging=debug")
@@ -160,21 +169,17 @@ impl World {
             .execute(&consumer.pool)
             .await
             .unwrap();
-        let pool = PostgresStore::pool_options()
-            .max_connections(10)
-            .connect(&source.url)
-            .await
-            .unwrap();
-        let store = PostgresStore::new(pool);
+        let store: Arc<dyn EventStore> = if let Some(url) = kurrentdb {
+            let settings = KurrentSettings::parse(url).unwrap();
+            Arc::new(KurrentStore::new(settings, SOURCE).unwrap())
+        } else {
+            let pool = PostgresStore::pool_options().max_connections(10);
+            Arc::new(PostgresStore::new(pool.connect(&source.url).await.unwrap()))
+        };
         let client = messaging::connect(&jetstream_config(&nats), "test")
             .await
             .unwrap();
-        let feed = Gate::new(Feed::new(
-            SOURCE,
-            Arc::new(store.clone()),
-            source.pool.clone(),
-            publish,
-        ));
+        let feed = Gate::new(Feed::new(SOURCE, store.clone(), source.pool.clone(), publish));
         let address = serve(feed.clone()).await;
         Self {
             source,
@@ -243,10 +248,17 @@ impl World {
             metadata,
         };
         let stream = StreamName::new(SOURCE, "tally", random());
-        self.store
-            .append(&stream, Expected::NoStream, vec![event])
-            .await
-            .unwrap();
+        // Repeated as a client would whose connection was cut.
+        wait_for("the event to be appended", DEADLINE, async || {
+            let append = self
+                .store
+                .append(&stream, Expected::NoStream, vec![event.clone()]);
+            match append.await {
+                Ok(_) | Err(AppendError::Duplicate) => Ok(()),
+                Err(error) => Err(error),
+            }
+        })
+        .await;
         self.stored.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -421,7 +433,7 @@ impl World {
             batch: 16,
             inspect: self.inspect,
         };
-        let store = Arc::new(self.store.clone());
+        let store = self.store.clone();
         let relay = Relay::new(
             SOURCE,
             store,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use contracts::names;
-use eventsourcing::{Cursor, EventStore, Position};
+use eventsourcing::{Cursor, Position};
 use kernel::EventId;
 use messaging::{SubscriptionSettings, position_of};
 use testkit::wait_for;
