@@ -6,11 +6,12 @@ mod cqrs;
 mod dis;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use tokio::task::JoinSet;
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
@@ -20,11 +21,11 @@ pub(crate) const NOTE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0
 pub(crate) const STREAM_EVENTS: u64 = 10;
 
 /// A store, as the comparison uses it.
-pub(crate) trait Store: Sized + Send + Sync {
+pub(crate) trait Store: Sized + Send + Sync + 'static {
     /// Connects, and makes its tables where they are missing.
     async fn open(pool: PgPool) -> Result<Self, Failure>;
     /// One client: appends until the time is over, and says how many.
-    async fn client(&self, until: Instant) -> Result<u64, Failure>;
+    fn client(&self, until: Instant) -> impl Future<Output = Result<u64, Failure>> + Send;
 }
 
 #[tokio::main]
@@ -49,18 +50,23 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn measure<S: Store>(pool: PgPool, clients: u32, seconds: f64) -> Result<f64, Failure> {
-    let store = S::open(pool).await?;
+    let store = Arc::new(S::open(pool).await?);
     // Statements are prepared and connections warm before the clock runs.
     run(&store, clients, seconds / 4.0).await?;
     run(&store, clients, seconds).await
 }
 
-async fn run<S: Store>(store: &S, clients: u32, seconds: f64) -> Result<f64, Failure> {
-    let start = Instant::now();
+/// Each client is a task of its own, as it is where our store is measured.
+async fn run<S: Store>(store: &Arc<S>, clients: u32, seconds: f64) -> Result<f64, Failure> {
+    let (start, mut running) = (Instant::now(), JoinSet::new());
     let until = start + Duration::from_secs_f64(seconds);
+    for _ in 0..clients {
+        let store = Arc::clone(store);
+        running.spawn(async move { store.client(until).await });
+    }
     let mut appended = 0;
-    for client in join_all((0..clients).map(|_| store.client(until))).await {
-        appended += client?;
+    while let Some(client) = running.join_next().await {
+        appended += client??;
     }
     Ok(appended as f64 / start.elapsed().as_secs_f64())
 }
