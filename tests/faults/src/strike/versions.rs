@@ -29,8 +29,9 @@ const UNKNOWN_ARM: [u8; 3] = [0x9a, 0x06, 0x00];
 const TELLINGS: usize = 6;
 /// How long it is tried to be the next to publish.
 const TOLD_WITHIN: Duration = Duration::from_secs(20);
-const PARKED_WITHIN: Duration = Duration::from_secs(3);
-const DECIDED_WITHIN: Duration = Duration::from_secs(20);
+/// How long the old relay takes to come past what it keeps to itself.
+const PAST_WITHIN: Duration = Duration::from_secs(3);
+const DECIDED_WITHIN: Duration = Duration::from_secs(30);
 const CONSUMER: &str = "views";
 const ADJUSTER: &str = "A001";
 const TOKEN_S: u32 = 3_600;
@@ -73,11 +74,15 @@ impl Driver<'_> {
                 // Nothing has an original yet, or nobody could be reached in between: then nothing was told.
                 return Ok(());
             };
-            let look = async || match self.is_parked(&told).await {
-                Ok(true) => Ok(()),
-                _ => Err(()),
-            };
-            if testkit::poll(PARKED_WITHIN, look).await.is_ok() {
+            let decided = testkit::poll(DECIDED_WITHIN, async || match self.fate(&told).await {
+                Ok(Some(parked)) => Ok(parked),
+                Ok(None) => Err("the views have not come so far".to_owned()),
+                Err(failure) => Err(failure.to_string()),
+            });
+            let parked = decided
+                .await
+                .map_err(|seen| format!("an event of a newer release holds the views up: {seen:?}"))?;
+            if parked {
                 self.struck(Fault::NewerVersion, &[CLAIM_IMAGES]);
                 return self.discard(&told).await;
             }
@@ -159,7 +164,7 @@ impl Driver<'_> {
                 (false, _) => Err(None),
             }
         };
-        matches!(testkit::poll(PARKED_WITHIN, look).await, Ok(true))
+        matches!(testkit::poll(PAST_WITHIN, look).await, Ok(true))
     }
 
     async fn look_at_an_original(&self) -> Result<(), Failure> {
@@ -185,13 +190,19 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn is_parked(&self, told: &Viewed) -> Result<bool, Failure> {
-        Ok(
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM messaging.parked WHERE event_id = $1)")
-                .bind(told.event_id)
-                .fetch_one(self.ground.pool(VIEWS)?)
-                .await?,
+    /// Whether the views have set it aside, or come past it; none while they have not come so far.
+    async fn fate(&self, told: &Viewed) -> Result<Option<bool>, Failure> {
+        let (reached, parked): (Option<bool>, bool) = sqlx::query_as(
+            "SELECT (SELECT cursor >= $2 FROM messaging.subscription WHERE consumer = $3 AND source = $4),
+                    EXISTS (SELECT FROM messaging.parked WHERE event_id = $1)",
         )
+        .bind(told.event_id)
+        .bind(told.cursor().to_bytes().as_slice())
+        .bind(CONSUMER)
+        .bind(CLAIM_IMAGES)
+        .fetch_one(self.ground.pool(VIEWS)?)
+        .await?;
+        Ok((reached == Some(true)).then_some(parked))
     }
 
     /// No reader needs it: what waits behind it is applied.
