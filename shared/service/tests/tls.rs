@@ -8,7 +8,7 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use sqlx::{Connection as _, PgConnection};
 use testkit::kurrentdb::{KurrentDb, KurrentDbOptions};
@@ -46,23 +46,46 @@ async fn a_process_with_tls_on_every_connection_starts_serves_and_stops() {
         ..KurrentDbOptions::default()
     };
     let kurrentdb = KurrentDb::start_with(options).await.unwrap();
-    let config = folder.path().join("probe.toml");
-    std::fs::write(&config, toml(folder.path(), &postgres, &nats, &kurrentdb)).unwrap();
+    // Without KurrentDB nobody makes a provider the process's default, and with it another one than the others name.
+    for events in [None, Some(&kurrentdb)] {
+        let child = start(
+            folder.path(),
+            &certificates,
+            &toml(folder.path(), &postgres, &nats, events),
+        )
+        .await;
+        all_encrypted(&postgres).await;
+        let log = stop(child).await;
+        assert!(log.contains("connected"), "NATS was never connected to: {log}");
+        for word in ["panicked", "\"ERROR\"", "lost"] {
+            assert!(!log.contains(word), "{word}: {log}");
+        }
+    }
+}
 
+/// Starts it and waits until it serves.
+async fn start(folder: &Path, certificates: &Certificates, toml: &str) -> Child {
+    let (config, address) = (folder.join("probe.toml"), folder.join("address"));
+    std::fs::write(&config, toml).unwrap();
+    let _ = std::fs::remove_file(&address);
     let child = Command::new(std::env::current_exe().unwrap())
         .arg("--config")
         .arg(&config)
         // The authority is all that this process trusts.
         .env("SSL_CERT_FILE", &certificates.authority)
         .env_remove("SSL_CERT_DIR")
+        .env_remove("EVENT_STORE_URL")
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let address = folder.path().join("address");
     wait_for("the address file", probe::SOON, async || {
         std::fs::read_to_string(&address).ok()
     })
     .await;
+    child
+}
+
+async fn all_encrypted(postgres: &PrivatePostgres) {
     let mut connection = PgConnection::connect(&postgres.url("postgres")).await.unwrap();
     wait_for(
         "all connections of the service to be encrypted",
@@ -83,11 +106,6 @@ async fn a_process_with_tls_on_every_connection_starts_serves_and_stops() {
         },
     )
     .await;
-    let log = stop(child).await;
-    assert!(log.contains("connected"), "NATS was never connected to: {log}");
-    for word in ["panicked", "\"ERROR\"", "lost"] {
-        assert!(!log.contains(word), "{word}: {log}");
-    }
 }
 
 /// Connections come in over TLS or not at all, except this test's own.
@@ -117,12 +135,20 @@ async fn demand_tls(postgres: &PrivatePostgres, certificates: &Certificates) {
     .await;
 }
 
-fn toml(folder: &Path, postgres: &PrivatePostgres, nats: &PrivateNats, kurrentdb: &KurrentDb) -> String {
+fn toml(
+    folder: &Path,
+    postgres: &PrivatePostgres,
+    nats: &PrivateNats,
+    kurrentdb: Option<&KurrentDb>,
+) -> String {
     let database = |name| format!("{}?sslmode=verify-full", postgres.url(name));
     let key = "0f".repeat(32);
     let folder = folder.display();
     let (own, keyring) = (database("probe"), database("keyring"));
-    let (nats, events) = (nats.url(), kurrentdb.url());
+    let nats = nats.url();
+    let events = kurrentdb.map_or_else(String::new, |kurrentdb| {
+        format!("[event_store]\nurl = \"{}\"\n", kurrentdb.url())
+    });
     format!(
         r#"address_file = "{folder}/address"
 [grpc]
@@ -136,8 +162,7 @@ master_key = "{key}"
 pepper = "{key}"
 [nats]
 url = "{nats}"
-[event_store]
-url = "{events}"
+{events}
 [telemetry]
 log_format = "json"
 [service]
@@ -146,7 +171,7 @@ test = "tls"
     )
 }
 
-async fn stop(child: std::process::Child) -> String {
+async fn stop(child: Child) -> String {
     let told = Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status()

@@ -51,7 +51,13 @@ async fn a_server_that_refuses_or_is_gone_is_unavailable_and_found_again_when_it
     let troubles: [(&str, &dyn Fn()); 2] = [("refusing", &refuse), ("gone", &stop)];
     for ((what, trouble), id) in troubles.into_iter().zip(2..) {
         trouble();
-        // More than once: the first failure leaves a client that is dead for ever.
+        // One whose first connect fails, too: the library's client is dead for ever after that.
+        let late = connect_kurrent(&server.url(), "drill");
+        let failed = late.read(&stream(1), 0).await;
+        assert!(
+            matches!(failed, Err(StoreError::Unavailable(_))),
+            "{what}: {failed:?}"
+        );
         for _ in 0..3 {
             let refused = store
                 .append(&stream(id), Expected::NoStream, events(&stream(id), 1, 1))
@@ -65,6 +71,7 @@ async fn a_server_that_refuses_or_is_gone_is_unavailable_and_found_again_when_it
         }
         append_at_last(&store, &stream(id), 1).await;
         assert!(*connected.borrow(), "{what}");
+        append_at_last(&late, &stream(id + 100), 1).await;
     }
 }
 
@@ -373,6 +380,23 @@ async fn an_event_missing_from_a_stream_is_corrupt_and_not_passed_over() {
         "{read:?}"
     );
     assert_eq!(store.read(&ledger, 2).await.unwrap().len(), 1);
+}
+
+/// Who reads from a position where nothing stands gets what comes next, which is another event.
+#[tokio::test]
+async fn a_cursor_whose_event_is_gone_from_the_log_holds_no_other_event() {
+    let (server, store) = server().await;
+    let ledger = stream(1);
+    let batch = events(&ledger, 1, 3);
+    let appended = store
+        .append(&ledger, Expected::NoStream, batch.clone())
+        .await
+        .unwrap();
+    server.scavenge(&ledger.to_string(), 1);
+    let held = [Some(batch[0].id), None, Some(batch[2].id)];
+    for (cursor, event) in appended.cursors.iter().zip(held) {
+        assert_eq!(store.event_at(cursor).await.unwrap(), event);
+    }
 }
 
 #[tokio::test]

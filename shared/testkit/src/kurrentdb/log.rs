@@ -1,7 +1,7 @@
 //! The log: records in one order, each at a position of its own, with the rules by which the real server takes an append.
 //! In memory, and in a file where one is given, so that it outlives the process as far as a killed process goes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -54,6 +54,8 @@ pub(super) struct Log {
     streams: HashMap<String, Vec<usize>>,
     /// Streams whose first events are not shown any more.
     cut_off: HashMap<String, u64>,
+    /// Places of records that are there no more, although their positions are.
+    scavenged: HashSet<usize>,
     end: u64,
     file: Option<File>,
 }
@@ -183,6 +185,17 @@ impl Log {
     /// Shows a stream only from a revision on, as a limit in its metadata does.
     pub(super) fn cut_off(&mut self, stream: &str, before: u64) {
         self.cut_off.insert(stream.to_owned(), before);
+    }
+
+    /// Removes an event from the log, whose place then is nobody's.
+    pub(super) fn scavenge(&mut self, stream: &str, revision: usize) {
+        let place = self.streams.get(stream).and_then(|places| places.get(revision));
+        self.scavenged.extend(place);
+    }
+
+    /// Whether a reader of the log is shown a record.
+    pub(super) fn shows(&self, place: usize) -> bool {
+        !self.scavenged.contains(&place)
     }
 
     /// How many records there are.

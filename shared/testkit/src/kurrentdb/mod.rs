@@ -221,6 +221,12 @@ impl KurrentDb {
         log.cut_off(stream, before);
     }
 
+    /// Removes an event from the log: who reads from its position gets the next one.
+    pub fn scavenge(&self, stream: &str, revision: usize) {
+        let mut log = self.node.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.scavenge(stream, revision);
+    }
+
     /// How many records the log has, the server's own among them.
     pub fn records(&self) -> usize {
         self.node.log.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -117,14 +117,15 @@ impl Node {
     fn read_all(&self, options: AllOptions, direction: ReadDirection, count: u64) -> Result<Answers, Status> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let shown = |from: usize| (from..log.len()).filter(|place| log.shows(*place));
         let places: Vec<usize> = match (direction, options.all_option) {
-            (ReadDirection::Forwards, Some(AllOption::Start(_))) => (0..log.len()).take(count).collect(),
+            (ReadDirection::Forwards, Some(AllOption::Start(_))) => shown(0).take(count).collect(),
             (ReadDirection::Forwards, Some(AllOption::Position(position))) => {
                 let (place, exact) = log.find(position.commit_position);
                 if !exact && place < log.len() {
                     return Err(Status::unknown("Unexpected ReadAllResult: InvalidPosition"));
                 }
-                (place..log.len()).take(count).collect()
+                shown(place).take(count).collect()
             }
             (ReadDirection::Backwards, Some(AllOption::End(_))) => (0..log.len()).rev().take(count).collect(),
             _ => return Err(Status::unimplemented("reading the log in this way")),
