@@ -46,17 +46,8 @@ impl KurrentSettings {
         if !lower.starts_with("esdb://") && !lower.starts_with("esdb+discover://") {
             return Err(KurrentSettingsError::Form);
         }
-        let url = if lower.contains("nodepreference=") {
-            url.to_owned()
-        } else {
-            let (separator, slash) = match (url.contains('?'), url.contains(',')) {
-                (true, _) => ("&", ""),
-                (false, true) => ("?", ""),
-                (false, false) => ("?", if url.ends_with('/') { "" } else { "/" }),
-            };
-            format!("{url}{slash}{separator}nodePreference=leader")
-        };
         let client: ClientSettings = url.parse().map_err(|_| KurrentSettingsError::Form)?;
+        // The leader is what it prefers unless told otherwise, whatever its documentation says.
         if client.node_preference() != NodePreference::Leader {
             return Err(KurrentSettingsError::Preference);
         }
