@@ -36,10 +36,11 @@ async fn no_personal_value_is_readable_outside_the_views() {
             .iter()
             .any(|place| place.name == "identity: store.event" && place.bytes.len() > 10_000)
     );
+    // What was told since the journey wiped JetStream.
     assert!(
         places
             .iter()
-            .any(|place| place.name.contains("jetstream") && place.bytes.len() > 10_000)
+            .any(|place| place.name.contains("jetstream") && place.bytes.len() > 1_000)
     );
     assert!(
         places
