@@ -173,13 +173,18 @@ impl IntoStatus for KeyringError {
 impl IntoStatus for sqlx::Error {
     fn into_status(self) -> Status {
         match self {
-            Self::Io(_) | Self::PoolTimedOut | Self::PoolClosed | Self::Tls(_) | Self::WorkerCrashed => {
-                unavailable(&self)
-            }
-            // Class 57 and 53: the server is shutting down or out of resources; 40: serialization, deadlock.
+            // A server that ends in the middle of the greeting reads as a broken protocol.
+            Self::Io(_)
+            | Self::PoolTimedOut
+            | Self::PoolClosed
+            | Self::Tls(_)
+            | Self::Protocol(_)
+            | Self::WorkerCrashed => unavailable(&self),
+            // Class 57 and 53: the server is shutting down or out of resources; 40: serialization, deadlock; then: a lock
+            // not had in time, a transaction ended for idling, the read-only side of a failover.
             Self::Database(ref error)
                 if error.code().is_some_and(|code| {
-                    ["57", "53", "40", "08"]
+                    ["57", "53", "40", "08", "55P03", "25P03", "25006"]
                         .iter()
                         .any(|class| code.starts_with(class))
                 }) =>
@@ -230,4 +235,19 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_ends_in_the_middle_of_a_greeting_is_away_and_a_malformed_row_is_a_defect() {
+        let ended = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+        assert_eq!(ended.into_status().code(), Code::Unavailable);
+        assert_eq!(sqlx::Error::PoolTimedOut.into_status().code(), Code::Unavailable);
+        assert_eq!(sqlx::Error::RowNotFound.into_status().code(), Code::Internal);
+    }
 }
