@@ -24,6 +24,8 @@ pub enum Fault {
     ConnectionDelayed,
     /// One side of a pair hears that nothing more comes.
     ConnectionHalfClosed,
+    /// What a service answers is lost, and it has done what it was asked.
+    AnswersLost,
     /// JetStream's folder is emptied.
     JetstreamWiped,
     /// JetStream's folder is replaced by an older copy.
@@ -46,11 +48,12 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Paused,
         Self::ConnectionCut,
         Self::ConnectionDelayed,
         Self::ConnectionHalfClosed,
+        Self::AnswersLost,
         Self::JetstreamWiped,
         Self::JetstreamRolledBack,
         Self::DiskFull,

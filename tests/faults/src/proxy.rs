@@ -32,6 +32,8 @@ pub(crate) enum Mode {
     Cut,
     /// Tells the side that connected that nothing more comes, and goes on carrying what that side says.
     HalfClosed,
+    /// Carries what is asked and drops what is answered, without a word.
+    Deaf,
 }
 
 /// All proxies of one stack.
@@ -154,6 +156,9 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch:
         if let Mode::Delay(delay) = now {
             pass(delay).await;
         }
+        if back && now == Mode::Deaf {
+            continue;
+        }
         if to.write_all(&buffer[..count]).await.is_err() {
             break;
         }
@@ -207,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_are_carried_delayed_cut_and_half_closed() {
+    async fn bytes_are_carried_delayed_dropped_cut_and_half_closed() {
         let (proxies, port) = echo().await;
         let mut first = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         assert_eq!(ask(&mut first).await.unwrap(), 5);
@@ -216,6 +221,10 @@ mod tests {
         let began = Instant::now();
         assert_eq!(ask(&mut first).await.unwrap(), 5);
         assert!(began.elapsed() >= Duration::from_millis(120), "both ways");
+
+        proxies.set(PAIR, Mode::Deaf);
+        let unheard = tokio::time::timeout(Duration::from_millis(60), ask(&mut first)).await;
+        assert!(unheard.is_err(), "the answer is dropped");
 
         proxies.set(PAIR, Mode::HalfClosed);
         let mut rest = [0; 1];

@@ -5,9 +5,10 @@
 use faults::{Fault, Options};
 
 /// Each of these takes a second or two; the others are left to `make faults`.
-const QUICK: [Fault; 6] = [
+const QUICK: [Fault; 7] = [
     Fault::ConnectionCut,
     Fault::ConnectionHalfClosed,
+    Fault::AnswersLost,
     Fault::JetstreamWiped,
     Fault::JetstreamRolledBack,
     Fault::TwoRelays,

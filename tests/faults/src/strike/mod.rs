@@ -22,6 +22,7 @@ impl Driver<'_> {
             Fault::ConnectionCut | Fault::ConnectionDelayed | Fault::ConnectionHalfClosed => {
                 self.disturb(fault).await
             }
+            Fault::AnswersLost => self.lose_answers().await,
             Fault::JetstreamWiped => self.wipe().await,
             Fault::JetstreamRolledBack => self.roll_back().await,
             Fault::DiskFull => self.fill_disk().await,

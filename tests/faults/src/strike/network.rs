@@ -16,6 +16,8 @@ use crate::proxy::{CLIENT, Mode};
 /// Pairs of one strike; each counts as one.
 const PAIRS: usize = 3;
 const LASTS_MS: std::ops::Range<u64> = 200..800;
+/// Long enough for every connection to be closed.
+const BROKEN: Duration = Duration::from_millis(20);
 const DELAY_MS: std::ops::Range<u64> = 20..400;
 
 impl Driver<'_> {
@@ -35,6 +37,22 @@ impl Driver<'_> {
             self.ground.proxies.set(pair, Mode::Pass);
             self.struck(fault, &owing(pair));
         }
+        Ok(())
+    }
+}
+
+impl Driver<'_> {
+    /// One service goes on doing what it is asked, and nobody hears of it; then the connections break, so that everybody
+    /// asks again.
+    pub(crate) async fn lose_answers(&mut self) -> Result<(), Failure> {
+        let service = STORES[self.dice.random_range(0..STORES.len())];
+        let pair = (CLIENT, Peer::Service(service));
+        self.ground.proxies.set(pair, Mode::Deaf);
+        pass(Duration::from_millis(self.dice.random_range(LASTS_MS))).await;
+        self.ground.proxies.set(pair, Mode::Cut);
+        pass(BROKEN).await;
+        self.ground.proxies.set(pair, Mode::Pass);
+        self.struck(Fault::AnswersLost, &[service]);
         Ok(())
     }
 }
