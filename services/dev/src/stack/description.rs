@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::infrastructure::{Infrastructure, KEYRING};
 use super::{DataFolder, SERVICES, StackError};
+
+/// Where services listen.
+const PORTS: Range<u16> = 20_000..32_000;
 
 /// Where everything is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -76,14 +81,25 @@ pub(super) fn ports(folder: &DataFolder) -> Result<BTreeMap<&'static str, u16>, 
             .and_then(|address| address.rsplit(':').next()?.parse().ok());
         let listener = kept
             .and_then(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())
-            .map_or_else(|| TcpListener::bind("127.0.0.1:0"), Ok)
-            .map_err(StackError::file("listen on", Path::new("127.0.0.1:0")))?;
+            .map_or_else(free, Ok)
+            .map_err(StackError::file("listen on", Path::new("127.0.0.1")))?;
         let address = listener
             .local_addr()
-            .map_err(StackError::file("listen on", Path::new("127.0.0.1:0")))?;
+            .map_err(StackError::file("listen on", Path::new("127.0.0.1")))?;
         ports.insert(service, address.port());
         // Held until all are chosen, or two services could get the same one.
         held.push(listener);
     }
     Ok(ports)
+}
+
+/// Of the ports that the system gives to nobody by itself (its own begin at 32768): one of those could be taken by any
+/// connection between now and the moment when the service listens.
+fn free() -> Result<TcpListener, std::io::Error> {
+    let mut random = rand::rng();
+    let attempts = std::iter::repeat_with(|| TcpListener::bind(("127.0.0.1", random.random_range(PORTS))));
+    attempts
+        .take(100)
+        .find_map(Result::ok)
+        .map_or_else(|| TcpListener::bind("127.0.0.1:0"), Ok)
 }
