@@ -47,14 +47,16 @@ pub(crate) async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> 
     }
 }
 
-/// Not up, starting, full, or gone in the middle of the greeting, which reads as a broken protocol. A wrong password or a
-/// missing database will not come right by waiting.
+/// Not up, starting, full (which also ends those that begin with an internal error), or gone in the middle of the greeting,
+/// which reads as a broken protocol. A wrong password or a missing database will not come right by waiting.
 fn worth_waiting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code.starts_with("53")),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["57P", "53", "XX"]
+                .iter()
+                .any(|passing| code.starts_with(passing))
+        }),
         _ => false,
     }
 }

@@ -9,6 +9,8 @@ use crate::{AppendError, StoreError};
 /// Classes and codes of SQLSTATE that another attempt can outlive: connection, resources, operator, deadlock and
 /// serialization, lock not available, a transaction ended for idling, and the read-only side of a failover.
 const PASSING: [&str; 7] = ["08", "53", "57", "40", "55P03", "25P03", "25006"];
+/// Who may connect to what: a session that ends over that ends again.
+const CLOSED: [&str; 3] = ["28", "3D", "42"];
 
 /// A failure of reading, or of an append about which nothing is known.
 pub(super) fn store_failure(error: sqlx::Error) -> StoreError {
@@ -31,9 +33,12 @@ pub(super) fn shared_failure(error: &Arc<sqlx::Error>) -> StoreError {
 
 fn passes(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(database) => database
-            .code()
-            .is_none_or(|code| PASSING.iter().any(|passing| code.starts_with(passing))),
+        sqlx::Error::Database(database) => database.code().is_none_or(|code| {
+            let among = |codes: &[&str]| codes.iter().any(|prefix| code.starts_with(prefix));
+            // A session that the server ended says nothing about the statement. With no room left, for one, it ends those
+            // that begin, with the code of an internal error.
+            among(&PASSING) || (severity(error) != Some(PgSeverity::Error) && !among(&CLOSED))
+        }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
@@ -47,12 +52,13 @@ fn passes(error: &sqlx::Error) -> bool {
 /// Whether the server refused the statement and goes on with the connection: then nothing of it was done. Of a fatal error
 /// that is not known, it may have come between commit and answer.
 pub(super) fn undone(error: &sqlx::Error) -> bool {
-    let severity = |error: &PgDatabaseError| error.severity();
-    let database = error.as_database_error();
-    database
-        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-        .map(severity)
-        == Some(PgSeverity::Error)
+    severity(error) == Some(PgSeverity::Error)
+}
+
+fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
+    let database = error.as_database_error()?;
+    let postgres = database.try_downcast_ref::<PgDatabaseError>()?;
+    Some(postgres.severity())
 }
 
 /// A failed append. The unique keys have the last word where the function's own checks did not.
@@ -64,5 +70,67 @@ pub(super) fn append_failure(error: sqlx::Error) -> AppendError {
         Some("event_revision" | "stream_head_pkey") => AppendError::Conflict { actual: None },
         Some("event_request" | "event_identity") => AppendError::Duplicate,
         _ => AppendError::Store(store_failure(error)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use sqlx::Connection as _;
+    use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+
+    use super::*;
+
+    /// What a client makes of a server that answers its greeting with an error.
+    async fn greeted_with(severity: &str, code: &str) -> sqlx::Error {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let fields = format!("S{severity}\0V{severity}\0C{code}\0Mthe server says so\0\0");
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            assert!(client.read(&mut [0; 1024]).unwrap() > 0);
+            let length = u32::try_from(fields.len() + 4).unwrap();
+            client.write_all(b"E").unwrap();
+            client.write_all(&length.to_be_bytes()).unwrap();
+            client.write_all(fields.as_bytes()).unwrap();
+        });
+        let options = PgConnectOptions::new()
+            .host("127.0.0.1")
+            .port(port)
+            .username("nobody")
+            .ssl_mode(PgSslMode::Disable);
+        let error = PgConnection::connect_with(&options).await.unwrap_err();
+        server.join().unwrap();
+        error
+    }
+
+    #[tokio::test]
+    async fn a_session_that_the_server_ends_is_tried_again_unless_it_was_not_let_in() {
+        for code in ["XX000", "58030", "53300", "57P03"] {
+            let error = greeted_with("FATAL", code).await;
+            assert!(!undone(&error) && passes(&error), "{code}: {error:?}");
+        }
+        for code in ["28P01", "3D000", "42501"] {
+            let error = greeted_with("FATAL", code).await;
+            assert!(!passes(&error), "{code}: {error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_statement_is_worth_repeating_by_its_code_alone() {
+        for (code, passing) in [
+            ("53100", true),
+            ("40P01", true),
+            ("XX000", false),
+            ("23505", false),
+        ] {
+            let error = greeted_with("ERROR", code).await;
+            assert!(undone(&error));
+            assert_eq!(passes(&error), passing, "{code}: {error:?}");
+        }
     }
 }
