@@ -56,6 +56,8 @@ pub struct Options {
     pub lease_ms: u32,
     /// Folder of the services' programs.
     pub programs: PathBuf,
+    /// Where the report is written after each round: a run that is cut short has said what it saw.
+    pub report: PathBuf,
     /// Where logs and ledger are kept if something is wrong.
     pub evidence: PathBuf,
 }
@@ -88,7 +90,7 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
     let client: Client = ground.client.clone();
     let work = Work::new(client, calls, &ground.secrets, options.seed);
     let mut tally = Tally::default();
-    let mut problems = Vec::new();
+    let mut report = Report::of(options, 0, &tally, &[], &recovery, Vec::new());
     for round in 1..=options.rounds {
         let plan = Plan::of(options, round);
         let stop = CancellationToken::new();
@@ -104,12 +106,11 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
         worked?;
         struck?;
         recovery.end_round();
-        if let Some(fallen) = stack.fallen() {
-            problems.push(format!("round {round}: {fallen}"));
-            break;
-        }
         let rebuild = round == options.rounds || round % options.rebuild_every.max(1) == 0;
-        let found = verdict::judge(ground, &ledger, rebuild).await?;
+        let found = match stack.fallen() {
+            Some(fallen) => vec![fallen.to_string()],
+            None => verdict::judge(ground, &ledger, rebuild).await?,
+        };
         say!(
             "round {round} of {}: {} acknowledged, {} kills, {}",
             options.rounds,
@@ -117,15 +118,15 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
             tally.kills(),
             if found.is_empty() { "all well" } else { "WRONG" }
         );
-        let broken = !found.is_empty();
-        problems.extend(
-            found
-                .into_iter()
-                .map(|problem| format!("round {round}: {problem}")),
-        );
-        if broken {
+        let problems = found
+            .into_iter()
+            .map(|problem| format!("round {round}: {problem}"))
+            .collect();
+        report = Report::of(options, round, &tally, &ledger.read()?, &recovery, problems);
+        report.write(&options.report)?;
+        if !report.problems.is_empty() {
             break;
         }
     }
-    Ok(Report::of(options, tally, &ledger.read()?, &recovery, problems))
+    Ok(report)
 }

@@ -62,15 +62,12 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         rebuild_every: cli.rebuild_every,
         lease_ms: cli.lease_ms,
         programs,
+        report: cli.report,
         evidence: cli.evidence,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(faults::run(&options))?;
     report.print();
-    if let Some(parent) = cli.report.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    std::fs::write(&cli.report, serde_json::to_vec_pretty(&report)?)?;
     Ok(report.problems.is_empty())
 }
 

@@ -1,16 +1,17 @@
 //! What struck, what was acknowledged, how long it was felt, what is wrong.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use dev::say;
 use serde::Serialize;
 
-use crate::Options;
 use crate::ledger::{End, Entry};
 use crate::observer::Phase;
 use crate::plan::{Component, Fault};
 use crate::recovery::Recovery;
+use crate::{Failure, Options};
 
 /// Counts while the rounds go on.
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl Tally {
 pub struct Report {
     /// The seed.
     pub seed: u64,
-    /// Rounds that were asked for.
+    /// Rounds that were played to their end and judged.
     pub rounds: u32,
     /// The lease of relays and subscriptions.
     pub lease_ms: u32,
@@ -131,7 +132,8 @@ impl Felt {
 impl Report {
     pub(crate) fn of(
         options: &Options,
-        tally: Tally,
+        rounds: u32,
+        tally: &Tally,
         entries: &[Entry],
         recovery: &Recovery,
         problems: Vec<String>,
@@ -147,18 +149,26 @@ impl Report {
         }
         Self {
             seed: options.seed,
-            rounds: options.rounds,
+            rounds,
             lease_ms: options.lease_ms,
             commands,
             kills: tally.kills(),
-            kills_by_component: tally.kills,
+            kills_by_component: tally.kills.clone(),
             kills_without_commands: tally.uncounted,
             starts_again: tally.started_again,
-            faults: tally.faults,
-            not_run: tally.not_run,
+            faults: tally.faults.clone(),
+            not_run: tally.not_run.clone(),
             recovery: Felt::of(&recovery.durations()),
             problems,
         }
+    }
+
+    /// Writes it as JSON, over what stands there.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), Failure> {
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        Ok(std::fs::write(file, serde_json::to_vec_pretty(self)?)?)
     }
 
     /// Prints it for people.

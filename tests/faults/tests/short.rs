@@ -26,6 +26,7 @@ async fn nothing_is_lost_and_nothing_happens_twice_while_everything_fails_once()
         faults: QUICK.to_vec(),
         rebuild_every: 1,
         lease_ms: 2_000,
+        report: programs.join("../faults-short.json"),
         evidence: programs.join("../faults-short"),
         programs,
     };
