@@ -303,3 +303,44 @@ impl<'de> Deserializer<'de> for TagProbe<'_> {
         newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_an_object_of_type_and_data_and_nothing_else() {
+        let stream = StreamName::new("identity", "account", uuid::Uuid::nil());
+        let parts = |event: Value| plain_parts(&stream, &event);
+        let (event_type, data) = parts(json!({"type": "a.b.v1", "data": {"c": 1}})).unwrap();
+        assert_eq!((event_type.as_str(), data), ("a.b.v1", json!({"c": 1})));
+        for event in [
+            json!("a.b.v1"),
+            json!({"type": "a.b.v1"}),
+            json!({"type": "a.b.v1", "data": null}),
+            json!({"type": 1, "data": {}}),
+            json!({"type": "a.b.v1", "data": {}, "more": 1}),
+            json!({"type": "a.b.v1", "data": {"c": 1.5}}),
+        ] {
+            let refused = parts(event.clone());
+            assert!(matches!(refused, Err(CodecError::Unwritable { .. })), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_floating_point_number_is_found_however_deep_it_lies() {
+        for value in [json!(1.5), json!([1, 1.5]), json!({"a": {"b": [{"c": 1.5}]}})] {
+            assert!(has_float(&value), "{value}");
+        }
+        for value in [
+            json!(1),
+            json!([1, "1.5"]),
+            json!({"a": {"b": [null, true, {"c": -1}]}}),
+        ] {
+            assert!(!has_float(&value), "{value}");
+        }
+    }
+}

@@ -165,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_a_cursor_are_those_it_was_made_of() {
+        let parts = |cursor: Cursor| (cursor.tag(), cursor.epoch(), cursor.a(), cursor.b());
+        assert_eq!(parts(Cursor::postgres(5, 6, 7)), (Cursor::POSTGRES, 5, 6, 7));
+        assert_eq!(parts(Cursor::kurrentdb(6, 7)), (Cursor::KURRENTDB, 0, 6, 7));
+    }
+
+    #[test]
+    fn a_cursor_is_kept_as_its_text() {
+        let cursor = Cursor::postgres(5, 6, 7);
+        let json = serde_json::to_value(cursor).unwrap();
+        assert_eq!(json, serde_json::Value::String(cursor.to_string()));
+        assert_eq!(serde_json::from_value::<Cursor>(json).unwrap(), cursor);
+    }
+
+    #[test]
     fn a_cursor_of_kurrentdb_has_its_own_tag_and_no_epoch() {
         let cursor = Cursor::kurrentdb(0x0102, 0xff);
         assert_eq!(

@@ -188,6 +188,7 @@ impl Trigger for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Cursor, Metadata};
 
     const ID: Uuid = Uuid::from_u128(7);
 
@@ -229,6 +230,7 @@ mod tests {
             key.event_id(&stream, 0).as_uuid(),
         ];
         assert_eq!(derived.map(|id| id.to_string()), EXPECTED);
+        assert_eq!(key.to_string(), EXPECTED[0]);
     }
 
     const EXPECTED: [&str; 5] = [
@@ -260,6 +262,58 @@ mod tests {
         let steps = [inline.step(intent, "reserve"), reaction.step(intent, "reserve")];
         assert_eq!(steps[0].key, steps[1].key);
         assert_eq!(steps[0].payload_hash, steps[1].payload_hash);
-        assert_ne!(steps[0].key, inline.step(intent, "record").key);
+        let other = inline.step(intent, "record");
+        assert_ne!(steps[0].key, other.key);
+        assert_ne!(steps[0].payload_hash, other.payload_hash);
+        assert_eq!(steps.map(|step| step.causation_id), [Some(ID); 2]);
+    }
+
+    #[test]
+    fn a_reaction_belongs_to_what_its_event_belongs_to() {
+        let (correlation, trace) = (Uuid::from_u128(8), "00-trace-span-01");
+        let recorded = RecordedEvent {
+            stream: StreamName::new("identity", "account", ID),
+            revision: 0,
+            cursor: Cursor::postgres(1, 1, 1),
+            id: EventId::from_uuid(ID),
+            event_type: "account.registered.v1".to_owned(),
+            data: serde_json::Value::Null,
+            metadata: Metadata {
+                request_key: Uuid::nil(),
+                request_index: 0,
+                payload_hash: String::new(),
+                actor: Actor::Anonymous,
+                correlation_id: correlation,
+                causation_id: None,
+                traceparent: Some(trace.to_owned()),
+                occurred_at: Timestamp::UNIX_EPOCH,
+            },
+            recorded_at: Timestamp::UNIX_EPOCH,
+        };
+        let cause = Cause {
+            event_id: recorded.id,
+            correlation_id: Some(correlation),
+            traceparent: Some(trace.to_owned()),
+        };
+        let at = Timestamp::UNIX_EPOCH;
+        for request in [
+            Request::reaction(&recorded, 0, at),
+            Request::reaction(&cause, 0, at),
+        ] {
+            assert_eq!(request.key, RequestKey::reaction(recorded.id, 0));
+            assert_eq!(
+                (
+                    request.correlation_id,
+                    request.causation_id,
+                    request.traceparent.as_deref()
+                ),
+                (correlation, Some(ID), Some(trace))
+            );
+        }
+        let alone = Cause {
+            correlation_id: None,
+            ..cause
+        };
+        assert_eq!(Request::reaction(&alone, 0, at).correlation_id, ID);
     }
 }

@@ -177,6 +177,7 @@ fn first_difference(path: &str, expected: &Value, actual: &Value) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use serde::{Deserialize, Serialize};
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -185,6 +186,7 @@ mod tests {
     #[derive(Debug, Default, Clone, PartialEq)]
     struct Lamp {
         lit: bool,
+        switched: u32,
     }
 
     #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -227,19 +229,30 @@ mod tests {
         fn evolve(self, event: &Event) -> Self {
             Self {
                 lit: matches!(event, Event::Lit { .. }),
+                switched: self.switched + 1,
             }
         }
     }
+
+    const ONCE_LIT: Lamp = Lamp {
+        lit: true,
+        switched: 1,
+    };
 
     #[test]
     fn what_holds_passes() {
         assert_eq!(
             given::<Lamp>([]).when(Some(40)).then([Event::Lit { watts: 40 }]),
-            Lamp { lit: true }
+            ONCE_LIT
         );
-        given::<Lamp>([Event::Lit { watts: 40 }, Event::PutOut {}])
+        let after = given::<Lamp>([Event::Lit { watts: 40 }, Event::PutOut {}])
             .when(None)
             .then_nothing();
+        assert_eq!((after.lit, after.switched), (false, 2));
+        assert_eq!(given::<Lamp>([Event::Lit { watts: 40 }]).state(), ONCE_LIT);
+        let (events, after) = given::<Lamp>([]).when(Some(40)).then_accepted();
+        assert!(matches!(events[..], [Event::Lit { watts: 40 }]));
+        assert_eq!(after, ONCE_LIT);
         let problem = given::<Lamp>([Event::Lit { watts: 40 }])
             .when(Some(1))
             .then_rejected("ALREADY_LIT");
@@ -253,6 +266,28 @@ mod tests {
     #[should_panic(expected = "first difference at [0].data.watts: expected 60, was 40")]
     fn another_event_fails_with_the_place_of_the_difference() {
         given::<Lamp>([]).when(Some(40)).then([Event::Lit { watts: 60 }]);
+    }
+
+    #[test]
+    fn both_sides_are_listed() {
+        assert_eq!(
+            super::difference(&[json!(1), json!(2)], &[]),
+            "expected:\n  1\n  2\nactual:\n  nothing\n"
+        );
+    }
+
+    #[test]
+    fn the_place_of_a_difference_is_found_in_lists_and_of_lists_of_other_length_the_list() {
+        let difference = |expected, actual| first_difference("e", &expected, &actual);
+        assert_eq!(difference(json!([1, 2]), json!([1, 2])), None);
+        assert_eq!(
+            difference(json!({"a": [1, 2]}), json!({"a": [1, 3]})).as_deref(),
+            Some("e.a[1]: expected 2, was 3")
+        );
+        assert_eq!(
+            difference(json!([1]), json!([1, 2])).as_deref(),
+            Some("e: expected [1], was [1,2]")
+        );
     }
 
     #[test]

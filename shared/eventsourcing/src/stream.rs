@@ -121,6 +121,18 @@ mod tests {
             "phone-verification.challenge-01234567-89ab-cdef-0123-456789abcdef"
         );
         assert_eq!(name.to_string().parse::<StreamName>().unwrap(), name);
+        assert_eq!(
+            (name.service(), name.category(), name.id()),
+            ("phone-verification", "challenge", ID)
+        );
+    }
+
+    #[test]
+    fn a_name_is_kept_as_its_text() {
+        let name = StreamName::new("claim-images", "image_upload2", ID);
+        let json = serde_json::to_value(&name).unwrap();
+        assert_eq!(json, serde_json::Value::String(name.to_string()));
+        assert_eq!(serde_json::from_value::<StreamName>(json).unwrap(), name);
     }
 
     #[test]

@@ -61,3 +61,43 @@ pub fn sealed_from_wire(field: &WireField) -> Result<SealedField, IdError> {
         ciphertext: field.ciphertext.clone(),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use kernel::{KeyId, SubjectId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn subject() -> SubjectId {
+        SubjectId::from_uuid(Uuid::from_u128(7))
+    }
+
+    #[test]
+    fn a_sealed_value_comes_over_the_wire_as_it_is_stored() {
+        let field = SealedField {
+            path: "phones.0".to_owned(),
+            subject: subject(),
+            key_id: KeyId::from_uuid(Uuid::from_u128(8)),
+            algorithm: "AES-256-GCM".to_owned(),
+            nonce: vec![1, 2],
+            ciphertext: vec![3, 4],
+        };
+        let wire = sealed_to_wire(&Personal::<String>::Sealed(field.clone())).unwrap();
+        assert_eq!(sealed_from_wire(&wire).unwrap(), field);
+    }
+
+    #[test]
+    fn an_erased_value_names_its_subject_and_nothing_else() {
+        let erased = Personal::<String>::Erased { subject: subject() };
+        let wire = sealed_to_wire(&erased).unwrap();
+        let expected = WireField {
+            subject_id: subject().to_string(),
+            key_id: Uuid::nil().to_string(),
+            algorithm: "ERASED".to_owned(),
+            ..WireField::default()
+        };
+        assert_eq!(wire, expected);
+    }
+}

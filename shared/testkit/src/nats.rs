@@ -133,6 +133,14 @@ impl PrivateNats {
         wait_until_vacant(&self.folder, PROCESS_NAME).await
     }
 
+    /// Kills the server and empties its folder; [`Self::restart`] starts it with nothing.
+    pub async fn wipe(&mut self) -> Result<(), ServerError> {
+        self.kill().await?;
+        let store = self.store_dir();
+        fs::remove_dir_all(&store).map_err(ServerError::io("remove", &store))?;
+        fs::create_dir_all(&store).map_err(ServerError::io("create", &store))
+    }
+
     /// Starts the server again on the same port, after [`Self::stop`] or [`Self::kill`], or stopping it first.
     pub async fn restart(&mut self) -> Result<(), ServerError> {
         self.stop().await;

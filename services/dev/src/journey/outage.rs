@@ -87,9 +87,7 @@ impl Journey<'_> {
 
     async fn wipe(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let nats = self.stack.nats();
-        nats.kill().await?;
-        std::fs::remove_dir_all(nats.store_dir())?;
-        std::fs::create_dir_all(nats.store_dir())?;
+        nats.wipe().await?;
         Ok(nats.restart().await?)
     }
 

@@ -190,3 +190,92 @@ impl From<CallError> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_hours(1);
+
+    /// Never called: nothing is asked of a server here.
+    fn connection() -> Connection {
+        Connection::new(KurrentSettings::parse("esdb://127.0.0.1:1?tls=false").unwrap()).unwrap()
+    }
+
+    impl Connection {
+        fn with_slot<T>(&self, change: impl FnOnce(&mut Slot) -> T) -> T {
+            change(&mut self.slot.lock().unwrap())
+        }
+
+        fn pause_is_over(&self) {
+            self.with_slot(|slot| slot.aside = Some(Instant::now()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_failed_is_lent_no_more_and_another_one_when_its_pause_is_over() {
+        let connection = connection();
+        let connected = connection.connected();
+        let first = connection.lend().unwrap();
+        let before = Instant::now();
+        connection.failed(&first, &Error::ConnectionClosed);
+        assert!(!*connected.borrow());
+        let until = connection.with_slot(|slot| slot.aside.replace(Instant::now() + LONG));
+        assert!(until.unwrap() >= before + SHORTEST_PAUSE);
+        assert!(connection.lend().is_err());
+
+        connection.pause_is_over();
+        let second = connection.lend().unwrap();
+        assert_ne!(second.generation, first.generation);
+        // What is heard of the first one now says nothing about the second.
+        connection.succeeded(&first);
+        assert!(!*connected.borrow());
+        connection.succeeded(&second);
+        assert!(*connected.borrow());
+        connection.failed(&first, &Error::ConnectionClosed);
+        assert!(*connected.borrow());
+        assert_eq!(connection.lend().unwrap().generation, second.generation);
+    }
+
+    #[tokio::test]
+    async fn a_client_put_aside_is_not_put_aside_again_nor_in_use_for_what_comes_late() {
+        let connection = connection();
+        let lent = connection.lend().unwrap();
+        connection.put_aside(&lent);
+        let pause = connection.with_slot(|slot| slot.pause);
+        connection.put_aside(&lent);
+        connection.succeeded(&lent);
+        assert_eq!(connection.with_slot(|slot| slot.pause), pause);
+        assert!(!*connection.connected().borrow());
+    }
+
+    #[tokio::test]
+    async fn pauses_grow_up_to_the_longest_and_are_short_again_after_a_success() {
+        let connection = connection();
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let lent = connection.lend().unwrap();
+            connection.put_aside(&lent);
+            pauses.push(connection.with_slot(|slot| slot.pause.as_millis()));
+            connection.pause_is_over();
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
+        let lent = connection.lend().unwrap();
+        connection.succeeded(&lent);
+        assert_eq!(connection.with_slot(|slot| slot.pause), SHORTEST_PAUSE);
+    }
+
+    #[tokio::test]
+    async fn only_a_change_is_told() {
+        let connection = connection();
+        let mut connected = connection.connected();
+        let lent = connection.lend().unwrap();
+        connection.succeeded(&lent);
+        assert!(!connected.has_changed().unwrap());
+        connection.failed(&lent, &Error::AccessDenied);
+        assert!(!connected.has_changed().unwrap(), "a refusal is an answer");
+        connection.put_aside(&lent);
+        assert!(!*connected.borrow_and_update());
+    }
+}

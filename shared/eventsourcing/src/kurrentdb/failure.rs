@@ -85,6 +85,16 @@ mod tests {
     }
 
     #[test]
+    fn a_status_of_the_server_is_refused_where_the_call_was_wrong() {
+        for code in ["InvalidArgument", "OutOfRange", "FailedPrecondition"] {
+            assert!(is_our_mistake(code), "{code}");
+        }
+        for code in ["Unavailable", "Internal", "ResourceExhausted", "Unknown"] {
+            assert!(!is_our_mistake(code), "{code}");
+        }
+    }
+
+    #[test]
     fn both_ways_to_say_that_no_record_begins_there_are_understood() {
         for message in [
             "status: Unknown, message: \"Unexpected ReadAllResult: InvalidPosition\"",

@@ -87,9 +87,14 @@ mod tests {
 
     /// What a client makes of a server that answers its greeting with an error.
     async fn greeted_with(severity: &str, code: &str) -> sqlx::Error {
+        greeted_over("nothing", severity, code).await
+    }
+
+    /// The same over a constraint.
+    async fn greeted_over(constraint: &str, severity: &str, code: &str) -> sqlx::Error {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let fields = format!("S{severity}\0V{severity}\0C{code}\0Mthe server says so\0\0");
+        let fields = format!("S{severity}\0V{severity}\0C{code}\0n{constraint}\0Mthe server says so\0\0");
         let server = thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
             assert!(client.read(&mut [0; 1024]).unwrap() > 0);
@@ -132,5 +137,25 @@ mod tests {
             assert!(undone(&error));
             assert_eq!(passes(&error), passing, "{code}: {error:?}");
         }
+    }
+    /// The name of a constraint says more than its code: who wrote first, or that it was written before.
+    #[tokio::test]
+    async fn a_violated_key_is_a_conflict_or_a_duplicate() {
+        for key in ["event_revision", "stream_head_pkey"] {
+            let failure = append_failure(greeted_over(key, "ERROR", "23505").await);
+            assert!(
+                matches!(failure, AppendError::Conflict { actual: None }),
+                "{key}: {failure:?}"
+            );
+        }
+        for key in ["event_request", "event_identity"] {
+            let failure = append_failure(greeted_over(key, "ERROR", "23505").await);
+            assert!(matches!(failure, AppendError::Duplicate), "{key}: {failure:?}");
+        }
+        let failure = append_failure(greeted_over("another", "ERROR", "23505").await);
+        assert!(
+            matches!(failure, AppendError::Store(StoreError::Refused(_))),
+            "{failure:?}"
+        );
     }
 }

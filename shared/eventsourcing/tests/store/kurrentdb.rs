@@ -53,6 +53,11 @@ async fn a_server_that_refuses_or_is_gone_is_unavailable_and_found_again_when_it
         trouble();
         // One whose first connect fails, too: the library's client is dead for ever after that.
         let late = connect_kurrent(&server.url(), "drill");
+        let asked = store.event_at(&Cursor::kurrentdb(1, 1)).await;
+        assert!(
+            matches!(asked, Err(StoreError::Unavailable(_))),
+            "{what}: {asked:?}"
+        );
         let failed = late.read(&stream(1), 0).await;
         assert!(
             matches!(failed, Err(StoreError::Unavailable(_))),
@@ -289,12 +294,16 @@ async fn a_wrong_password_and_a_server_too_old_are_refused_and_not_waited_for() 
         assert!(!format!("{refused:?}").contains("wrong"), "{refused:?}");
     }
 
-    let options = KurrentDbOptions {
-        version: "22.10.5".to_owned(),
-        ..KurrentDbOptions::default()
+    let check = async |version: &str| {
+        let options = KurrentDbOptions {
+            version: version.to_owned(),
+            ..KurrentDbOptions::default()
+        };
+        let server = KurrentDb::start_with(options).await.unwrap();
+        connect_kurrent(&server.url(), "drill").check().await
     };
-    let old = KurrentDb::start_with(options).await.unwrap();
-    let refused = connect_kurrent(&old.url(), "drill").check().await;
+    check("23.10.0").await.unwrap();
+    let refused = check("22.10.5").await;
     assert!(
         matches!(&refused, Err(StoreError::Refused(why)) if why.to_string().contains("22.10.5")),
         "{refused:?}"
@@ -424,6 +433,10 @@ async fn a_server_restored_from_an_older_copy_does_not_know_the_cursors_of_what_
 #[tokio::test]
 async fn an_append_without_events_and_a_cursor_of_another_backend_are_refused() {
     let (_server, store) = server().await;
+    append_at_last(&store, &stream(1), 1).await;
+    let ours = store.read(&stream(1), 0).await.unwrap()[0].cursor;
+    let theirs = Cursor::postgres(ours.epoch(), ours.a(), ours.b());
+    assert_eq!(store.event_at(&theirs).await.unwrap(), None);
     let nothing = store.append(&stream(1), Expected::NoStream, Vec::new()).await;
     assert!(
         matches!(nothing, Err(AppendError::Store(StoreError::Refused(_)))),

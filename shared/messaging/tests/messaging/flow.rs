@@ -144,3 +144,17 @@ async fn a_stream_that_is_not_as_configured_is_refused() {
     let outcome = relay.failure().await;
     assert!(matches!(outcome, RelayError::Stream(_)), "{outcome:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_larger_than_the_server_takes_needs_an_operator() {
+    let world = World::new().await;
+    world.append(1).await;
+    world.append_too_large().await;
+    let last = world.replay().await;
+    let outcome = world.relay().failure().await;
+    let RelayError::TooLarge { event_id } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(last.last(), Some(&event_id.as_uuid()));
+    assert_eq!(world.streamed().await, last[..1]);
+}

@@ -8,6 +8,7 @@
 )]
 
 mod divergence;
+mod exclusive;
 mod feed;
 mod flow;
 mod handover;

@@ -53,6 +53,9 @@ enum Event {
     /// Its payload is no message at all.
     #[serde(rename = "tally.garbled.v1")]
     Garbled {},
+    /// Its payload is larger than the server takes.
+    #[serde(rename = "tally.overflowed.v1")]
+    Overflowed {},
     #[serde(rename = "tally.noted.v1")]
     Noted {},
 }
@@ -72,6 +75,7 @@ pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, Code
             (entity_id, heading.encode_to_vec())
         }
         Event::Garbled {} => (stream, vec![0xff; 3]),
+        Event::Overflowed {} => (stream, vec![0; 2 * 1024 * 1024]),
         Event::Noted {} => return Ok(None),
     };
     Ok(Some(Outgoing {
@@ -224,6 +228,12 @@ impl World {
     pub(crate) async fn append_garbled(&self) {
         let number = self.counted.fetch_add(1, Ordering::SeqCst);
         self.append_one(number, Event::Garbled {}).await;
+    }
+
+    /// An event that no message can carry.
+    pub(crate) async fn append_too_large(&self) {
+        let number = self.counted.fetch_add(1, Ordering::SeqCst);
+        self.append_one(number, Event::Overflowed {}).await;
     }
 
     async fn append_one(&self, number: u64, event: Event) {

@@ -53,8 +53,7 @@ async fn a_wiped_data_folder_loses_nothing_and_doubles_nothing() {
         world.append(30).await;
         world.settled().await;
         world.append(9).await;
-        server.kill().await.unwrap();
-        fs::remove_dir_all(server.store_dir()).unwrap();
+        server.wipe().await.unwrap();
         world.append(9).await;
         server.restart().await.unwrap();
         world.append(9).await;

@@ -15,9 +15,7 @@ const SINCE_THE_COPY: Duration = Duration::from_millis(1_200);
 
 impl Driver<'_> {
     pub(crate) async fn wipe(&mut self) -> Result<(), Failure> {
-        let store = self.stack.nats().store_dir();
-        self.stack.nats().kill().await?;
-        replace(&store, None)?;
+        self.stack.nats().wipe().await?;
         self.struck(Fault::JetstreamWiped, &STORES);
         Ok(self.stack.nats().restart().await?)
     }
@@ -26,25 +24,22 @@ impl Driver<'_> {
         let store = self.stack.nats().store_dir();
         let copy = store.with_extension("copy");
         self.stack.nats().kill().await?;
-        replace(&copy, Some(&store))?;
+        replace(&copy, &store)?;
         self.stack.nats().restart().await?;
         pass(SINCE_THE_COPY).await;
         self.stack.nats().kill().await?;
-        replace(&store, Some(&copy))?;
+        replace(&store, &copy)?;
         self.struck(Fault::JetstreamRolledBack, &STORES);
         self.stack.nats().restart().await?;
         Ok(std::fs::remove_dir_all(copy)?)
     }
 }
 
-/// Makes a folder anew, with what is in another or empty.
-fn replace(folder: &Path, with: Option<&Path>) -> Result<(), Failure> {
+/// Makes a folder anew, with what is in another.
+fn replace(folder: &Path, with: &Path) -> Result<(), Failure> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)?;
     }
-    let Some(with) = with else {
-        return Ok(std::fs::create_dir_all(folder)?);
-    };
     let copied = Command::new("cp").arg("-a").args([with, folder]).status()?;
     if copied.success() {
         Ok(())

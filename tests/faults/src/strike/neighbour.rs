@@ -23,12 +23,16 @@ impl Driver<'_> {
         reason = "it ends by itself in a moment, and what strikes next must not wait for it"
     )]
     pub(crate) async fn neighbour(&mut self, fault: Fault) -> Result<(), Failure> {
-        let url = self.stack.postgres().url("postgres");
-        let connection = PgConnection::connect(&url).await?;
+        let connection = PgConnection::connect(&self.elsewhere()).await?;
         self.struck(fault, &STORES);
         // A server that is killed meanwhile ends it too.
         tokio::spawn(hold_back(fault, connection));
         Ok(())
+    }
+
+    /// A database of the instance that none of the services uses.
+    pub(super) fn elsewhere(&mut self) -> String {
+        self.stack.postgres().url("postgres")
     }
 }
 
