@@ -125,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn where_it_connects_is_told_and_nothing_else() {
+        let settings = KurrentSettings::parse("esdb://admin:changeit@one:2113").unwrap();
+        assert_eq!(
+            format!("{settings:?}"),
+            r#"KurrentSettings { hosts: ["one:2113"], tls: true, .. }"#
+        );
+        assert_eq!(settings.deadline, DEADLINE);
+        let hour = Duration::from_hours(1);
+        assert_eq!(settings.with_deadline(hour).deadline, hour);
+    }
+
+    #[test]
     fn what_cannot_be_used_is_refused_without_its_password() {
         let missing = KurrentSettingsError::File {
             setting: "tlsCaFile",

@@ -157,3 +157,54 @@ impl tracing::Subscriber for Listener {
 
     fn exit(&self, _: &Id) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a wait that does this in one poll and then says it is alive.
+    async fn said_after(doing: impl FnOnce() + Send + 'static) -> Said {
+        let waiting = async move {
+            doing();
+            (None, Said::Alive)
+        };
+        let inner: Next = Box::pin(waiting);
+        Unspinning { inner }.await.1
+    }
+
+    fn warn() {
+        tracing::warn!(target: "eventstore::commands", "the library's warning");
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_warns_without_end_in_one_poll_is_ended() {
+        let said = said_after(|| (0..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
+        assert!(matches!(said, Said::Ended));
+    }
+
+    #[tokio::test]
+    async fn a_few_warnings_in_each_poll_are_no_end() {
+        for _ in 0..3 {
+            let said = said_after(|| (1..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
+            assert!(matches!(said, Said::Alive));
+        }
+    }
+
+    #[tokio::test]
+    async fn other_words_are_no_end_however_many() {
+        let said = said_after(|| {
+            for _ in 0..2 * TURNS_OF_A_SPIN {
+                tracing::error!(target: "eventstore::commands", "another level");
+                tracing::warn!(target: "eventstore::operations", "another place");
+                let _span = tracing::warn_span!(target: "eventstore::commands", "a span").entered();
+            }
+        });
+        assert!(matches!(said.await, Said::Alive));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "of its own")]
+    async fn a_panic_of_its_own_goes_on() {
+        said_after(|| panic!("of its own")).await;
+    }
+}

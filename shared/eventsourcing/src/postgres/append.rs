@@ -239,3 +239,36 @@ impl GroupRow {
 fn other_version() -> Error {
     Error::Decode("store.append_group gave an answer of another version".into())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{Actor, Metadata};
+
+    #[test]
+    fn an_item_is_as_large_as_what_is_sent_of_it() {
+        let stream = StreamName::new("identity", "account", Uuid::nil());
+        let event = NewEvent {
+            id: kernel::EventId::from_uuid(Uuid::nil()),
+            event_type: "account.registered.v1".to_owned(),
+            data: serde_json::json!({"name": "x".repeat(1_000)}),
+            metadata: Metadata {
+                request_key: Uuid::nil(),
+                request_index: 0,
+                payload_hash: "h".repeat(64),
+                actor: Actor::Anonymous,
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+                occurred_at: kernel::Timestamp::UNIX_EPOCH,
+            },
+        };
+        let one = event.data.to_string().len()
+            + serde_json::to_string(&event.metadata).unwrap().len()
+            + event.event_type.len();
+        let item = Item::new(&stream, Expected::NoStream, vec![event.clone(), event]).unwrap();
+        assert_eq!(item.events(), 2);
+        assert_eq!(item.size_bytes(), stream.to_string().len() + 2 * one);
+    }
+}
