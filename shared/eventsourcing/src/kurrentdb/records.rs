@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_tell_places_is_refused() {
-        let nowhere = Stored {
-            position: Position::end(),
-            ..stored()
-        };
-        let read = recorded(&nowhere).map(|marked| marked.event);
-        assert!(matches!(read, Err(StoreError::Refused(_))), "{read:?}");
+        let half = |commit, prepare| Position { commit, prepare };
+        for position in [Position::end(), half(NOWHERE, 8), half(7, NOWHERE)] {
+            let nowhere = Stored { position, ..stored() };
+            let read = recorded(&nowhere).map(|marked| marked.event);
+            assert!(matches!(read, Err(StoreError::Refused(_))), "{read:?}");
+        }
     }
 }

@@ -78,3 +78,41 @@ impl Follower {
         };
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn at_rest_the_pauses_grow_and_an_append_ends_them() {
+        let pool = PostgresStore::pool_options().connect_lazy("postgres://nobody@127.0.0.1:1/nothing");
+        let store = PostgresStore::new(pool.unwrap());
+        let appended = store.appended.clone();
+        let mut follower = Follower {
+            woken: appended.subscribe(),
+            store,
+            after: None,
+            page: Vec::new().into_iter(),
+            caught_up: true,
+            pause: SHORTEST_PAUSE,
+        };
+        let (began, mut rested) = (Instant::now(), Duration::ZERO);
+        let mut expected = SHORTEST_PAUSE;
+        while rested < LONGEST_PAUSE * 3 {
+            assert_eq!(follower.pause, expected);
+            follower.rest().await;
+            rested += expected;
+            expected = LONGEST_PAUSE.min(expected * 2);
+        }
+        assert!(began.elapsed() >= rested);
+        assert_eq!(follower.pause, LONGEST_PAUSE);
+
+        follower.pause = Duration::from_hours(1);
+        appended.send_replace(());
+        follower.rest().await;
+        assert_eq!(follower.pause, SHORTEST_PAUSE);
+    }
+}

@@ -149,3 +149,39 @@ async fn the_head_of_a_store_that_was_restored_is_told_anew() {
     let head = read(&world, ReadRequest::default()).await.unwrap().head_event_id;
     assert_eq!(head, world.replay().await.last().unwrap().to_string());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_behind_many_events_that_are_not_public_is_found() {
+    let world = World::new().await;
+    world.append(2).await;
+    world.append_at_once(1_000, false).await;
+    world.append(2).await;
+    let replay = world.replay().await;
+    let page = read(&world, ReadRequest::default()).await.unwrap();
+    let ids: Vec<Uuid> = page
+        .items
+        .iter()
+        .map(|item| item.event_id.parse().unwrap())
+        .collect();
+    assert_eq!(ids, replay);
+    assert!(page.end);
+    assert_eq!(page.head_event_id, replay.last().unwrap().to_string());
+}
+
+/// Whether anything lies behind is not read for a page that is full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_ends_with_what_was_read_at_once_does_not_tell_the_end() {
+    let world = World::new().await;
+    world.append_at_once(500, true).await;
+    world.replay().await;
+    let page = read(&world, ReadRequest::default()).await.unwrap();
+    assert_eq!((page.items.len(), page.end), (500, false));
+    let last = page.items.last().unwrap();
+    let request = ReadRequest {
+        after_cursor: last.cursor.clone(),
+        after_event_id: last.event_id.clone(),
+        page_size: 0,
+    };
+    let rest = read(&world, request).await.unwrap();
+    assert_eq!((rest.items.len(), rest.end), (0, true));
+}

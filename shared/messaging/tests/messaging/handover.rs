@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use messaging::relay_position;
 use testkit::wait_for;
 
-use crate::world::{DEADLINE, LEASE, Ledger, World};
+use crate::world::{DEADLINE, LEASE, Ledger, SOURCE, World};
 
 /// So long that nobody renews during a test: a holder that does not notice it was superseded.
 const ASLEEP: Duration = Duration::from_mins(10);
@@ -12,9 +13,15 @@ const ASLEEP: Duration = Duration::from_mins(10);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_relay_takes_over_from_one_that_was_killed() {
     let world = World::new().await;
+    let position = async || {
+        let position = relay_position(&world.source.pool, SOURCE).await.unwrap();
+        position.map(|position| position.event_id.as_uuid())
+    };
+    assert_eq!(position().await, None);
     let first = world.relay();
     world.append(10).await;
     world.relayed().await;
+    assert_eq!(position().await, world.replay().await.last().copied());
     let second = world.relay();
     first.kill().await;
     world.append(10).await;

@@ -15,6 +15,7 @@ mod handover;
 mod kurrentdb;
 mod ledger;
 mod parking;
+mod refill;
 mod replay;
 mod transport_loss;
 mod world;

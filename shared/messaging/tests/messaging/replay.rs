@@ -47,11 +47,9 @@ async fn a_replay_applies_an_entity_in_order_and_others_stay_parked() {
         .retain(|number| *number == other);
     // Any message of the entity names it.
     let third = event_of(&world, 2).await;
-    let outcome = world
-        .parking(&ledger)
-        .replay(Some(third), &decision(1))
-        .await
-        .unwrap();
+    let parking = world.parking(&ledger);
+    assert_eq!((parking.consumer(), parking.source()), (CONSUMER, SOURCE));
+    let outcome = parking.replay(Some(third), &decision(1)).await.unwrap();
     assert_eq!((outcome.applied, outcome.failed, outcome.left), (4, 0, 2));
     let again = world
         .parking(&ledger)

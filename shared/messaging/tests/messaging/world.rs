@@ -236,27 +236,25 @@ impl World {
         self.append_one(number, Event::Overflowed {}).await;
     }
 
+    /// Appends so many events to one stream at once, published ones or others.
+    pub(crate) async fn append_at_once(&self, events: u64, published: bool) {
+        let batch = (0..events).map(|_| {
+            let number = self.counted.fetch_add(1, Ordering::SeqCst);
+            let event = if published {
+                Event::Counted { number, about: None }
+            } else {
+                Event::Noted {}
+            };
+            new_event(number, &event)
+        });
+        let stream = StreamName::new(SOURCE, "tally", random());
+        let append = self.store.append(&stream, Expected::NoStream, batch.collect());
+        append.await.unwrap();
+        self.stored.fetch_add(events, Ordering::SeqCst);
+    }
+
     async fn append_one(&self, number: u64, event: Event) {
-        let mut tree = serde_json::to_value(&event).unwrap();
-        let event_type = tree["type"].as_str().unwrap().to_owned();
-        let id = random();
-        let metadata = Metadata {
-            request_key: random(),
-            request_index: 0,
-            payload_hash: String::new(),
-            actor: Actor::System("test".to_owned()),
-            correlation_id: random(),
-            causation_id: None,
-            traceparent: Some(format!("00-{:032x}-{:016x}-01", number + 1, number + 1)),
-            occurred_at: "2026-04-01T00:00:00Z".parse().unwrap(),
-        };
-        let data = tree["data"].take();
-        let event = NewEvent {
-            id: EventId::from_uuid(id),
-            event_type,
-            data,
-            metadata,
-        };
+        let event = new_event(number, &event);
         let stream = StreamName::new(SOURCE, "tally", random());
         // Repeated as a client would whose connection was cut.
         wait_for("the event to be appended", DEADLINE, async || {
@@ -542,6 +540,27 @@ impl World {
             .await
             .unwrap();
         fence.unwrap_or(0)
+    }
+}
+
+fn new_event(number: u64, event: &Event) -> NewEvent {
+    let mut tree = serde_json::to_value(event).unwrap();
+    let event_type = tree["type"].as_str().unwrap().to_owned();
+    let metadata = Metadata {
+        request_key: random(),
+        request_index: 0,
+        payload_hash: String::new(),
+        actor: Actor::System("test".to_owned()),
+        correlation_id: random(),
+        causation_id: None,
+        traceparent: Some(format!("00-{:032x}-{:016x}-01", number + 1, number + 1)),
+        occurred_at: "2026-04-01T00:00:00Z".parse().unwrap(),
+    };
+    NewEvent {
+        id: EventId::from_uuid(random()),
+        event_type,
+        data: tree["data"].take(),
+        metadata,
     }
 }
 

@@ -180,6 +180,36 @@ async fn a_message_that_its_source_does_not_hold_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_follows_something_older_than_was_applied_is_looked_up_in_the_feed() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    let subscription = world.subscription(&Ledger::default());
+    world.append(9).await;
+    world.settled().await;
+    relay.stop().await;
+    let events = world.store.read_all(None, 100).await.unwrap();
+    let orphan = Position {
+        cursor: Cursor::postgres(u64::MAX, 2, 2),
+        event_id: EventId::from_uuid(random()),
+    };
+    let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
+    let headers = headers(&orphan, Some(events[0].cursor));
+    let context = world.context();
+    context
+        .publish_with_headers(subject, headers, "".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    observed
+        .sees("behind", "the stream does not go on where this consumer stands")
+        .await;
+    world.settled().await;
+    subscription.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_view_that_has_diverged_begins_anew() {
     let observed = Observed::turn().await;
     let world = World::new().await;
