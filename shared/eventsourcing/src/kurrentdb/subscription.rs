@@ -160,6 +160,8 @@ impl tracing::Subscriber for Listener {
 
 #[cfg(test)]
 mod tests {
+    use tracing::subscriber::NoSubscriber;
+
     use super::*;
 
     /// What comes of a wait that does this in one poll and then says it is alive.
@@ -178,6 +180,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_that_warns_without_end_in_one_poll_is_ended() {
+        // Beside another listener of the process each of the two is asked about each event.
+        let _other = Dispatch::new(NoSubscriber::default());
         let said = said_after(|| (0..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
         assert!(matches!(said, Said::Ended));
     }
