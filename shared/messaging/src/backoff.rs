@@ -42,3 +42,26 @@ impl Backoff {
 pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pauses_grow_and_begin_anew_after_a_reset() {
+        let mut backoff = Backoff::new();
+        for _ in 0..2 {
+            assert!(backoff.is_fresh());
+            let began = Instant::now();
+            backoff.pause().await;
+            assert!(began.elapsed() >= FIRST / 2);
+            assert!(!backoff.is_fresh());
+            backoff.pause().await;
+            assert!(began.elapsed() >= FIRST / 2 + FIRST);
+            assert_eq!(backoff.next, FIRST * 4);
+            backoff.reset();
+        }
+    }
+}

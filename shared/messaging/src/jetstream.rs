@@ -203,4 +203,45 @@ mod tests {
         assert_eq!(compare(&wanted, &wanted), Ok(()));
         assert_eq!(compare(&wanted, &actual).unwrap_err().setting, "max_msgs");
     }
+
+    #[test]
+    fn the_stream_is_as_configured_and_limits_nothing_else() {
+        let config = JetStreamConfig {
+            url: String::new(),
+            prefix: "t1".to_owned(),
+            max_age: Duration::from_hours(5),
+            max_bytes: 7,
+            replicas: 3,
+        };
+        let wanted = wanted_config(&config, "endorsement");
+        assert_eq!(wanted.name, names::stream("t1", "endorsement"));
+        assert_eq!(wanted.subjects, [names::stream_subjects("t1", "endorsement")]);
+        assert_eq!(
+            (wanted.max_age, wanted.max_bytes, wanted.num_replicas),
+            (Duration::from_hours(5), 7, 3)
+        );
+        assert_eq!(
+            (wanted.retention, wanted.storage, wanted.discard),
+            (RetentionPolicy::Limits, StorageType::File, DiscardPolicy::Old)
+        );
+        assert_eq!((wanted.max_messages, wanted.max_messages_per_subject), (-1, -1));
+        assert_eq!((wanted.max_message_size, wanted.max_consumers), (-1, -1));
+    }
+
+    #[test]
+    fn a_change_that_the_server_cannot_make_now_is_waited_for_and_any_other_refusal_is_final() {
+        let wanted = wanted_config(&JetStreamConfig::default(), "endorsement");
+        let mismatch = compare(&wanted, &Config::default()).unwrap_err();
+        let answer = |code: usize| {
+            let answer = serde_json::json!({ "code": code, "description": "no" });
+            let answer = serde_json::from_value(answer).unwrap();
+            CreateStreamError::new(CreateStreamErrorKind::JetStream(answer))
+        };
+        let refused = refusal(answer(503), mismatch.clone());
+        assert!(matches!(refused, StreamError::Unavailable(_)), "{refused:?}");
+        let refused = refusal(answer(500), mismatch.clone());
+        assert!(matches!(refused, StreamError::Mismatch(_)), "{refused:?}");
+        let refused = refusal(CreateStreamError::new(CreateStreamErrorKind::TimedOut), mismatch);
+        assert!(matches!(refused, StreamError::Unavailable(_)), "{refused:?}");
+    }
 }

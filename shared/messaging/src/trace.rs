@@ -59,6 +59,22 @@ mod tests {
     }
 
     #[test]
+    fn only_the_flag_that_is_known_is_read_and_a_later_version_may_say_more() {
+        let of = |version: &str, rest: &str| {
+            parse(&format!(
+                "{version}-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{rest}"
+            ))
+        };
+        assert!(!of("00", "00").unwrap().is_sampled());
+        assert!(!of("00", "fe").unwrap().is_sampled());
+        assert_eq!(of("00", "ff").unwrap().trace_flags(), TraceFlags::SAMPLED);
+        assert!(of("01", "01-more").unwrap().is_sampled());
+        for (version, rest) in [("0", "01"), ("00", "1"), ("00", "xx")] {
+            assert!(of(version, rest).is_none(), "{version} {rest}");
+        }
+    }
+
+    #[test]
     fn what_is_no_trace_parent_is_ignored() {
         for text in [
             "",

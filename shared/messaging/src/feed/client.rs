@@ -208,3 +208,46 @@ pub fn feed_pages(
         Ok(Some((page.deliveries, next)))
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::HashMap;
+
+    use tonic::transport::Endpoint;
+    use tonic_types::ErrorDetails;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// An error is never taken for a divergence: who can be rebuilt would begin anew.
+    #[tokio::test]
+    async fn a_reader_has_diverged_where_the_source_says_so_of_its_event_and_nowhere_else() {
+        let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        let client = FeedClient::new("tally", channel, None).unwrap();
+        let after = Position {
+            cursor: Cursor::postgres(1, 2, 3),
+            event_id: EventId::from_uuid(Uuid::from_u128(4)),
+        };
+        let status = |code, reason: &str| {
+            let details = ErrorDetails::with_error_info(reason, "madoguchi.tally", HashMap::new());
+            Status::with_error_details(code, "no", details)
+        };
+        let diverged = client.refusal(status(Code::FailedPrecondition, DIVERGED), Some(&after));
+        assert!(
+            matches!(diverged, FeedError::Diverged { cursor, event_id, .. }
+                if cursor == after.cursor && event_id == after.event_id),
+            "{diverged:?}"
+        );
+        for (status, after) in [
+            (status(Code::FailedPrecondition, DIVERGED), None),
+            (status(Code::FailedPrecondition, "MAINTENANCE"), Some(&after)),
+            (Status::failed_precondition("no"), Some(&after)),
+            (status(Code::Internal, DIVERGED), Some(&after)),
+            (Status::unavailable("away"), Some(&after)),
+        ] {
+            let refused = client.refusal(status, after);
+            assert!(matches!(refused, FeedError::Refused { .. }), "{refused:?}");
+        }
+    }
+}

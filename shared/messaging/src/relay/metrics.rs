@@ -64,3 +64,19 @@ fn age_s(recorded_at: Timestamp) -> f64 {
         .as_secs_f64()
         .max(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_as_old_as_it_is_and_never_younger_than_now() {
+        let now = SystemClock.now();
+        let age = age_s(now - Duration::from_hours(1));
+        assert!((3_600.0..3_700.0).contains(&age), "{age}");
+        let ahead = age_s(now + Duration::from_hours(1));
+        assert!(ahead.abs() < f64::EPSILON, "{ahead}");
+    }
+}

@@ -115,3 +115,68 @@ impl Reporter {
         });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use eventsourcing::Cursor;
+    use kernel::EventId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(place: u64) -> Position {
+        Position {
+            cursor: Cursor::postgres(1, 1, place),
+            event_id: EventId::from_uuid(Uuid::from_u128(place.into())),
+        }
+    }
+
+    #[test]
+    fn a_standby_knows_nothing_but_that_it_stands_by() {
+        let reporter = Reporter::new("ledger", "tally");
+        let status = reporter.subscribe();
+        assert_eq!(*status.borrow(), SubscriptionStatus::default());
+        reporter.active(true);
+        assert!(status.borrow().active);
+        reporter.head(at(1));
+        reporter.active(false);
+        assert_eq!(*status.borrow(), SubscriptionStatus::default());
+    }
+
+    #[test]
+    fn what_is_known_and_not_applied_is_lag_from_the_first_word_of_it() {
+        let reporter = Reporter::new("ledger", "tally");
+        let status = reporter.subscribe();
+        let seen = || {
+            let status = status.borrow();
+            (status.position, status.head, status.behind_since)
+        };
+        reporter.head(at(2));
+        let (_, _, since) = seen();
+        assert!(since.is_some());
+        reporter.head(at(3));
+        reporter.head(at(1));
+        reporter.position(Some(at(2)));
+        assert_eq!(seen(), (Some(at(2)), Some(at(3)), since), "still behind");
+        reporter.position(Some(at(3)));
+        assert_eq!(seen(), (Some(at(3)), Some(at(3)), None));
+        assert_eq!(status.borrow().lag(), Duration::ZERO);
+        reporter.position(Some(at(4)));
+        assert_eq!(
+            seen(),
+            (Some(at(4)), Some(at(4)), None),
+            "what was applied was published"
+        );
+    }
+
+    #[test]
+    fn the_lag_is_how_long_it_has_been_behind() {
+        let long = Duration::from_mins(1);
+        let behind = SubscriptionStatus {
+            behind_since: Some(Instant::now().checked_sub(long).unwrap()),
+            ..SubscriptionStatus::default()
+        };
+        assert!(behind.lag() >= long);
+    }
+}

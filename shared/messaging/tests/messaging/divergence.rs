@@ -1,7 +1,11 @@
 //! A source restored from an older copy is noticed, wherever the consumer stands, and never papered over.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use messaging::SubscriptionError;
 use testkit::wait_for;
+use tokio::time::timeout;
 
 use crate::world::{CONSUMER, DEADLINE, Ledger, WhenDiverged, World};
 
@@ -130,6 +134,11 @@ async fn a_consumer_that_is_being_replaced_stands_still_and_goes_on_from_where_i
     .await;
     assert!(stopped.contains("diverged"), "{stopped}");
     assert_eq!(world.applied().await, applied);
+    let asked_again = wait_for("it to be asked again", DEADLINE, async || {
+        (ledger.diverged.load(Ordering::SeqCst) > 1).then_some(())
+    });
+    let asked_again = timeout(Duration::from_secs(1), asked_again).await;
+    assert!(asked_again.is_err(), "it does not stand still");
     let mut tx = world.consumer.pool.begin().await.unwrap();
     messaging::rewind(&mut tx, CONSUMER).await.unwrap();
     sqlx::query("DELETE FROM applied")

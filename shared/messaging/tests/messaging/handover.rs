@@ -86,3 +86,48 @@ async fn two_consumers_that_both_think_they_are_active_apply_every_event_once() 
     superseded.stop().await;
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_gives_its_lease_to_the_next_one_at_once() {
+    let world = World::new().await;
+    let (relay, ledger) = (world.relay_with(ASLEEP), Ledger::default());
+    let subscription = world.subscription_with(&ledger, ASLEEP);
+    world.append(3).await;
+    world.settled().await;
+    relay.stop().await;
+    subscription.stop().await;
+    // Without that they would wait for minutes.
+    let relay = world.relay_with(ASLEEP);
+    let subscription = world.subscription_with(&ledger, ASLEEP);
+    world.append(3).await;
+    world.relayed().await;
+    world.settled().await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+/// The standby looks four times while a lease lasts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_renewed_before_it_ends() {
+    let world = World::new().await;
+    let lease = Duration::from_secs(4);
+    let first = world.relay_with(lease);
+    world.append(1).await;
+    world.relayed().await;
+    let second = world.relay_with(lease);
+    let mut ends = Vec::new();
+    wait_for("the lease to be renewed", DEADLINE, async || {
+        let end: String = sqlx::query_scalar("SELECT expires_at::text FROM messaging.lease")
+            .fetch_one(&world.source.pool)
+            .await
+            .unwrap();
+        if ends.last() != Some(&end) {
+            ends.push(end);
+        }
+        (ends.len() == 6).then_some(())
+    })
+    .await;
+    assert_eq!(World::fence(&world.source.pool).await, 1, "{ends:?}");
+    second.stop().await;
+    first.stop().await;
+}

@@ -28,6 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) holding: Arc<Notify>,
     pub(crate) go_on: Arc<Notify>,
     pub(crate) when_diverged: Arc<Mutex<WhenDiverged>>,
+    /// How often it was asked that.
+    pub(crate) diverged: Arc<AtomicU64>,
 }
 
 /// What the ledger does when its source was restored.
@@ -85,6 +87,7 @@ impl Handler for Ledger {
         divergence: &Divergence,
     ) -> Result<OnDiverged, HandlerError> {
         assert_eq!(divergence.source, SOURCE);
+        self.diverged.fetch_add(1, Ordering::SeqCst);
         let when = *self.when_diverged.lock().unwrap();
         Ok(match when {
             WhenDiverged::Stop => OnDiverged::Stop,

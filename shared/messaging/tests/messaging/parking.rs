@@ -1,6 +1,7 @@
 //! A message that cannot be applied for its content blocks its entity and nothing else.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use messaging::SubscriptionSettings;
 use testkit::wait_for;
@@ -82,6 +83,20 @@ async fn what_the_database_refuses_is_the_fault_of_one_message_and_found_among_m
     assert_eq!(world.applied().await.len(), 38);
     subscription.stop().await;
     relay.stop().await;
+}
+
+/// Two transactions that met can refuse each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_the_database_refuses_is_tried_three_times() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    let numbers = world.append_about(&[random()]).await;
+    ledger.refused.lock().unwrap().insert(numbers[0]);
+    world.replay().await;
+    let subscription = world.subscription_with(&ledger, Duration::from_mins(10));
+    world.passed_with(1).await;
+    assert_eq!(ledger.tries.lock().unwrap()[&numbers[0]], 3);
+    subscription.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

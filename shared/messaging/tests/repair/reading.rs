@@ -1,10 +1,12 @@
 //! What a subscription finds in its stream and in heartbeats.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use contracts::names;
 use eventsourcing::{Cursor, Position};
+use futures::StreamExt;
 use kernel::EventId;
 use messaging::{SubscriptionSettings, position_of};
 use testkit::wait_for;
@@ -32,6 +34,35 @@ async fn beat(world: &World, headers: HeaderMap) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_broken_nothing_is_repaired() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    world.append(6).await;
+    world.relayed().await;
+    let settings = SubscriptionSettings {
+        grace: Duration::from_secs(2),
+        silence: Duration::from_mins(1),
+        ..world.settings()
+    };
+    let subject = names::heartbeat(&world.nats.prefix, SOURCE);
+    let mut heartbeats = world.client.subscribe(subject).await.unwrap();
+    for _ in 0..2 {
+        let subscription = world.subscription_as(&Ledger::default(), settings.clone());
+        world.append(6).await;
+        world.settled().await;
+        // Ten a second; longer than the grace.
+        for _ in 0..30 {
+            let beat = tokio::time::timeout(DEADLINE, heartbeats.next()).await;
+            beat.unwrap().unwrap();
+        }
+        subscription.stop().await;
+    }
+    assert_eq!(observed.since(), BTreeMap::new());
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_deleted_from_the_middle_is_read_from_the_feed() {
     let observed = Observed::turn().await;
     let world = World::new().await;
@@ -44,6 +75,10 @@ async fn a_message_deleted_from_the_middle_is_read_from_the_feed() {
     observed
         .sees("gap", "the stream does not go on where this consumer stands")
         .await;
+    assert!(
+        !observed.since().contains_key("orphan"),
+        "the source holds the message after the gap"
+    );
     subscription.stop().await;
     relay.stop().await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contracts::names;
+use messaging::relay_position;
 use testkit::wait_for;
 
 use crate::observed::Observed;
@@ -81,7 +82,7 @@ async fn a_restored_store_has_its_stream_purged_and_consumers_that_can_go_on_do(
 async fn what_somebody_else_wrote_is_fenced_named_and_ignored() {
     let observed = Observed::turn().await;
     let world = World::new().await;
-    let relay = world.relay();
+    let relay = world.relay_with(Duration::from_mins(10));
     let subscription = world.subscription(&Ledger::default());
     world.append(9).await;
     world.settled().await;
@@ -105,6 +106,60 @@ async fn what_somebody_else_wrote_is_fenced_named_and_ignored() {
             "a message in the stream that no relay wrote is ignored",
         )
         .await;
+    let fence = World::fence(&world.source.pool).await;
+    assert_eq!(fence, 1, "the relay goes on under its lease");
     subscription.stop().await;
+    relay.stop().await;
+}
+
+/// Waits until the relay has noted that it has seen everything.
+async fn scanned_to_the_end(world: &World) {
+    world.replay().await;
+    let last = world.store.read_all(None, 100_000).await.unwrap().pop();
+    let last = last.map(|event| event.position());
+    wait_for("the relay to scan everything", DEADLINE, async || {
+        let scanned = relay_position(&world.source.pool, SOURCE).await.unwrap();
+        (scanned == last).then_some(()).ok_or(scanned)
+    })
+    .await;
+}
+
+/// A store can lose the very event that was scanned last although it still holds the last one that was published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_store_without_what_was_scanned_last_is_noticed() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    world.append(3).await;
+    world.replay().await;
+    let relay = world.relay();
+    scanned_to_the_end(&world).await;
+    relay.stop().await;
+    world.restore_without_last(1).await;
+    let relay = world.relay();
+    observed
+        .sees("store_restored", "restored from an older copy")
+        .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_a_long_history_is_sent_again_after_a_restore() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    world.append_at_once(600, true).await;
+    world.append(6).await;
+    let relay = world.relay();
+    world.relayed().await;
+    relay.stop().await;
+    world.restore_without_last(6).await;
+    let relay = world.relay();
+    observed
+        .sees("store_restored", "restored from an older copy")
+        .await;
+    scanned_to_the_end(&world).await;
+    world.append(3).await;
+    world.relayed().await;
+    let replay = world.replay().await;
+    assert_eq!(world.streamed().await, replay[600..]);
     relay.stop().await;
 }
