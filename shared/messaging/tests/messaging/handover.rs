@@ -110,7 +110,7 @@ async fn who_stops_gives_its_lease_to_the_next_one_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_is_renewed_before_it_ends() {
     let world = World::new().await;
-    let lease = Duration::from_secs(4);
+    let lease = Duration::from_secs(8);
     let first = world.relay_with(lease);
     world.append(1).await;
     world.relayed().await;

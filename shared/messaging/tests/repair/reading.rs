@@ -41,7 +41,7 @@ async fn where_nothing_is_broken_nothing_is_repaired() {
     world.append(6).await;
     world.relayed().await;
     let settings = SubscriptionSettings {
-        grace: Duration::from_secs(2),
+        grace: Duration::from_secs(5),
         silence: Duration::from_mins(1),
         ..world.settings()
     };
@@ -52,7 +52,7 @@ async fn where_nothing_is_broken_nothing_is_repaired() {
         world.append(6).await;
         world.settled().await;
         // Ten a second; longer than the grace.
-        for _ in 0..30 {
+        for _ in 0..60 {
             let beat = tokio::time::timeout(DEADLINE, heartbeats.next()).await;
             beat.unwrap().unwrap();
         }
