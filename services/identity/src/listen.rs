@@ -236,14 +236,10 @@ fn cause(delivery: &Delivery) -> Cause {
     }
 }
 
-/// A failing store is waited for; everything else is the message's own fault.
+/// A failing store or keyring is waited for; everything else is the message's own fault.
 async fn outcome<T>(
     event: EventId,
     work: impl Future<Output = Result<T, ReactionError>>,
 ) -> Result<(), HandlerError> {
-    match work.await {
-        Ok(_) => Ok(()),
-        Err(ReactionError::Transient(source)) => Err(HandlerError::Transient(source)),
-        Err(ReactionError::Content(source)) => Err(HandlerError::content(event, source)),
-    }
+    work.await.map(drop).map_err(|error| error.of_message(event))
 }

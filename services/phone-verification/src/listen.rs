@@ -12,6 +12,7 @@ use kernel::{Clock, ContractId, EventId, Personal, PhoneNumber, SealedField, Sub
 use messaging::{Delivery, Handler, HandlerError};
 use privacy::{Keyring, KeyringError};
 use prost::Message as _;
+use service::ReactionError;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
@@ -239,10 +240,7 @@ async fn store_policyholders(
 }
 
 fn keyring_failed(event_id: EventId, error: KeyringError) -> HandlerError {
-    match error {
-        KeyringError::Store(_) => HandlerError::transient(error),
-        other => HandlerError::content(event_id, other),
-    }
+    ReactionError::from(error).of_message(event_id)
 }
 
 fn execute_failed(event_id: EventId, error: ExecuteError<NumbersRejection>) -> HandlerError {

@@ -3,6 +3,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
 /// The longest text kept, in characters.
 const LONGEST: usize = 1_000;
@@ -14,21 +18,24 @@ pub(crate) struct Fault(String);
 
 impl Fault {
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let answer = causes(error).find_map(database);
         let mut text = String::new();
-        let mut next = Some(error);
-        while let Some(cause) = next {
-            let (own, ends) = match cause.downcast_ref::<sqlx::Error>() {
-                Some(sqlx) => (database(sqlx), true),
-                None => (cause.to_string(), false),
-            };
-            // Many errors repeat their source in their own text.
+        for cause in causes(error) {
+            let mut own = cause.to_string();
+            if let Some(answer) = &answer {
+                // Many errors repeat their source in their own text.
+                own = own.replace(&answer.whole(), &answer.code_and_names());
+                own = own.replace(answer.0.message(), &answer.code_and_names());
+            }
             if !text.ends_with(&own) {
                 if !text.is_empty() {
                     text.push_str(": ");
                 }
                 text.push_str(&own);
             }
-            next = if ends { None } else { cause.source() };
+            if database(cause).is_some() {
+                break;
+            }
         }
         let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         Self(line.take(LONGEST).collect())
@@ -45,42 +52,61 @@ impl fmt::Display for Fault {
     }
 }
 
-fn database(error: &sqlx::Error) -> String {
-    let sqlx::Error::Database(refusal) = error else {
-        return error.to_string();
-    };
-    let mut text = format!(
-        "the database answers with SQLSTATE {}",
-        refusal.code().unwrap_or_default()
-    );
-    for (what, name) in [("table", refusal.table()), ("constraint", refusal.constraint())] {
-        if let Some(name) = name {
-            text.push_str(", ");
-            text.push_str(what);
-            text.push(' ');
-            text.push_str(name);
-        }
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}
+
+/// What the database answered.
+struct Refusal<'a>(&'a dyn DatabaseError);
+
+/// Behind its own error, behind a shared one, or alone, where an error between is transparent.
+fn database<'a>(cause: &'a (dyn Error + 'static)) -> Option<Refusal<'a>> {
+    let shared = || cause.downcast_ref::<Arc<sqlx::Error>>().map(AsRef::as_ref);
+    let alone = || cause.downcast_ref::<PgDatabaseError>();
+    match cause.downcast_ref::<sqlx::Error>().or_else(shared) {
+        Some(error) => error.as_database_error().map(Refusal),
+        None => alone().map(|error| Refusal(error)),
     }
-    text
+}
+
+impl Refusal<'_> {
+    /// As sqlx puts it.
+    fn whole(&self) -> String {
+        format!("error returned from database: {}", self.0)
+    }
+
+    fn code_and_names(&self) -> String {
+        let mut text = format!(
+            "the database answers with SQLSTATE {}",
+            self.0.code().unwrap_or_default()
+        );
+        for (what, name) in [("table", self.0.table()), ("constraint", self.0.constraint())] {
+            if let Some(name) = name {
+                text.push_str(", ");
+                text.push_str(what);
+                text.push(' ');
+                text.push_str(name);
+            }
+        }
+        text
+    }
 }
 
 /// Whether the database is there and refuses what it was given (SQLSTATE classes 22, data, and 23, integrity): waiting
 /// for it would wait for ever.
 pub(crate) fn is_refusal(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(sqlx::Error::Database(refusal)) = cause.downcast_ref::<sqlx::Error>() {
-            return refusal
-                .code()
-                .is_some_and(|code| code.starts_with("22") || code.starts_with("23"));
-        }
-        next = cause.source();
-    }
-    false
+    causes(error).find_map(database).is_some_and(|refusal| {
+        refusal
+            .0
+            .code()
+            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlx::error::ErrorKind;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
@@ -99,6 +125,69 @@ mod tests {
         assert_eq!(repeated.as_str(), "it failed: why");
         let long = Fault::of(&Inner("長".repeat(5_000)));
         assert_eq!(long.as_str().chars().count(), LONGEST);
+    }
+
+    /// A database's answer that repeats a value.
+    #[derive(Debug)]
+    struct Answer;
+
+    impl fmt::Display for Answer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.message())
+        }
+    }
+
+    impl Error for Answer {}
+
+    impl DatabaseError for Answer {
+        fn message(&self) -> &'static str {
+            "invalid input syntax: 090-1234-5678"
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some("22P02".into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    /// One that repeats its source, as the store's errors do.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the event store refuses: {0}")]
+    struct Repeating(#[source] Box<dyn Error + Send + Sync>);
+
+    #[test]
+    fn of_the_databases_answer_the_code_is_kept_and_never_its_words() {
+        let answer = || sqlx::Error::Database(Box::new(Answer));
+        let wrapped: [Box<dyn Error + Send + Sync>; 2] = [Box::new(answer()), Box::new(Arc::new(answer()))];
+        for wrapped in wrapped {
+            let error = Repeating(wrapped);
+            assert!(is_refusal(&error), "{error:?}");
+            assert_eq!(
+                Fault::of(&error).as_str(),
+                "the event store refuses: the database answers with SQLSTATE 22P02"
+            );
+        }
+        let alone = answer();
+        assert!(is_refusal(&alone));
+        assert_eq!(
+            Fault::of(&alone).as_str(),
+            "the database answers with SQLSTATE 22P02"
+        );
     }
 
     #[test]

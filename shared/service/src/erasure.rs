@@ -30,6 +30,11 @@ impl DropsSubjects for () {
     }
 }
 
+/// A newer release's word, which may be about an erasure.
+#[derive(Debug, thiserror::Error)]
+#[error("its kind of event is not known here: this service must be released before identity, which sends it")]
+struct UnknownKind;
+
 struct Erasures<D> {
     keyring: Keyring,
     drops: D,
@@ -41,9 +46,10 @@ impl<D: DropsSubjects> Handler for Erasures<D> {
         for delivery in batch {
             let message = IdentityEvent::decode(delivery.payload.clone())
                 .map_err(|error| HandlerError::content(delivery.event_id, error))?;
-            // Of identity's events this is the only one for us; kinds yet unknown are for others.
-            let Some(Event::SubjectErased(erased)) = message.event else {
-                continue;
+            let erased = match message.event {
+                Some(Event::SubjectErased(erased)) => erased,
+                Some(_) => continue,
+                None => return Err(HandlerError::content(delivery.event_id, UnknownKind)),
             };
             let subject: SubjectId = erased
                 .subject_id

@@ -7,6 +7,8 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use eventsourcing::{Cursor, EventStore, Followed, Position, RecordedEvent, StoreError};
 use futures::StreamExt;
 use kernel::ids::EventId;
+use messaging::HandlerError;
+use privacy::KeyringError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -39,6 +41,27 @@ impl ReactionError {
     }
 }
 
+impl ReactionError {
+    /// What a message is that could not be handled. A store that refuses and a key that the configured master key does not
+    /// open are nothing that a message is to blame for: whoever runs the service mends that, and the message is tried again.
+    pub fn of_message(self, event: EventId) -> HandlerError {
+        match self {
+            Self::Transient(source) => HandlerError::Transient(source),
+            Self::Content(source) if is_ours(&*source) => HandlerError::Transient(source),
+            Self::Content(source) => HandlerError::content(event, source),
+        }
+    }
+}
+
+fn is_ours(source: &(dyn std::error::Error + 'static)) -> bool {
+    let store = matches!(source.downcast_ref(), Some(StoreError::Refused(_)));
+    let keyring = matches!(
+        source.downcast_ref(),
+        Some(KeyringError::WrongMasterKey { .. } | KeyringError::Wrap)
+    );
+    store || keyring
+}
+
 impl From<sqlx::Error> for ReactionError {
     fn from(error: sqlx::Error) -> Self {
         Self::transient(error)
@@ -60,10 +83,10 @@ impl From<eventsourcing::CodecError> for ReactionError {
     }
 }
 
-impl From<privacy::KeyringError> for ReactionError {
-    fn from(error: privacy::KeyringError) -> Self {
+impl From<KeyringError> for ReactionError {
+    fn from(error: KeyringError) -> Self {
         match error {
-            privacy::KeyringError::Store(error) => error.into(),
+            KeyringError::Store(error) => error.into(),
             other => Self::content(other),
         }
     }
@@ -304,5 +327,55 @@ impl Pause {
         let pause = self.0;
         self.0 = (pause * 2).min(Self::LONGEST);
         tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::KeyId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_blamed_for_its_content_alone() {
+        let event = EventId::from_uuid(Uuid::from_u128(1));
+        let key = KeyId::from_uuid(Uuid::from_u128(2));
+        let passing: [ReactionError; 5] = [
+            StoreError::Unavailable("away".into()).into(),
+            StoreError::Refused("no right to read".into()).into(),
+            KeyringError::Wrap.into(),
+            KeyringError::WrongMasterKey {
+                key,
+                wrapped_by: "old".to_owned(),
+                configured: "new".to_owned(),
+            }
+            .into(),
+            ReactionError::transient("away"),
+        ];
+        for error in passing {
+            let said = format!("{error:?}");
+            assert!(
+                matches!(error.of_message(event), HandlerError::Transient(_)),
+                "{said}"
+            );
+        }
+        let blamed: [ReactionError; 3] = [
+            StoreError::Corrupt {
+                stream: "identity.account-1".to_owned(),
+                revision: 0,
+                problem: "no JSON".to_owned(),
+            }
+            .into(),
+            KeyringError::UnknownKey(key).into(),
+            ReactionError::content("an unknown kind"),
+        ];
+        for error in blamed {
+            let said = format!("{error:?}");
+            assert!(
+                matches!(error.of_message(event), HandlerError::Content { event_id, .. } if event_id == event),
+                "{said}"
+            );
+        }
     }
 }

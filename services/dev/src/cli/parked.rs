@@ -5,7 +5,7 @@ use contracts::admin::v1::{
     DiscardParkedRequest, GetParkedRequest, ListParkedRequest, ParkedMessage, ParkedState,
     ReplayParkedRequest,
 };
-use contracts::names::{IDENTITY, PHONE_VERIFICATION, VIEWS};
+use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
 use kernel::Timestamp;
 
 use super::customer::told;
@@ -87,17 +87,27 @@ struct Discard {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Listener {
     Identity,
+    Endorsement,
     PhoneVerification,
+    ClaimImages,
     Views,
 }
 
 impl Listener {
-    const ALL: [Self; 3] = [Self::Identity, Self::PhoneVerification, Self::Views];
+    const ALL: [Self; 5] = [
+        Self::Identity,
+        Self::Endorsement,
+        Self::PhoneVerification,
+        Self::ClaimImages,
+        Self::Views,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Identity => IDENTITY,
+            Self::Endorsement => ENDORSEMENT,
             Self::PhoneVerification => PHONE_VERIFICATION,
+            Self::ClaimImages => CLAIM_IMAGES,
             Self::Views => VIEWS,
         }
     }
@@ -247,4 +257,18 @@ fn entity(message: &ParkedMessage) -> &str {
 
 fn at(micros: i64) -> String {
     Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_service_listens_to_another_and_can_be_asked() {
+        let asked: BTreeSet<_> = Listener::ALL.into_iter().map(Listener::name).collect();
+        assert_eq!(asked, crate::stack::SERVICES.into_iter().collect());
+        assert_eq!(Listener::ALL.len(), Listener::value_variants().len());
+    }
 }

@@ -27,6 +27,9 @@ pub enum KurrentSettingsError {
     /// Reads from another node than the leader may be old, and a command decided on them would conflict for ever.
     #[error("nodePreference must be leader, or left out")]
     Preference,
+    /// Without keep-alive nothing tells a follower at rest that its server is gone.
+    #[error("keepAliveInterval and keepAliveTimeout must not be switched off")]
+    KeepAlive,
     /// A file it names cannot be read as what it should be.
     #[error("{setting} names {path}, which cannot be read as PEM")]
     File {
@@ -50,6 +53,11 @@ impl KurrentSettings {
         // The leader is what it prefers unless told otherwise, whatever its documentation says.
         if client.node_preference() != NodePreference::Leader {
             return Err(KurrentSettingsError::Preference);
+        }
+        // A follower at rest learns from nothing else that its server is gone.
+        let endless = |setting: &str| lower.contains(&format!("{setting}=-"));
+        if ["keepaliveinterval", "keepalivetimeout"].into_iter().any(endless) {
+            return Err(KurrentSettingsError::KeepAlive);
         }
         readable("tlsCaFile", client.tls_ca_file())?;
         if let Some((certificate, key)) = client.user_certificate() {
@@ -122,6 +130,15 @@ mod tests {
             assert_eq!(named, url.contains('@'), "{url}");
             assert!(!format!("{settings:?}").contains("changeit"), "{settings:?}");
         }
+    }
+
+    #[test]
+    fn keep_alive_is_not_switched_off() {
+        for setting in ["keepAliveInterval=-1", "tls=false&keepAliveTimeout=-1"] {
+            let refused = KurrentSettings::parse(&format!("esdb://localhost:2113?{setting}"));
+            assert_eq!(refused.unwrap_err(), KurrentSettingsError::KeepAlive, "{setting}");
+        }
+        KurrentSettings::parse("esdb://localhost:2113?keepAliveInterval=10000").unwrap();
     }
 
     #[test]

@@ -35,6 +35,9 @@ const GROUP_BYTES: usize = 1024 * 1024;
 const ROOM_KIB: u32 = 16 * 1024;
 /// A connection unused for longer is tried before an append is trusted to it.
 const TRUSTED: Duration = Duration::from_secs(1);
+/// How long an append may take; the server gives up before, after its `statement_timeout`. A connection whose other side has
+/// gone without a word would be waited for until the kernel gives it up.
+const ANSWERED: Duration = Duration::from_secs(35);
 
 pub(super) struct Groups {
     /// For what is appended alone, and for how to connect.
@@ -91,7 +94,7 @@ impl Groups {
         })
     }
 
-    /// Appends with whoever else is waiting. Cancelled before its group was closed nothing is appended, later it is.
+    /// Appends with whoever else is waiting. Cancelled before its group was closed nothing is appended, later it may be.
     pub(super) async fn append(self: &Arc<Self>, item: Item) -> Result<Appended, AppendError> {
         let room = self.room_for(&item).await?;
         let (reply, replied) = oneshot::channel();
@@ -194,7 +197,10 @@ impl Groups {
                 return None;
             }
         };
-        let answers = append(&mut link.connection, false, &items).await;
+        let answers = match timeout(ANSWERED, append(&mut link.connection, false, &items)).await {
+            Ok(answers) => answers,
+            Err(_) => Err(no_answer()),
+        };
         link.used = Instant::now();
         let answers = match answers {
             Ok(answers) => answers,
@@ -226,8 +232,10 @@ impl Groups {
 
     /// A connection that can be trusted with appends.
     async fn ready(&self, link: Option<Link>) -> Result<Link, Error> {
+        let within = self.pool.options().get_acquire_timeout();
         if let Some(mut link) = link
-            && (link.used.elapsed() < TRUSTED || link.connection.ping().await.is_ok())
+            && (link.used.elapsed() < TRUSTED
+                || matches!(timeout(within, link.connection.ping()).await, Ok(Ok(()))))
         {
             return Ok(link);
         }
@@ -240,7 +248,7 @@ impl Groups {
                 used: Instant::now(),
             })
         };
-        match timeout(self.pool.options().get_acquire_timeout(), connect).await {
+        match timeout(within, connect).await {
             Ok(link) => link,
             Err(_) => Err(Error::PoolTimedOut),
         }
@@ -273,6 +281,13 @@ impl State {
 }
 
 /// Nothing is known about the group: everybody is told the same.
+fn no_answer() -> Error {
+    Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the server does not answer an append",
+    ))
+}
+
 fn refuse(replies: Vec<(oneshot::Sender<Reply>, OwnedSemaphorePermit)>, error: Error) {
     let error = Arc::new(error);
     for (reply, _room) in replies {
@@ -284,8 +299,13 @@ fn refuse(replies: Vec<(oneshot::Sender<Reply>, OwnedSemaphorePermit)>, error: E
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
     use kernel::ids::EventId;
     use serde_json::json;
+    use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
     use uuid::Uuid;
 
     use super::*;
@@ -415,5 +435,42 @@ mod tests {
             let room = groups.room_for(&item).await.unwrap();
             assert_eq!(room.num_permits(), kib, "{size_bytes}");
         }
+    }
+
+    /// A server that lets a client in and then says nothing any more.
+    async fn silent_link() -> (Link, thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut heard = [0; 1024];
+            assert!(client.read(&mut heard).unwrap() > 0);
+            // Authenticated, ready for a query (PostgreSQL's protocol, message formats R and Z).
+            client
+                .write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 0, b'Z', 0, 0, 0, 5, b'I'])
+                .unwrap();
+            while client.read(&mut heard).is_ok_and(|length| length > 0) {}
+        });
+        let options = PgConnectOptions::new()
+            .host("127.0.0.1")
+            .port(port)
+            .username("nobody")
+            .ssl_mode(PgSslMode::Disable);
+        let connection = PgConnection::connect_with(&options).await.unwrap();
+        let used = Instant::now().checked_sub(TRUSTED * 2).unwrap();
+        (Link { connection, used }, server)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_any_more_is_waited_for_as_long_as_for_a_new_one() {
+        let within = Duration::from_millis(200);
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(within)
+            .connect_lazy("postgres://nobody@127.0.0.1:1/nothing");
+        let groups = Groups::new(pool.unwrap(), Arc::new(watch::Sender::new(())));
+        let (link, server) = silent_link().await;
+        let ready = timeout(Duration::from_secs(10), groups.ready(Some(link))).await;
+        assert!(ready.unwrap().is_err(), "there is no other server to connect to");
+        server.join().unwrap();
     }
 }

@@ -35,7 +35,7 @@ pub struct Feed {
 #[derive(Debug, Default, Clone, Copy)]
 struct Head {
     seeded: bool,
-    scanned: Option<Cursor>,
+    scanned: Option<Position>,
     published: Option<Position>,
 }
 
@@ -135,24 +135,24 @@ impl Feed {
     async fn head(&self) -> Result<Option<Position>, Status> {
         let mut head = self.head.lock().await;
         // A store that was restored under a running process does not hold what was noted.
-        let known = match &head.published {
-            Some(published) => self.holds(published).await?,
-            None => true,
-        };
-        if !head.seeded || !known {
+        let mut known = head.seeded;
+        for noted in [head.scanned, head.published].into_iter().flatten() {
+            known = known && self.holds(&noted).await?;
+        }
+        if !known {
             *head = self.seed().await?;
         }
         loop {
             let events = self
                 .store
-                .read_all(head.scanned, SCAN)
+                .read_all(head.scanned.map(|scanned| scanned.cursor), SCAN)
                 .await
                 .map_err(|error| store_status(&error))?;
             for event in &events {
                 if self.outgoing(event)?.is_some() {
                     head.published = Some(event.position());
                 }
-                head.scanned = Some(event.cursor);
+                head.scanned = Some(event.position());
             }
             if events.len() < SCAN {
                 return Ok(head.published);
@@ -183,10 +183,9 @@ impl Feed {
                 return Ok(beginning);
             }
         }
-        let scanned = Some(checkpoint.scanned.cursor);
         Ok(Head {
             seeded: true,
-            scanned,
+            scanned: Some(checkpoint.scanned),
             published: checkpoint.published,
         })
     }

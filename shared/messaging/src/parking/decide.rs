@@ -195,6 +195,11 @@ impl Parking {
     }
 
     async fn run(&self, queues: &[Queue], decision: &Decision) -> Result<(), ParkingError> {
+        // What failed before an interruption is tried again, and counted then.
+        sqlx::query("UPDATE messaging.parking_decision SET failed = 0 WHERE request_key = $1")
+            .bind(decision.request_key)
+            .execute(&self.pool)
+            .await?;
         for queue in queues {
             while let Step::Applied = self.step(*queue, decision).await? {}
         }

@@ -1,6 +1,6 @@
 //! Applies a run of messages and the cursor in one transaction, for as long as it takes. A message that cannot be applied
 //! for its content is set aside in the transaction that moves the cursor past it. What came before it is applied first, so
-//! that each failing message costs the others of its batch one attempt more, and no more.
+//! that each failing message costs the others of its batch one attempt more; a refusal that names none, one a halving.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -308,7 +308,7 @@ impl Subscription {
 
     async fn tell_full(&self) {
         let reason = format!(
-            "{} messages are parked or wait, which is the limit",
+            "more than {} messages would be parked or wait, which is the limit",
             self.settings.max_parked
         );
         tracing::error!(

@@ -126,6 +126,11 @@ pub struct Subscription {
     parking: Parking,
 }
 
+/// The lease of a consumer's subscription to a source; of an empty source, what the names of all of them begin with.
+fn lease_name(consumer: &str, source: &str) -> String {
+    format!("subscription:{consumer}:{source}")
+}
+
 impl Subscription {
     /// `consumer` (unique in its database) applies what `feed`'s source publishes. `pool` is the consumer's database
     /// with the tables of [`crate::MIGRATOR`].
@@ -172,7 +177,7 @@ impl Subscription {
     /// # Errors
     /// When an operator is needed; the source, NATS or the database being away is waited for.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), SubscriptionError> {
-        let name = format!("subscription:{}:{}", self.consumer, self.source);
+        let name = lease_name(self.consumer, self.source);
         let lease = Lease::new(self.pool.clone(), name, self.settings.lease_ttl);
         let mut backoff = Backoff::new();
         loop {

@@ -2,6 +2,7 @@
 
 use sqlx::PgTransaction;
 
+use super::lease_name;
 use crate::parking::rows;
 
 /// Moves `consumer`'s cursors, on all its sources, to before the first event, forgets what it had parked, and takes its
@@ -23,9 +24,9 @@ pub async fn rewind(tx: &mut PgTransaction<'_>, consumer: &str) -> Result<(), sq
     rows::forget(tx, consumer).await?;
     sqlx::query(
         "UPDATE messaging.lease SET fence = fence + 1, expires_at = '-infinity'
-          WHERE starts_with(name, 'subscription:' || $1 || ':')",
+          WHERE starts_with(name, $1)",
     )
-    .bind(consumer)
+    .bind(lease_name(consumer, ""))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use sqlx::PgTransaction;
 
+use super::lease_name;
 use crate::parking::rows;
 
 /// Locks `consumer`'s cursors until the transaction ends: no batch of it is under way after this returns, and the next one
@@ -42,7 +43,7 @@ pub async fn take_over(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE messaging.lease SET fence = fence + 1, expires_at = '-infinity'
-          WHERE name IN (SELECT 'subscription:' || $1 || ':' || mine.source
+          WHERE name IN (SELECT $3 || mine.source
                            FROM messaging.subscription mine LEFT JOIN messaging.subscription theirs
                              ON theirs.consumer = $2 AND theirs.source = mine.source
                           WHERE mine.consumer = $1
@@ -50,6 +51,7 @@ pub async fn take_over(
     )
     .bind(consumer)
     .bind(successor)
+    .bind(lease_name(consumer, ""))
     .execute(&mut **tx)
     .await?;
     // Where JetStream is read from is kept only where the place is the same.

@@ -159,7 +159,7 @@ async fn nothing_of_a_long_history_is_sent_again_after_a_restore() {
     scanned_to_the_end(&world).await;
     world.append(3).await;
     world.relayed().await;
-    let replay = world.replay().await;
-    assert_eq!(world.streamed().await, replay[600..]);
+    let all = world.replay().await;
+    assert_eq!(world.streamed().await, all[600..]);
     relay.stop().await;
 }
