@@ -123,12 +123,14 @@ impl Client {
     ) -> Result<ParkingAdmin, AddressError> {
         let channel = match service {
             IDENTITY => &self.identity,
+            ENDORSEMENT => &self.endorsement,
             PHONE_VERIFICATION => &self.phone_verification,
+            CLAIM_IMAGES => &self.claim_images,
             VIEWS => &self.views,
             _ => {
                 return Err(AddressError {
                     service,
-                    why: "it listens to nobody".to_owned(),
+                    why: "it is no service of ours".to_owned(),
                 });
             }
         };

@@ -13,6 +13,7 @@ use kernel::{Clock as _, SystemClock};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{LoadError, MULTIPLIED};
 use crate::client::{Bearer, Client, Refusal, request_id};
@@ -24,6 +25,10 @@ use crate::stack::{SERVICES, Secrets, Stack};
 const PATIENCE: Duration = Duration::from_hours(1);
 /// How often it is looked whether a run has ended.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often adjusters look at what there is: two queries at a time, never more than the views answer.
+const QUERIES_EVERY: Duration = Duration::from_millis(500);
+/// How often a book is imported.
+const BOOKS_EVERY: Duration = Duration::from_secs(2);
 /// Contracts of a book that is imported while the views are rebuilt; one after the other.
 const CONTRACTS: u32 = 40;
 /// The first seed of those books; the stack's own has a small one.
@@ -205,10 +210,19 @@ struct Asked {
     slowest: Duration,
 }
 
+/// Neither is to take what the rebuild could have: people and core systems pause.
+fn pace(every: Duration) -> Interval {
+    let mut pace = tokio::time::interval(every);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace
+}
+
 /// Asks, one query after the other, until the run has ended.
 async fn ask(client: &Client, supervisor: &Bearer, ended: watch::Receiver<bool>) -> Asked {
     let mut asked = Asked::default();
+    let mut pace = pace(QUERIES_EVERY);
     while !*ended.borrow() {
+        pace.tick().await;
         let began = Instant::now();
         let mut view = client.adjuster_view(supervisor);
         let found = view.search_accidents(SearchAccidentsRequest::default()).await;
@@ -235,8 +249,10 @@ async fn command(
     ended: watch::Receiver<bool>,
 ) -> Result<u64, LoadError> {
     let mut rows = 0;
+    let mut pace = pace(BOOKS_EVERY);
     let mut seed = SEED + u64::from(rand::random::<u16>()) * 1_000;
     while !*ended.borrow() {
+        pace.tick().await;
         let recipe = Recipe {
             seed,
             contracts: CONTRACTS,
