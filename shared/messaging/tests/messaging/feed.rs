@@ -150,6 +150,19 @@ async fn the_head_of_a_store_that_was_restored_is_told_anew() {
     assert_eq!(head, world.replay().await.last().unwrap().to_string());
 }
 
+/// As where the store is another server's than the checkpoint's: each is restored by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_head_is_not_taken_from_a_checkpoint_of_events_that_are_gone() {
+    let world = World::new().await;
+    world.append(6).await;
+    let relay = world.relay();
+    world.relayed().await;
+    relay.stop().await;
+    world.restore_without_last(3).await;
+    let head = read(&world, ReadRequest::default()).await.unwrap().head_event_id;
+    assert_eq!(head, world.replay().await.last().unwrap().to_string());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_lies_behind_many_events_that_are_not_public_is_found() {
     let world = World::new().await;

@@ -93,13 +93,16 @@ async fn a_relay_that_died_between_publishing_and_its_checkpoint_sends_nothing_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_database_is_waited_for_and_nothing_is_doubled() {
     let world = World::new().await;
-    world.append(10).await;
     let relay = world.relay();
     let ledger = Ledger::default();
-    ledger.transient_failures.store(3, Ordering::SeqCst);
     let subscription = world.subscription(&ledger);
-    world.settled().await;
-    assert_eq!(ledger.transient_failures.load(Ordering::SeqCst), 0);
+    // One message alone fails more often than one that the database refuses may; then some of a batch.
+    for (messages, failures) in [(1, 4), (10, 3)] {
+        ledger.transient_failures.store(failures, Ordering::SeqCst);
+        world.append(messages).await;
+        world.settled().await;
+        assert_eq!(ledger.transient_failures.load(Ordering::SeqCst), 0);
+    }
     assert!(
         world.parked().await.is_empty(),
         "what passes is waited for, not parked"
