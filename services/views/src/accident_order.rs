@@ -1,11 +1,13 @@
 //! The orders in which accidents are listed, for customers and adjusters alike: by time, or by number.
 
 use eventsourcing::Problem;
-use sqlx::Row;
+use serde::{Deserialize, Serialize};
+use service::Page;
 use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row};
 use uuid::Uuid;
 
-use crate::read::{Order, order};
+use crate::read::{Order, limit, micros, order, sql_instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
@@ -19,37 +21,46 @@ const DEFAULT: Order<By> = Order {
     descending: true,
 };
 
-/// Sort key as text and id.
-pub(crate) type Position = (String, Uuid);
-
-/// SQL of an order over `view.accident a`.
-pub(crate) struct Clauses {
-    /// The sort key as text that sorts alike.
-    pub(crate) key: &'static str,
-    /// True for the first page and for rows behind the last one.
-    pub(crate) after: String,
-    /// What stands behind ORDER BY.
-    pub(crate) order: String,
+/// The last accident of a page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Position {
+    /// Microseconds since the Unix epoch.
+    OccurredAt(i64, Uuid),
+    ClaimNumber(String, Uuid),
 }
 
 pub(crate) fn read(order_by: &str) -> Result<Order<By>, Problem> {
     order(order_by, &ORDERS, DEFAULT)
 }
 
-/// The parameters are placeholders: whether it is the first page, the last row's key and its id.
-pub(crate) fn clauses(order: Order<By>, first_page: &str, after_key: &str, after_id: &str) -> Clauses {
+/// Ends a query of `view.accident a` that has a condition: what follows the page before, in order, one row more than asked for.
+/// The sort keys are columns as the indexes have them, so a page costs what it shows, not what there is.
+pub(crate) fn finish(query: &mut QueryBuilder<Postgres>, order: Order<By>, page: &Page<Position>) {
     let key = match order.by {
-        By::OccurredAt => "to_char(a.occurred_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') COLLATE \"C\"",
+        By::OccurredAt => "a.occurred_at",
         By::ClaimNumber => "a.claim_number COLLATE \"C\"",
     };
     let (comparison, direction) = (order.comparison(), order.direction());
-    Clauses {
-        key,
-        after: format!("({first_page} OR ({key}, a.accident_id) {comparison} ({after_key}, {after_id}))"),
-        order: format!("sort_key {direction}, a.accident_id {direction}"),
+    if let Some(after) = &page.after {
+        query.push(format!(" AND ({key}, a.accident_id) {comparison} ("));
+        match after {
+            Position::OccurredAt(micros, id) => {
+                query.push_bind(sql_instant(*micros)).push(", ").push_bind(*id)
+            }
+            Position::ClaimNumber(number, id) => query.push_bind(number.clone()).push(", ").push_bind(*id),
+        };
+        query.push(")");
     }
+    query.push(format!(
+        " ORDER BY {key} {direction}, a.accident_id {direction} LIMIT "
+    ));
+    query.push_bind(limit(page));
 }
 
-pub(crate) fn position(row: &PgRow) -> Result<Position, sqlx::Error> {
-    Ok((row.try_get("sort_key")?, row.try_get("accident_id")?))
+pub(crate) fn position(order: Order<By>, row: &PgRow) -> Result<Position, sqlx::Error> {
+    let id = row.try_get("accident_id")?;
+    Ok(match order.by {
+        By::OccurredAt => Position::OccurredAt(micros(row, "occurred_at")?, id),
+        By::ClaimNumber => Position::ClaimNumber(row.try_get("claim_number")?, id),
+    })
 }

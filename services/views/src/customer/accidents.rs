@@ -5,19 +5,19 @@ use contracts::views::v1::{
 };
 use service::refuse;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Api, owner, subjects};
 use crate::accident_order::{self, Position};
 use crate::problem::accident_not_found;
-use crate::read::{count, cut, id, images, limit, micros, personal};
+use crate::read::{count, cut, id, images, micros, personal};
 
 /// An accident has at most 300 pictures; all are shown.
 const MOST_IMAGES: i64 = 1_000;
 
-/// A row with its counts; `{}` takes the condition and the order.
+/// A row with its counts.
 const SELECT: &str = "SELECT a.*, (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
              AND i.state = 'RECEIVED') AS unsent_images,
          (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
@@ -36,26 +36,15 @@ pub(super) async fn list(
         .page::<Position>(&query, asked.page_size, &asked.page_token)
         .map_err(refuse)?;
     api.sources.wait_for(&asked.consistency_tokens).await?;
-    let clauses = accident_order::clauses(order, "$2", "$3", "$4");
-    let sql = format!(
-        "{SELECT}, {} AS sort_key FROM view.accident a WHERE a.subject_id = ANY ($1) AND {} ORDER BY {} LIMIT $5",
-        clauses.key, clauses.after, clauses.order
-    );
-    let none = (String::new(), Uuid::nil());
-    let (after_key, after_id) = page.after.as_ref().unwrap_or(&none);
-    // Only the order's own clauses are put into the text.
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(&subjects)
-        .bind(page.after.is_none())
-        .bind(after_key)
-        .bind(after_id)
-        .bind(limit(&page))
-        .fetch_all(&api.context.pool)
-        .await
-        .map_err(refuse)?;
+    let mut sql = QueryBuilder::new(SELECT);
+    sql.push(" FROM view.accident a WHERE a.subject_id = ANY (")
+        .push_bind(&subjects)
+        .push(")");
+    accident_order::finish(&mut sql, order, &page);
+    let rows = sql.build().fetch_all(&api.context.pool).await.map_err(refuse)?;
     let rows: Result<Vec<_>, sqlx::Error> = rows
         .iter()
-        .map(|row| Ok((accident_order::position(row)?, accident(row)?)))
+        .map(|row| Ok((accident_order::position(order, row)?, accident(row)?)))
         .collect();
     let (rows, next_page_token) = cut(&page, rows.map_err(refuse)?, |(position, _)| position.clone());
     Ok(Response::new(ListAccidentsResponse {
