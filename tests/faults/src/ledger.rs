@@ -42,6 +42,8 @@ pub(crate) enum End {
     GivenUp,
     /// Never answered although everything was well again.
     Stuck,
+    /// A query that was given an acknowledged command's consistency token and answered without its effect.
+    Stale,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

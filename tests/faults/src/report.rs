@@ -145,6 +145,8 @@ impl Report {
                 Some(End::Refused(_)) => commands.refused += 1,
                 Some(End::GivenUp) | None => commands.given_up += 1,
                 Some(End::Stuck) => commands.stuck += 1,
+                // A query; it stands among the problems.
+                Some(End::Stale) => {}
             }
         }
         Self {

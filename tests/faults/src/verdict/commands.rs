@@ -15,6 +15,12 @@ pub(super) fn judge(entries: &[Entry], truth: &Truth) -> Vec<String> {
                 entry.number, entry.what
             ));
         }
+        if entry.end == Some(End::Stale) {
+            problems.push(format!(
+                "query {} ({}) was answered without what its consistency token names",
+                entry.number, entry.what
+            ));
+        }
         for effect in &entry.effects {
             let count = index.count(effect);
             let good = match entry.end {
@@ -22,7 +28,7 @@ pub(super) fn judge(entries: &[Entry], truth: &Truth) -> Vec<String> {
                 // A command of a login or a contract may be refused because an earlier one had its effect: theirs are
                 // told apart by key only.
                 Some(End::Refused(_)) => effect.key.is_none() || count == 0,
-                Some(End::GivenUp | End::Stuck) | None => count <= 1,
+                Some(End::GivenUp | End::Stuck | End::Stale) | None => count <= 1,
             };
             if !good {
                 problems.push(format!(
@@ -122,6 +128,7 @@ mod tests {
             (Some(refused.clone()), 3, true),
             (Some(refused), 1, false),
             (Some(End::Stuck), 1, false),
+            (Some(End::Stale), 1, false),
         ];
         for (end, key, good) in cases {
             let problems = judge(&[entry(end.clone(), key)], &truth);

@@ -6,7 +6,8 @@ use contracts::claim_images::v1::{
     FinishUploadRequest, FinishUploadResponse, ImageCategory, MarkSubmissionSeenRequest, QueryUploadRequest,
     SendSubmissionRequest, SendSubmissionResponse, StartUploadRequest, WriteUploadRequest,
 };
-use contracts::names::CLAIM_IMAGES;
+use contracts::names::{CLAIM_IMAGES, VIEWS};
+use contracts::views::v1::GetAccidentRequest;
 use dev::client::Bearer;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
@@ -16,7 +17,7 @@ use super::Work;
 use super::customer::Customer;
 use crate::Failure;
 use crate::calls::{Command, NoAnswer, keyed};
-use crate::ledger::Effect;
+use crate::ledger::{Effect, End};
 use crate::recovery::Proof;
 
 const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
@@ -26,6 +27,8 @@ const MARK_SEEN: &str = "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmi
 const SIDE: usize = 48;
 /// A step of an upload that is not answered by then is tried again.
 const STEP: Duration = Duration::from_secs(3);
+/// Of a hundred pictures, so many are looked for in the customer's view at once.
+const LOOKS_PERCENT: u32 = 30;
 
 impl Work<'_> {
     pub(super) async fn hand_in(&self, customer: &Customer) -> Result<(), NoAnswer> {
@@ -35,8 +38,12 @@ impl Work<'_> {
         let bearer = customer.bearer();
         let picture = picture()?;
         let upload = self.start(&bearer, accident, &picture).await?;
-        self.finish(customer, &bearer, accident, &upload, &picture)
+        let finished = self
+            .finish(customer, &bearer, accident, &upload, &picture)
             .await?;
+        if self.calls.chance_of(LOOKS_PERCENT) {
+            self.look(&bearer, accident, &finished).await?;
+        }
         let sent = self.send_submission(customer, &bearer, accident).await?;
         self.mark_seen(adjuster, accident, &sent.submission_id).await
     }
@@ -118,6 +125,35 @@ impl Work<'_> {
             crc32c: crc32c::crc32c(rest),
         };
         within(images.write_upload(futures::stream::iter([chunk]))).await?;
+        Ok(())
+    }
+
+    /// Asks the customer's view for the picture that was just acknowledged. No answer is one of the views' right to give; an
+    /// answer without the picture is not.
+    async fn look(
+        &self,
+        bearer: &Bearer,
+        accident: &str,
+        finished: &FinishUploadResponse,
+    ) -> Result<(), Failure> {
+        let request = GetAccidentRequest {
+            accident_id: accident.to_owned(),
+            consistency_tokens: vec![finished.consistency_token.clone()],
+        };
+        let mut view = self.client.customer_view(bearer);
+        let Ok(answer) = within(view.get_accident(request)).await else {
+            return Ok(());
+        };
+        let picture = finished.image.as_ref().map(|image| image.image_id.as_str());
+        let shown = answer
+            .into_inner()
+            .images
+            .iter()
+            .any(|image| Some(image.image_id.as_str()) == picture);
+        if !shown {
+            let query = self.calls.ledger.sent(VIEWS, "look at own picture", &[])?;
+            self.calls.ledger.ended(query, End::Stale, &[])?;
+        }
         Ok(())
     }
 
