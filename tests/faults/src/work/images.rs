@@ -128,8 +128,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Asks the customer's view for the picture that was just acknowledged. No answer is one of the views' right to give; an
-    /// answer without the picture is not.
+    /// Asks the customer's view for the picture that was just acknowledged. While something strikes the view may fail to answer,
+    /// but not answer without it.
     async fn look(
         &self,
         bearer: &Bearer,
