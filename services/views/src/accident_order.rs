@@ -21,7 +21,7 @@ const DEFAULT: Order<By> = Order {
     descending: true,
 };
 
-/// The last accident of a page.
+/// The last accident of a page, by the order of the list: its key and its id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Position {
     /// Microseconds since the Unix epoch.
@@ -34,7 +34,7 @@ pub(crate) fn read(order_by: &str) -> Result<Order<By>, Problem> {
 }
 
 /// Ends a query of `view.accident a` that has a condition: what follows the page before, in order, one row more than asked for.
-/// The sort keys are columns as the indexes have them, so a page costs what it shows, not what there is.
+/// The sort keys are columns as the indexes have them (migration 10003): a page costs what it shows, not what there is.
 pub(crate) fn finish(query: &mut QueryBuilder<Postgres>, order: Order<By>, page: &Page<Position>) {
     let key = match order.by {
         By::OccurredAt => "a.occurred_at",
