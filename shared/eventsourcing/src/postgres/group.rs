@@ -462,6 +462,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn lanes_that_end_leave_as_many_connections_as_the_next_ones_can_use() {
+        let groups = groups();
+        let mut servers = Vec::new();
+        for kept in (1..=LANES).chain([LANES]) {
+            let (link, server) = silent_link().await;
+            servers.push(server);
+            set(&groups, 1, 1);
+            assert!(groups.next_group(&mut Some(link), &mut true).is_none());
+            assert_eq!(groups.state().idle.len(), kept);
+        }
+        drop(groups);
+        for server in servers {
+            server.join().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_group_without_a_connection_hears_why_there_is_none() {
+        let appended = groups().append(item(1, 1)).await;
+        let Err(AppendError::Store(StoreError::Unavailable(source))) = appended else {
+            panic!("{appended:?}");
+        };
+        let why = source.downcast_ref::<Arc<Error>>().unwrap();
+        assert!(matches!(&**why, Error::Io(_)), "{why}");
+    }
+
+    #[tokio::test]
     async fn a_connection_that_says_nothing_any_more_is_waited_for_as_long_as_for_a_new_one() {
         let within = Duration::from_millis(200);
         let pool = PgPoolOptions::new()

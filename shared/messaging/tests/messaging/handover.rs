@@ -45,6 +45,15 @@ async fn two_relays_that_both_think_they_are_active_send_every_event_once_and_in
     world.append(120).await;
     world.relayed().await;
     assert_eq!(world.streamed().await, world.replay().await);
+    // What the first one says later of how far it came is no longer taken down.
+    wait_for("the second relay's checkpoint", DEADLINE, async || {
+        let fence: i64 = sqlx::query_scalar("SELECT fence FROM messaging.relay_checkpoint")
+            .fetch_one(&world.source.pool)
+            .await
+            .unwrap();
+        (fence == 2).then_some(())
+    })
+    .await;
     second.stop().await;
     superseded.stop().await;
 }
