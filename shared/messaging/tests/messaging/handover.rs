@@ -45,17 +45,28 @@ async fn two_relays_that_both_think_they_are_active_send_every_event_once_and_in
     world.append(120).await;
     world.relayed().await;
     assert_eq!(world.streamed().await, world.replay().await);
-    // What the first one says later of how far it came is no longer taken down.
-    wait_for("the second relay's checkpoint", DEADLINE, async || {
-        let fence: i64 = sqlx::query_scalar("SELECT fence FROM messaging.relay_checkpoint")
-            .fetch_one(&world.source.pool)
-            .await
-            .unwrap();
-        (fence == 2).then_some(())
-    })
-    .await;
     second.stop().await;
     superseded.stop().await;
+}
+
+/// By it the database refuses what an earlier holder writes later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relays_checkpoint_carries_the_fence_of_its_lease() {
+    let world = World::new().await;
+    for expected in 1..=2 {
+        let relay = world.relay();
+        world.append(1).await;
+        wait_for("the checkpoint under this lease", DEADLINE, async || {
+            let fence: Option<i64> = sqlx::query_scalar("SELECT fence FROM messaging.relay_checkpoint")
+                .fetch_optional(&world.source.pool)
+                .await
+                .unwrap();
+            (fence == Some(expected)).then_some(())
+        })
+        .await;
+        assert_eq!(World::fence(&world.source.pool).await, expected);
+        relay.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
