@@ -110,7 +110,9 @@ impl Held<'_> {
         loop {
             sleep(self.lease.ttl / 4).await;
             let sent_at = Instant::now();
-            match tokio::time::timeout(self.lease.ttl / 2, self.renew()).await {
+            // Nothing is done under a lease that has ended, so no renewal is waited for beyond its end.
+            let left = self.lease.ttl.saturating_sub(renewed.elapsed());
+            match tokio::time::timeout(left.min(self.lease.ttl / 2), self.renew()).await {
                 Ok(Ok(true)) => renewed = sent_at,
                 Ok(Err(_)) | Err(_) if renewed.elapsed() < self.lease.ttl => {
                     tracing::warn!(lease.name = %self.lease.name, "the lease could not be renewed, trying again");

@@ -300,7 +300,7 @@ fn refuse(replies: Vec<(oneshot::Sender<Reply>, OwnedSemaphorePermit)>, error: E
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::thread;
 
     use kernel::ids::EventId;
@@ -439,6 +439,11 @@ mod tests {
 
     /// A server that lets a client in and then says nothing any more.
     async fn silent_link() -> (Link, thread::JoinHandle<()>) {
+        link_to(|mut client| while client.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {}).await
+    }
+
+    /// A server that lets a client in.
+    async fn link_to(then: fn(TcpStream)) -> (Link, thread::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
@@ -449,7 +454,7 @@ mod tests {
             client
                 .write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 0, b'Z', 0, 0, 0, 5, b'I'])
                 .unwrap();
-            while client.read(&mut heard).is_ok_and(|length| length > 0) {}
+            then(client);
         });
         let options = PgConnectOptions::new()
             .host("127.0.0.1")
@@ -486,6 +491,24 @@ mod tests {
         };
         let why = source.downcast_ref::<Arc<Error>>().unwrap();
         assert!(matches!(&**why, Error::Io(_)), "{why}");
+    }
+
+    /// Its transaction may have been committed, so nothing of it is tried again.
+    #[tokio::test]
+    async fn a_group_whose_connection_ends_without_an_answer_is_refused_as_a_whole() {
+        let groups = groups();
+        let mut callers = wait(&groups, 2).await;
+        let group = groups.state().close_group();
+        let (mut link, server) = link_to(drop).await;
+        link.used = Instant::now();
+        assert!(groups.commit(Some(link), group).await.is_none());
+        for caller in &mut callers {
+            let reply = caller.try_recv().unwrap();
+            let Reply::Settled(Err(AppendError::Store(StoreError::Unavailable(_)))) = reply else {
+                panic!("it is not known what became of it");
+            };
+        }
+        server.join().unwrap();
     }
 
     #[tokio::test]

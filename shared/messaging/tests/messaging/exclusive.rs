@@ -10,6 +10,7 @@ use sqlx::postgres::PgPoolOptions;
 use testkit::wait_for;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::world::{DEADLINE, World};
 
@@ -65,6 +66,10 @@ struct Instance {
 
 impl Instance {
     async fn start(world: &World) -> Self {
+        Self::start_with(world, LEASE).await
+    }
+
+    async fn start_with(world: &World, lease: Duration) -> Self {
         let options = world.consumer.pool.connect_options();
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -74,7 +79,7 @@ impl Instance {
         let (work, shutdown, tasks) = (Work::default(), CancellationToken::new(), TaskTracker::new());
         let (own_pool, own_work, own_shutdown) = (pool.clone(), work.clone(), shutdown.clone());
         tasks.spawn(async move {
-            exclusively(own_pool, NAME, LEASE, own_shutdown, || own_work.clone().endless()).await;
+            exclusively(own_pool, NAME, lease, own_shutdown, || own_work.clone().endless()).await;
         });
         tasks.close();
         Self {
@@ -102,6 +107,39 @@ async fn the_work_is_one_instances_until_it_stops_and_then_the_next_ones() {
     first.stop().await;
     assert!(second.work.begins(1).await >= first.work.drops().await);
     second.stop().await;
+}
+
+/// A standby looks four times while a lease lasts, not once in four leases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stands_by_notices_within_a_lease_that_it_is_free() {
+    let world = World::new().await;
+    let pool = &world.consumer.pool;
+    sqlx::query(
+        "INSERT INTO messaging.lease (name, holder, fence, expires_at) VALUES ($1, $2, 1, 'infinity')",
+    )
+    .bind(NAME)
+    .bind(Uuid::nil())
+    .execute(pool)
+    .await
+    .unwrap();
+    let mut locking = pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM messaging.lease FOR UPDATE")
+        .execute(&mut *locking)
+        .await
+        .unwrap();
+    // Four of these are longer than the deadline.
+    let instance = Instance::start_with(&world, Duration::from_secs(12)).await;
+    world.waiting_for_locks(1).await;
+    // It looks while the lease is held, and the lease ends right after.
+    let own_pool = pool.clone();
+    let expiring = instance
+        .tasks
+        .spawn(async move { World::expire_lease(&own_pool).await });
+    world.waiting_for_locks(2).await;
+    locking.rollback().await.unwrap();
+    expiring.await.unwrap();
+    instance.work.begins(1).await;
+    instance.stop().await;
 }
 
 /// A renewal that fails is tried again for as long as the lease lasts, and not longer.

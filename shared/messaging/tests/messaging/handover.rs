@@ -70,6 +70,31 @@ async fn a_relays_checkpoint_carries_the_fence_of_its_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_writes_no_checkpoint_over_a_later_holders_and_begins_anew() {
+    let world = World::new().await;
+    let relay = world.relay_with(ASLEEP);
+    world.append(1).await;
+    world.relayed().await;
+    let later = sqlx::query("UPDATE messaging.relay_checkpoint SET fence = 3")
+        .execute(&world.source.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        (World::fence(&world.source.pool).await, later.rows_affected()),
+        (1, 1)
+    );
+    world.append(1).await;
+    world.relayed().await;
+    assert_eq!(
+        World::fence(&world.source.pool).await,
+        3,
+        "the lease was taken anew until the checkpoint could be written"
+    );
+    assert_eq!(world.streamed().await, world.replay().await);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_consumer_takes_over_and_applies_nothing_twice() {
     let world = World::new().await;
     let relay = world.relay();

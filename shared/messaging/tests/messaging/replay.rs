@@ -134,16 +134,7 @@ async fn what_arrives_for_an_entity_while_it_is_replayed_queues_behind() {
     let replaying = TaskTracker::new().spawn(async move { parking.replay(None, &decision(1)).await });
     ledger.holding.notified().await;
     let relay = world.relay();
-    wait_for("the subscription to wait for the replay", DEADLINE, async || {
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-        .fetch_one(&world.consumer.pool)
-        .await
-        .unwrap();
-        (waiting > 0).then_some(())
-    })
-    .await;
+    world.waiting_for_locks(1).await;
     assert!(world.applied().await.is_empty());
     ledger.go_on.notify_one();
     replaying.await.unwrap().unwrap();
@@ -286,6 +277,26 @@ async fn a_discarded_message_is_dropped_with_its_reason_and_its_followers_go_on(
 /// The number after the one that cannot be read.
 fn second_number(ledger: &Ledger) -> u64 {
     ledger.unreadable.lock().unwrap().iter().min().unwrap() + 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_database_refuses_to_a_replay_too_stays_parked() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    let (_, first) = blocked(&world, &ledger, 1).await;
+    let subscription = world.subscription(&ledger);
+    world.passed_with(2).await;
+    ledger.unreadable.lock().unwrap().clear();
+    ledger.refused.lock().unwrap().insert(first);
+    let outcome = world.parking(&ledger).replay(None, &decision(1)).await.unwrap();
+    assert_eq!((outcome.applied, outcome.failed, outcome.left), (0, 1, 2));
+    let parked = world.passed_with(2).await;
+    let error = parked[0].error.as_deref();
+    assert_eq!(
+        (parked[0].attempts, error),
+        (2, Some("the database answers with SQLSTATE 22012"))
+    );
+    subscription.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -380,6 +380,20 @@ impl World {
         parked
     }
 
+    /// Waits until so many connections wait for locks in the consumer's database.
+    pub(crate) async fn waiting_for_locks(&self, connections: i64) {
+        wait_for("connections to wait for locks", DEADLINE, async || {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&self.consumer.pool)
+            .await
+            .unwrap();
+            (waiting >= connections).then_some(()).ok_or(waiting)
+        })
+        .await;
+    }
+
     /// Waits until the relay has published and noted everything.
     pub(crate) async fn relayed(&self) {
         let last = self.replay().await.last().copied();

@@ -20,3 +20,4 @@ mod world;
 mod reading;
 mod sending;
 mod server;
+mod standby;

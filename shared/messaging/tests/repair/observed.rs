@@ -1,11 +1,11 @@
-//! What operators would see: counters by cause, and log lines.
+//! What operators would see: counters by cause, parked messages by state, and log lines.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use opentelemetry::Value;
+use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
@@ -20,25 +20,42 @@ static PROCESS: OnceLock<Process> = OnceLock::new();
 
 struct Process {
     provider: SdkMeterProvider,
-    counts: Counts,
+    metrics: Metrics,
     lines: Lines,
 }
 
 #[derive(Clone, Default)]
-struct Counts(Arc<Mutex<BTreeMap<String, u64>>>);
+struct Metrics {
+    counts: Arc<Mutex<BTreeMap<String, u64>>>,
+    parked: Arc<Mutex<BTreeMap<String, i64>>>,
+}
 
-impl PushMetricExporter for Counts {
+fn label<'a>(mut labels: impl Iterator<Item = &'a KeyValue>, key: &str) -> Option<String> {
+    match &labels.find(|label| label.key.as_str() == key)?.value {
+        Value::String(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+impl PushMetricExporter for Metrics {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        let mut counts = self.0.lock().unwrap();
         for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics) {
-            let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else {
-                continue;
-            };
-            for point in sum.data_points() {
-                let cause = point.attributes().find(|label| label.key.as_str() == "cause");
-                if let Some(Value::String(cause)) = cause.map(|label| &label.value) {
-                    counts.insert(cause.to_string(), point.value());
+            match metric.data() {
+                AggregatedMetrics::U64(MetricData::Sum(sum)) => {
+                    let causes = sum
+                        .data_points()
+                        .filter_map(|point| Some((label(point.attributes(), "cause")?, point.value())));
+                    self.counts.lock().unwrap().extend(causes);
                 }
+                AggregatedMetrics::I64(MetricData::Gauge(gauge))
+                    if metric.name() == "madoguchi.parking.messages" =>
+                {
+                    let states = gauge
+                        .data_points()
+                        .filter_map(|point| Some((label(point.attributes(), "state")?, point.value())));
+                    self.parked.lock().unwrap().extend(states);
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -72,21 +89,21 @@ impl io::Write for Lines {
 
 fn process() -> &'static Process {
     PROCESS.get_or_init(|| {
-        let (counts, lines) = (Counts::default(), Lines::default());
+        let (metrics, lines) = (Metrics::default(), Lines::default());
         let writer = lines.clone();
         tracing_subscriber::fmt()
             .with_env_filter("info")
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .init();
-        let reader = PeriodicReader::builder(counts.clone())
+        let reader = PeriodicReader::builder(metrics.clone())
             .with_interval(Duration::from_hours(1))
             .build();
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
         opentelemetry::global::set_meter_provider(provider.clone());
         Process {
             provider,
-            counts,
+            metrics,
             lines,
         }
     })
@@ -136,6 +153,27 @@ impl Observed {
         counts
     }
 
+    /// Waits until the gauge tells so many messages parked for their content, and so many waiting behind them.
+    pub(crate) async fn shows_parked(&self, parked: i64, waiting: i64) {
+        let expected = [("parked".to_owned(), parked), ("waiting".to_owned(), waiting)].into();
+        wait_for("the gauge of parked messages", DEADLINE, async || {
+            let process = process();
+            process.provider.force_flush().unwrap();
+            let shown = process.metrics.parked.lock().unwrap().clone();
+            (shown == expected).then_some(()).ok_or(shown)
+        })
+        .await;
+    }
+
+    /// Waits until this line was logged.
+    pub(crate) async fn says(&self, line: &str) {
+        wait_for(line, DEADLINE, async || {
+            let lines = self.lines();
+            lines.contains(line).then_some(()).ok_or(lines)
+        })
+        .await;
+    }
+
     fn lines(&self) -> String {
         let lines = process().lines.0.lock().unwrap();
         String::from_utf8_lossy(&lines[self.lines_before..]).into_owned()
@@ -145,5 +183,5 @@ impl Observed {
 fn counts() -> BTreeMap<String, u64> {
     let process = process();
     process.provider.force_flush().unwrap();
-    process.counts.0.lock().unwrap().clone()
+    process.metrics.counts.lock().unwrap().clone()
 }

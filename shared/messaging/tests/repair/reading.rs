@@ -175,6 +175,31 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     subscription.stop().await;
 }
 
+/// The grace keeps the feed from being asked too often, and from nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_heartbeat_is_looked_into_when_the_grace_is_long_over() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    world.append(9).await;
+    world.relayed().await;
+    relay.stop().await;
+    let settings = SubscriptionSettings {
+        grace: Duration::from_millis(1),
+        silence: Duration::from_hours(1),
+        ..world.settings()
+    };
+    let subscription = world.subscription_as(&Ledger::default(), settings);
+    world.settled().await;
+    let events = world.store.read_all(None, 100).await.unwrap();
+    wait_for("an older heartbeat to be looked into", DEADLINE, async || {
+        beat(&world, headers(&events[0].position(), None)).await;
+        observed.since().contains_key("behind").then_some(())
+    })
+    .await;
+    subscription.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_its_source_does_not_hold_is_ignored() {
     let observed = Observed::turn().await;
