@@ -216,6 +216,31 @@ async fn a_transaction_that_may_still_see_what_was_deleted_is_named() {
     );
 }
 
+/// What is filled may hold a person who was erased meanwhile, and would be served from a file that was never rewritten.
+#[tokio::test]
+async fn a_second_generation_of_the_views_is_waited_for_and_then_named() {
+    let (postgres, mut connection) = server().await;
+    for schema in ["view_next", "view_old"] {
+        run(&mut connection, &format!("CREATE SCHEMA {schema}")).await;
+        let short = Limits {
+            wait: Duration::from_millis(300),
+            ..quick()
+        };
+        let refused = refused(&postgres, short).await;
+        assert!(
+            matches!(&refused, HousekeepingError::RunUnderWay { schema: named, .. } if named == schema),
+            "{refused}"
+        );
+        let url = postgres.url("views");
+        let databases = [("views", url.as_str())];
+        let limits = quick();
+        let work = housekeep(&databases, &limits, |_| ());
+        let drop = format!("DROP SCHEMA {schema}");
+        let (done, ()) = tokio::join!(work, run(&mut connection, &drop));
+        done.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_table_in_use_is_tried_again_and_then_named() {
     let (postgres, mut connection) = server().await;

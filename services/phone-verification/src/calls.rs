@@ -2,10 +2,7 @@
 //! others need, so the reaction to it finishes a call whose process died in between.
 
 use eventsourcing::{ExecuteError, Executed, Repository, Request};
-use kernel::{
-    CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp,
-    clock::jst_date,
-};
+use kernel::{CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp};
 use privacy::Pepper;
 use service::{IntoStatus, ReactionError};
 
@@ -17,6 +14,7 @@ use crate::domain::{
 use crate::hashing::{call_id, number_hash};
 use crate::line_rows::{Alone, Expected, LineRows};
 use crate::openings::whole_microseconds;
+use crate::unknown_days::UnknownDays;
 
 /// Records calls and does what follows from them.
 #[derive(Clone)]
@@ -26,7 +24,7 @@ pub(crate) struct Calls {
     pub(crate) rows: LineRows,
     pub(crate) pepper: Pepper,
     pub(crate) changes: Changes,
-    pub(crate) service: &'static str,
+    pub(crate) unknown: UnknownDays,
 }
 
 /// A call as it was reported, parsed.
@@ -106,11 +104,10 @@ impl Calls {
             .execute(id, request, CallCommand::Report(Box::new(report.clone())))
             .await
         {
-            // The number's owner was erased while a challenge waited: then it is nobody's that we know.
-            Err(ExecuteError::Subject(_)) if report.challenge_id.is_some() => {
-                let caller = self.caller(call, self.unknown(report.called_at));
+            // The number's owner was erased meanwhile: it is written without its content and verifies nothing.
+            Err(ExecuteError::Subject(_)) => {
                 let report = Report {
-                    caller,
+                    caller: report.caller.without_content(),
                     challenge_id: None,
                     ..report
                 };
@@ -136,9 +133,9 @@ impl Calls {
             Ok(CallerId::Missing(_)) | Err(_) => None,
         };
         let guided_challenge_id = self.guided(&call.line, expected, called_at).await?;
-        // A call that no challenge awaits is a stranger's, also where its number was somebody's a moment ago.
+        // Where the challenge has ended the number is still its person's, and is erased with that person.
+        let owner = expected.map_or_else(|| self.unknown.subject(called_at), |expected| expected.subject);
         let awaited = expected.filter(|expected| expected.open);
-        let owner = awaited.map_or_else(|| self.unknown(called_at), |awaited| awaited.subject);
         Ok(Report {
             trunk: call.trunk.clone(),
             line: call.line.clone(),
@@ -177,10 +174,6 @@ impl Calls {
                 reason: (*error).into(),
             },
         }
-    }
-
-    fn unknown(&self, called_at: Timestamp) -> SubjectId {
-        SubjectId::of_unknown(self.service, jst_date(called_at))
     }
 
     /// The second and third append; the same inline and in the reaction.

@@ -12,6 +12,7 @@ mod openings;
 mod publish;
 mod react;
 mod roll_forward;
+mod unknown_days;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use line_rows::LineRows;
 use listen::Listener;
 use openings::Openings;
 use roll_forward::{CallReaction, ChallengeReaction};
+use unknown_days::UnknownDays;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -89,7 +91,12 @@ fn api(context: &Context, pool: LinePool) -> Api {
         rows: rows.clone(),
         pepper: context.pepper.clone(),
         changes: changes.clone(),
-        service: context.name,
+        unknown: UnknownDays {
+            pool: context.pool.clone(),
+            keyring: context.keyring.clone(),
+            rulebook: context.rulebook.clone(),
+            service: context.name,
+        },
     };
     Api {
         context: context.clone(),
@@ -122,6 +129,11 @@ fn react(context: &Context, api: &Api, wiring: &mut Wiring) {
     wiring.own_reaction("calls", move |recorded| {
         let calls = calls.clone();
         async move { calls.handle(recorded).await }
+    });
+    let unknown = api.calls.unknown.clone();
+    wiring.deadlines("unknown callers", move |now| {
+        let unknown = unknown.clone();
+        async move { unknown.end(now).await }
     });
     let challenges = ChallengeReaction {
         challenges: api.challenges.clone(),

@@ -10,7 +10,7 @@ use service::ReactionError;
 use crate::calls::Calls;
 use crate::changes::Changes;
 use crate::domain::{
-    Call, CallEvent, CallId, Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Report,
+    Call, CallEvent, CallId, Caller, Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Report,
 };
 use crate::expiry_rows::{Due, ExpiryRows};
 use crate::line_rows::LineRows;
@@ -40,6 +40,9 @@ impl CallReaction {
         else {
             return Ok(());
         };
+        if let Caller::Number { number, .. } = &*caller {
+            self.calls.unknown.note(number, called_at).await?;
+        }
         let id = CallId::from_uuid(recorded.stream.id());
         let report = Report {
             trunk,

@@ -63,6 +63,8 @@ pub struct Rulebook {
     pub maintenance: Vec<MaintenanceWindow>,
     /// Whom to call (OP-2).
     pub contacts: ContactRoutes,
+    /// How long what is kept (OP-4).
+    pub retention: RetentionRules,
     /// The business calendar.
     pub holidays: Arc<HolidayCalendar>,
 }
@@ -170,6 +172,23 @@ impl ContractRules {
     pub fn numbers_count_until(&self, period_end: Timestamp) -> Timestamp {
         let tail = SignedDuration::from_hours(24 * i64::from(self.tail_days));
         period_end.checked_add(tail).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// OP-4: how long data are kept that no person's erasure reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionRules {
+    /// Days after the day of a call from a number that nobody was expected to call from.
+    pub unknown_callers_days: u32,
+}
+
+impl Default for RetentionRules {
+    /// 90 days; for rulebooks that were written before there was this section.
+    fn default() -> Self {
+        Self {
+            unknown_callers_days: 90,
+        }
     }
 }
 
@@ -311,6 +330,7 @@ mod tests {
         let rules = Rulebook::default_rulebook();
         assert_eq!(rules.challenge.ttl(), SignedDuration::from_secs(180));
         assert_eq!(rules.challenge.max_open_per_number, 3);
+        assert_eq!(rules.retention, RetentionRules::default());
         assert!(rules.registration.offers(RegistrationRoute::A));
         assert!(!rules.registration.offers(RegistrationRoute::B));
         assert!(rules.registration.refuses_kind("group") && !rules.registration.refuses_kind("individual"));
@@ -325,6 +345,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rulebook_from_before_there_was_retention_keeps_its_default() {
+        let section = "[retention]\nunknown_callers_days = 90 ";
+        let rules = Rulebook::parse(&with(section, "")).unwrap();
+        assert_eq!(rules.retention.unknown_callers_days, 90);
+    }
+
+    #[test]
     fn a_broken_rulebook_names_its_field() {
         assert_eq!(field_of(&with("ttl_s = 180 ", "ttl_s = 601 ")), "challenge.ttl_s");
         assert_eq!(
@@ -334,6 +361,10 @@ mod tests {
         assert_eq!(
             field_of(&with("max_open_per_number = 3", "max_open_per_number = 0")),
             "challenge.max_open_per_number"
+        );
+        assert_eq!(
+            field_of(&with("unknown_callers_days = 90", "unknown_callers_days = 3651")),
+            "retention.unknown_callers_days"
         );
         assert_eq!(field_of(&with("\"050*\"", "\"05x\"")), "numbers.deny[0].pattern");
         assert_eq!(

@@ -12,13 +12,16 @@ use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, Openin
 use crate::phone::PhoneNumber;
 use crate::rulebook::{
     ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, LoginRules, MAX_CHALLENGE_TTL_S,
-    PasswordRules, ProductRules, RegistrationRules, Rulebook, RulebookError,
+    PasswordRules, ProductRules, RegistrationRules, RetentionRules, Rulebook, RulebookError,
 };
 
 /// ID-14: the lengths no rulebook may weaken, in characters.
 const MIN_CHARS_WITH_SECOND_FACTOR: u32 = 8;
 const MIN_CHARS_ALONE: u32 = 15;
 const MAX_CHARS: u32 = 128;
+
+/// The longest period of any class of record, ten years.
+const MAX_RETENTION_DAYS: u32 = 3_650;
 
 /// Reads TOML; an error names the path of its field.
 pub(crate) fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, RulebookError> {
@@ -45,6 +48,8 @@ pub(crate) struct RulebookFile {
     products: Vec<ProductRules>,
     maintenance: Vec<MaintenanceFile>,
     contacts: ContactsFile,
+    #[serde(default)]
+    retention: RetentionRules,
     /// The national calendar that ships with the software, if absent.
     #[serde(default)]
     holidays: Option<HolidayCalendar>,
@@ -125,6 +130,11 @@ impl RulebookFile {
         check_password(&self.password)?;
         check_products(&self.products)?;
         require(
+            self.retention.unknown_callers_days <= MAX_RETENTION_DAYS,
+            "retention.unknown_callers_days",
+            format!("must be at most {MAX_RETENTION_DAYS}"),
+        )?;
+        require(
             !self.registration.routes.is_empty(),
             "registration.routes",
             "at least one route must be offered",
@@ -145,6 +155,7 @@ impl RulebookFile {
                 .map(|(at, window)| window.validate(at))
                 .collect::<Result<_, _>>()?,
             contacts: self.contacts.validate(&holidays)?,
+            retention: self.retention,
             holidays,
         })
     }

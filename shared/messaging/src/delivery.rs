@@ -139,3 +139,15 @@ impl From<sqlx::Error> for HandlerError {
         Self::Transient(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The label of a metric (docs/operations.md).
+    #[test]
+    fn each_way_has_its_word() {
+        let words = [Via::Stream, Via::Feed, Via::Parking].map(Via::as_str);
+        assert_eq!(words, ["stream", "feed", "parking"]);
+    }
+}

@@ -121,6 +121,7 @@ mod tests {
     fn causes_stand_in_one_line_once_each_and_bounded() {
         let fault = Fault::of(&Outer("it failed", Inner("line one\nline two".to_owned())));
         assert_eq!(fault.as_str(), "it failed: line one line two");
+        assert_eq!(fault.to_string(), fault.as_str(), "logs tell the same as rows");
         let repeated = Fault::of(&Outer("it failed: why", Inner("why".to_owned())));
         assert_eq!(repeated.as_str(), "it failed: why");
         let long = Fault::of(&Inner("長".repeat(5_000)));

@@ -46,7 +46,7 @@ impl From<CallId> for Uuid {
 pub enum Caller {
     /// A Japanese number.
     Number {
-        /// Sealed for its owner where it matched, else for the unknown persons of the day.
+        /// Sealed for its owner where a challenge on the line had it, else for the unknown persons of the day.
         number: Personal<PhoneNumber>,
         /// Its keyed hash.
         hash: NumberHash,
@@ -85,6 +85,20 @@ impl From<PhoneNumberError> for UnreadableCaller {
 }
 
 impl Caller {
+    /// The same call once the number's owner was erased: that somebody called stays.
+    #[must_use]
+    pub fn without_content(self) -> Self {
+        match self {
+            Self::Number { number, hash } => Self::Number {
+                number: Personal::Erased {
+                    subject: number.subject(),
+                },
+                hash,
+            },
+            other => other,
+        }
+    }
+
     /// What is said of the call to who waits alone on its line, if it matched nothing.
     pub const fn guidance(&self) -> GuidanceReason {
         match self {

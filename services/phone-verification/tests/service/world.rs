@@ -168,10 +168,24 @@ impl World {
 
     /// The subject's key is destroyed, and identity tells of it.
     pub async fn erase(&self, subject: SubjectId) {
+        self.destroy(subject).await;
+        self.identity.as_ref().unwrap().tell_erased(subject).await;
+    }
+
+    /// The subject's key is destroyed; who has it at hand still has it.
+    pub async fn destroy(&self, subject: SubjectId) {
         let master = MasterKey::from_hex(&"0f".repeat(32)).unwrap();
         let elsewhere = Keyring::new(self.databases[1].pool.clone(), master);
         elsewhere.destroy(subject).await.unwrap();
-        self.identity.as_ref().unwrap().tell_erased(subject).await;
+    }
+
+    /// Whether the subject's key is destroyed.
+    pub async fn is_destroyed(&self, subject: SubjectId) -> bool {
+        sqlx::query_scalar("SELECT destroyed_at IS NOT NULL FROM keyring.subject_key WHERE subject_id = $1")
+            .bind(subject.as_uuid())
+            .fetch_one(&self.databases[1].pool)
+            .await
+            .unwrap()
     }
 
     /// Drops every task where it stands, as a kill would.

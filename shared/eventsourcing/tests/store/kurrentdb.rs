@@ -442,7 +442,7 @@ async fn an_append_without_events_and_a_cursor_of_another_backend_are_refused() 
         matches!(nothing, Err(AppendError::Store(StoreError::Refused(_)))),
         "{nothing:?}"
     );
-    let foreign = store.follow(Some(Cursor::postgres(1, 1, 1))).next().await;
+    let foreign = store.follow(Some(theirs)).next().await;
     assert!(
         matches!(foreign, Some(Err(StoreError::Refused(_)))),
         "{foreign:?}"

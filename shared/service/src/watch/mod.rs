@@ -5,7 +5,11 @@ mod alarm;
 mod held_back;
 mod settings;
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use kernel::clock::{Clock, SystemClock};
 use messaging::{Filter, gauges};
@@ -17,7 +21,8 @@ use alarm::{Alarm, Kind};
 use held_back::{HeldBack, Holder};
 pub(crate) use settings::AlarmSettings;
 
-/// How long one measurement may take: something that does not answer must not hide the rest.
+/// How long one measurement may take: something that does not answer must not hide the rest. As long may a connection be away
+/// that comes back by itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A subscription of this process.
@@ -39,8 +44,22 @@ pub(crate) struct Watch {
     calendar: Alarm,
     database: Alarm,
     keyring: Alarm,
-    nats: Alarm,
+    nats: (Absence, Alarm),
     gauges: Gauges,
+}
+
+/// Since when a connection is away that comes back by itself.
+#[derive(Default)]
+struct Absence {
+    since: Option<Instant>,
+}
+
+impl Absence {
+    fn lasts(&mut self, connected: bool, now: Instant) -> Duration {
+        self.since = (!connected).then(|| self.since.unwrap_or(now));
+        self.since
+            .map_or(Duration::ZERO, |since| now.duration_since(since))
+    }
 }
 
 struct Gauges {
@@ -104,7 +123,7 @@ impl Watch {
             calendar: alarm(Kind::CalendarRunsOut),
             database: alarm(Kind::DatabaseAway),
             keyring: alarm(Kind::KeyringAway),
-            nats: alarm(Kind::NatsAway),
+            nats: (Absence::default(), alarm(Kind::NatsAway)),
             gauges: Gauges::new(),
             context,
             settings,
@@ -172,11 +191,14 @@ impl Watch {
         }
     }
 
+    /// The connection is made in the background, at the start too: a service that has just begun has no cause for alarm.
     fn look_at_nats(&mut self) {
         let Some(nats) = &self.context.nats else { return };
         let connected = nats.connection_state() == async_nats::connection::State::Connected;
         self.dependency("nats", connected);
-        self.nats.judge((!connected).then_some("NATS does not answer"));
+        let (absence, alarm) = &mut self.nats;
+        let too_long = absence.lasts(connected, Instant::now()) > ANSWER_WITHIN;
+        alarm.judge(too_long.then_some("NATS does not answer"));
     }
 
     async fn look_at_keyring(&mut self) {
@@ -269,4 +291,21 @@ async fn relay_lag(context: &Context) -> Result<Duration, Box<dyn std::error::Er
 /// every few seconds.
 async fn in_time<T, E>(asked: impl Future<Output = Result<T, E>>) -> Option<T> {
     tokio::time::timeout(ANSWER_WITHIN, asked).await.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_begins_when_it_is_seen_and_anew_after_a_connection() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut absence = Absence::default();
+        assert_eq!(absence.lasts(false, start), Duration::ZERO);
+        assert_eq!(absence.lasts(false, after(6)), Duration::from_secs(6));
+        assert_eq!(absence.lasts(true, after(7)), Duration::ZERO);
+        assert_eq!(absence.lasts(false, after(8)), Duration::ZERO);
+        assert_eq!(absence.lasts(false, after(9)), Duration::from_secs(1));
+    }
 }

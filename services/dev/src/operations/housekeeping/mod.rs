@@ -125,6 +125,17 @@ pub enum HousekeepingError {
         /// Who.
         holder: String,
     },
+    /// A second generation of the views may hold who was erased after it was filled so far.
+    #[error(
+        "{database}: a second generation of the views ({schema}) is filled or dropped by a run; let the run end, or cancel \
+         it, then run this again"
+    )]
+    RunUnderWay {
+        /// Which.
+        database: String,
+        /// The generation's schema.
+        schema: String,
+    },
     /// A table was in use at every attempt.
     #[error("{database}: {table} was in use at every attempt; run this again when it is quieter")]
     Busy {

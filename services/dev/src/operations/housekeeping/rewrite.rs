@@ -14,6 +14,11 @@ WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'store') AND n.nspname NOT LIKE 'pg\\_%'
 ORDER BY 1";
 
+/// The generation of views that a run fills, and the one it has replaced (docs/adr/0014). An erasure sweeps neither: the one
+/// comes to it later, the other is dropped. One begun after this look is filled without the key that was destroyed.
+const OTHER_GENERATION: &str =
+    "SELECT nspname::text FROM pg_namespace WHERE nspname IN ('view_next', 'view_old')";
+
 /// Where the planner keeps frequent values.
 const STATISTICS: [&str; 2] = ["pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data"];
 
@@ -29,6 +34,7 @@ impl Database {
         tell: &mut impl FnMut(Progress),
     ) -> Result<(), HousekeepingError> {
         self.set_timeouts(limits).await?;
+        self.wait_for_runs(limits.wait).await?;
         self.wait_for_older_transactions(limits.wait).await?;
         let failed = self.failed("listing its tables");
         let tables: Vec<String> = sqlx::query_scalar(TABLES)
@@ -60,6 +66,30 @@ impl Database {
             .await
             .map_err(failed)?;
         Ok(())
+    }
+
+    /// Waits until no run of the views is under way.
+    async fn wait_for_runs(&mut self, within: Duration) -> Result<(), HousekeepingError> {
+        let outcome = testkit::poll(within, async || match self.other_generation().await {
+            Ok(None) => Ok(Ok(())),
+            Ok(Some(schema)) => Err(schema),
+            Err(error) => Ok(Err(error)),
+        })
+        .await;
+        outcome.unwrap_or_else(|schema| {
+            Err(HousekeepingError::RunUnderWay {
+                database: self.name.clone(),
+                schema: schema.unwrap_or_else(|| "the server does not answer".to_owned()),
+            })
+        })
+    }
+
+    async fn other_generation(&mut self) -> Result<Option<String>, HousekeepingError> {
+        let failed = self.failed("looking for a run of the views");
+        sqlx::query_scalar(OTHER_GENERATION)
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(failed)
     }
 
     async fn rewrite_table(
