@@ -1,7 +1,10 @@
 //! Uploads whose time is over: their segments go, and what was stored for one that never became a picture. Also what a
 //! spool holds of uploads that nobody knows any more.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use eventsourcing::Repository;
+use jiff::SignedDuration;
 use kernel::clock::Timestamp;
 use service::ReactionError;
 
@@ -13,6 +16,8 @@ use crate::uploads::{Upload, Uploads};
 
 /// Uploads dropped before the clock is read again.
 const BATCH: i64 = 20;
+/// How often a spool is looked through for what nobody knows.
+const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Drops what is over.
 #[derive(Clone)]
@@ -22,6 +27,8 @@ pub(crate) struct Expiry {
     pub(crate) originals: Originals,
     pub(crate) turns: Turns,
     pub(crate) accidents: Repository<Accident>,
+    /// When the spool was tidied last; never, if it was not since the start.
+    pub(crate) tidied_at: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Expiry {
@@ -62,8 +69,19 @@ impl Expiry {
         Ok(())
     }
 
+    /// Once an hour [`Self::drop_unknown`]: each instance has a spool of its own, and another may have dropped the upload.
+    pub(crate) async fn tidy(&self, now: Timestamp) -> Result<(), DropError> {
+        let tidied_at = || self.tidied_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if tidied_at().is_some_and(|tidied_at| now < tidied_at + TIDY_EVERY) {
+            return Ok(());
+        }
+        self.drop_unknown().await?;
+        *tidied_at() = Some(now);
+        Ok(())
+    }
+
     /// Drops spooled segments that no row names. A row is written before the first segment, so none of these is in use.
-    pub(crate) async fn drop_unknown(&self) -> Result<(), DropError> {
+    async fn drop_unknown(&self) -> Result<(), DropError> {
         let spooled = self.spool.uploads().await?;
         let known = self.uploads.known(&spooled).await?;
         for upload in spooled.iter().filter(|upload| !known.contains(upload)) {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::claim_images::v1::claim_images_service_server::ClaimImagesServiceServer;
-use service::{Context, Service, StartError, Wiring};
+use service::{Context, ReactionError, Service, StartError, Wiring};
 use tokio::sync::Semaphore;
 
 use crate::decoder::Decoder;
@@ -92,14 +92,18 @@ impl Service for ClaimImages {
             originals: originals.clone(),
             turns: turns.clone(),
             accidents: accidents.clone(),
+            tidied_at: Arc::default(),
         };
         expiry
-            .drop_unknown()
+            .tidy(context.clock.now())
             .await
             .map_err(|error| StartError::new("tidying the spool", error))?;
         wiring.deadlines("expired uploads", move |now| {
             let expiry = expiry.clone();
-            async move { expiry.drop_expired(now).await }
+            async move {
+                expiry.tidy(now).await.map_err(ReactionError::transient)?;
+                expiry.drop_expired(now).await
+            }
         });
         wiring.on_erasure(
             "claim-images-erasures",

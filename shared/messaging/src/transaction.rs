@@ -35,3 +35,39 @@ impl Drop for TransactionConnection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::pin::pin;
+
+    use futures::poll;
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_whose_transaction_was_dropped_while_it_began_is_closed() {
+        let database = testkit::database().await.unwrap();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect(&database.url)
+            .await
+            .unwrap();
+        loop {
+            let mut connection = TransactionConnection::acquire(&pool).await.unwrap();
+            // It may be answered at once; then it is tried again.
+            let beginning = poll!(pin!(connection.begin())).map(drop);
+            if beginning.is_pending() {
+                break;
+            }
+        }
+        sqlx::query("CREATE TABLE kept ()").execute(&pool).await.unwrap();
+        let seen: bool = sqlx::query_scalar("SELECT to_regclass('kept') IS NOT NULL")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
+        assert!(seen, "the next borrower writes outside of any transaction");
+    }
+}

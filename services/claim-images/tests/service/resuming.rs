@@ -249,6 +249,28 @@ async fn an_upload_given_up_or_over_is_gone_with_its_bytes() {
     );
 }
 
+/// Each instance has a spool of its own, so what another one ended is still in it.
+#[tokio::test]
+async fn what_is_spooled_of_an_upload_that_another_instance_dropped_goes_within_the_hour() {
+    let world = World::new().await;
+    let file = photos::tower().unwrap();
+    let (dropped, kept) = (world.started(file.len()).await, world.started(file.len()).await);
+    for upload_id in [&dropped, &kept] {
+        world.write(HOLDER, chunks(upload_id, &file, 0)).await.unwrap();
+    }
+    sqlx::query("DELETE FROM claim_images.upload WHERE upload_id = $1::uuid")
+        .bind(&dropped)
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    world.clock.advance(SignedDuration::from_hours(1));
+    wait_for("its segments to go", SOON, async || {
+        (!world.spool().join(&dropped).exists()).then_some(())
+    })
+    .await;
+    assert!(!files(&world.spool().join(&kept)).is_empty());
+}
+
 #[tokio::test]
 async fn an_original_stored_for_an_upload_that_came_to_nothing_is_dropped_but_not_one_in_use() {
     let world = World::new().await;

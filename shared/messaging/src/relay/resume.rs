@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use async_nats::jetstream::Context;
-use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{Info, LastRawMessageError, LastRawMessageErrorKind, Stream};
 use contracts::names;
 use eventsourcing::Position;
 
@@ -163,18 +163,40 @@ impl Relay {
             Ok(message) => Ok(
                 Labels::read(&message.headers).map_or(Last::Foreign, |labels| Last::Ours(labels.position))
             ),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(Last::Nothing),
-            Err(error) => Err(Trouble::Passing(
-                "reading the stream's last message",
-                error.into(),
-            )),
+            Err(error) => without_last(error),
         }
     }
 }
 
+/// Only an answer that says so means that there is none: else everything after the checkpoint would be sent again.
+fn without_last(error: LastRawMessageError) -> Result<Last, Trouble> {
+    match error.kind() {
+        LastRawMessageErrorKind::NoMessageFound => Ok(Last::Nothing),
+        _ => Err(Trouble::Passing(
+            "reading the stream's last message",
+            error.into(),
+        )),
+    }
+}
+
 /// What stands last in the stream.
+#[derive(Debug)]
 enum Last {
     Nothing,
     Foreign,
     Ours(Position),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_does_not_answer_is_not_taken_for_an_empty_one() {
+        let without = |kind| without_last(LastRawMessageError::new(kind));
+        let empty = without(LastRawMessageErrorKind::NoMessageFound);
+        assert!(matches!(empty, Ok(Last::Nothing)), "{empty:?}");
+        let silent = without(LastRawMessageErrorKind::Other);
+        assert!(matches!(silent, Err(Trouble::Passing(..))), "{silent:?}");
+    }
 }

@@ -43,6 +43,11 @@ async fn a_consumer_asks_at_every_start_and_stops_when_its_source_was_restored()
     world.restore_without_last(3).await;
     let error = world.subscription(&Ledger::default()).failure().await;
     assert!(matches!(error, SubscriptionError::Diverged { .. }), "{error:?}");
+    let noted: Option<String> = sqlx::query_scalar("SELECT stopped FROM messaging.subscription")
+        .fetch_one(&world.consumer.pool)
+        .await
+        .unwrap();
+    assert_eq!(noted, Some(error.to_string()), "its row says why it stands");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,10 @@
 //! The ordinary way, restarts included.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
-use messaging::{RelayError, position_of};
+use messaging::{RelayError, RelaySettings, position_of, relay_position};
 use testkit::wait_for;
 
 use crate::world::{CONSUMER, DEADLINE, Ledger, SOURCE, World};
@@ -88,6 +89,32 @@ async fn a_relay_that_died_between_publishing_and_its_checkpoint_sends_nothing_t
         relay.stop().await;
         assert_eq!(world.streamed().await, world.replay().await);
     }
+}
+
+/// The feed's head and a relay that takes over begin where the checkpoint stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_published_is_in_the_checkpoint_without_waiting_for_a_heartbeat() {
+    let world = World::new().await;
+    let relay = world.relay_as(RelaySettings {
+        heartbeat: Duration::from_hours(1),
+        ..world.relay_settings()
+    });
+    // The first heartbeat, at the start, may cover one of them.
+    for _ in 0..3 {
+        world.append_at_once(1, true).await;
+        let last = world.replay().await.pop();
+        wait_for(
+            "the checkpoint to name what was published",
+            DEADLINE,
+            async || {
+                let position = relay_position(&world.source.pool, SOURCE).await.unwrap();
+                let named = position.map(|position| position.event_id.as_uuid());
+                (named == last).then_some(()).ok_or(named)
+            },
+        )
+        .await;
+    }
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,6 +45,20 @@ async fn history(world: &World) -> Vec<(Position, bool)> {
         .collect()
 }
 
+/// An event is never applied before the one that was published before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_out_of_order_is_not_applied() {
+    let world = World::new().await;
+    world.append(9).await;
+    let replay = world.replay().await;
+    world.feed.disorder_once();
+    let outcome = refill(&world, &Ledger::default(), Until::End).await;
+    assert!(matches!(outcome, Err(RefillError::Interrupted(_))), "{outcome:?}");
+    assert!(world.applied().await.is_empty());
+    assert_eq!(refilled(&world, Until::End).await, Refilled::There);
+    assert_eq!(world.applied().await, replay);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refill_goes_to_the_end_of_the_feed_and_on_from_there() {
     let world = World::new().await;

@@ -48,8 +48,11 @@ async fn a_tail_lost_by_the_stream_before_a_start_is_read_from_the_feed() {
     world.append(10).await;
     world.relayed().await;
     world.stream().await.purge().await.unwrap();
+    // What comes out of order is not applied, and asked for again.
+    world.feed.disorder_once();
     let subscription = world.subscription(&Ledger::default());
     world.settled().await;
+    assert!(world.feed.is_in_order());
     world.append(10).await;
     world.settled().await;
     subscription.stop().await;

@@ -444,17 +444,27 @@ impl World {
     }
 
     pub(crate) fn relay(&self) -> Running<RelayError> {
-        self.relay_with(LEASE)
+        self.relay_as(self.relay_settings())
     }
 
     pub(crate) fn relay_with(&self, lease_ttl: Duration) -> Running<RelayError> {
-        let settings = RelaySettings {
-            jetstream: jetstream_config(&self.nats),
+        self.relay_as(RelaySettings {
             lease_ttl,
+            ..self.relay_settings()
+        })
+    }
+
+    pub(crate) fn relay_settings(&self) -> RelaySettings {
+        RelaySettings {
+            jetstream: jetstream_config(&self.nats),
+            lease_ttl: LEASE,
             heartbeat: Duration::from_millis(100),
             batch: 16,
             inspect: self.inspect,
-        };
+        }
+    }
+
+    pub(crate) fn relay_as(&self, settings: RelaySettings) -> Running<RelayError> {
         let store = self.store.clone();
         let relay = Relay::new(
             SOURCE,
@@ -601,11 +611,12 @@ async fn serve(feed: Gate) -> SocketAddr {
     address
 }
 
-/// A feed that can be away.
+/// A feed that can be away, or in disorder.
 #[derive(Clone)]
 pub(crate) struct Gate {
     feed: Arc<Feed>,
     closed: Arc<AtomicBool>,
+    disordered: Arc<AtomicBool>,
     pub(crate) refused: Arc<AtomicU64>,
 }
 
@@ -614,12 +625,22 @@ impl Gate {
         Self {
             feed: Arc::new(feed),
             closed: Arc::default(),
+            disordered: Arc::default(),
             refused: Arc::default(),
         }
     }
 
     pub(crate) fn close(&self, closed: bool) {
         self.closed.store(closed, Ordering::SeqCst);
+    }
+
+    /// The next page that holds two events or more has them the other way round.
+    pub(crate) fn disorder_once(&self) {
+        self.disordered.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_in_order(&self) -> bool {
+        !self.disordered.load(Ordering::SeqCst)
     }
 }
 
@@ -631,6 +652,11 @@ impl FeedService for Gate {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(Status::unavailable("away"));
         }
-        self.feed.read(request).await
+        let mut page = self.feed.read(request).await?;
+        let items = &mut page.get_mut().items;
+        if items.len() > 1 && self.disordered.swap(false, Ordering::SeqCst) {
+            items.reverse();
+        }
+        Ok(page)
     }
 }

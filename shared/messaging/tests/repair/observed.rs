@@ -1,4 +1,4 @@
-//! What operators would see: counters by cause, parked messages by state, and log lines.
+//! What operators would see: counters by cause, parked messages by state, how relay and consumers are, and log lines.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
+use opentelemetry_sdk::metrics::data::{
+    AggregatedMetrics, GaugeDataPoint, MetricData, ResourceMetrics, ScopeMetrics, SumDataPoint,
+};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use testkit::wait_for;
@@ -28,6 +30,9 @@ struct Process {
 struct Metrics {
     counts: Arc<Mutex<BTreeMap<String, u64>>>,
     parked: Arc<Mutex<BTreeMap<String, i64>>>,
+    lag_s: Arc<Mutex<Option<f64>>>,
+    published: Arc<Mutex<u64>>,
+    applied: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 fn label<'a>(mut labels: impl Iterator<Item = &'a KeyValue>, key: &str) -> Option<String> {
@@ -41,6 +46,26 @@ impl PushMetricExporter for Metrics {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics) {
             match metric.data() {
+                AggregatedMetrics::U64(MetricData::Sum(sum))
+                    if metric.name() == "madoguchi.relay.published" =>
+                {
+                    let points = sum.data_points().map(SumDataPoint::value);
+                    *self.published.lock().unwrap() = points.sum();
+                }
+                AggregatedMetrics::U64(MetricData::Sum(sum))
+                    if metric.name() == "madoguchi.subscription.applied" =>
+                {
+                    let ways = sum
+                        .data_points()
+                        .filter_map(|point| Some((label(point.attributes(), "via")?, point.value())));
+                    self.applied.lock().unwrap().extend(ways);
+                }
+                AggregatedMetrics::F64(MetricData::Gauge(gauge))
+                    if metric.name() == "madoguchi.relay.lag" =>
+                {
+                    let mut points = gauge.data_points().map(GaugeDataPoint::value);
+                    *self.lag_s.lock().unwrap() = points.next();
+                }
                 AggregatedMetrics::U64(MetricData::Sum(sum)) => {
                     let causes = sum
                         .data_points()
@@ -112,6 +137,8 @@ fn process() -> &'static Process {
 /// A test's turn; what it sees is its own.
 pub(crate) struct Observed {
     before: BTreeMap<String, u64>,
+    published_before: u64,
+    applied_before: BTreeMap<String, u64>,
     lines_before: usize,
     _turn: MutexGuard<'static, ()>,
 }
@@ -122,6 +149,8 @@ impl Observed {
         let lines_before = process().lines.0.lock().unwrap().len();
         Self {
             before: counts(),
+            published_before: *process().metrics.published.lock().unwrap(),
+            applied_before: process().metrics.applied.lock().unwrap().clone(),
             lines_before,
             _turn: turn,
         }
@@ -143,14 +172,7 @@ impl Observed {
 
     /// What was counted in this turn.
     pub(crate) fn since(&self) -> BTreeMap<String, u64> {
-        let mut counts = counts();
-        for (cause, before) in &self.before {
-            if let Some(count) = counts.get_mut(cause) {
-                *count -= before;
-            }
-        }
-        counts.retain(|_, count| *count > 0);
-        counts
+        since(counts(), &self.before)
     }
 
     /// Waits until the gauge tells so many messages parked for their content, and so many waiting behind them.
@@ -160,6 +182,40 @@ impl Observed {
             let process = process();
             process.provider.force_flush().unwrap();
             let shown = process.metrics.parked.lock().unwrap().clone();
+            (shown == expected).then_some(()).ok_or(shown)
+        })
+        .await;
+    }
+
+    /// Waits until the relay's lag in seconds is as wanted.
+    pub(crate) async fn shows_lag(&self, what: &str, wanted: impl Fn(f64) -> bool) {
+        wait_for(what, DEADLINE, async || {
+            let process = process();
+            process.provider.force_flush().unwrap();
+            let shown = *process.metrics.lag_s.lock().unwrap();
+            shown.is_some_and(&wanted).then_some(()).ok_or(shown)
+        })
+        .await;
+    }
+
+    /// How many events JetStream has acknowledged to relays in this turn.
+    pub(crate) fn published(&self) -> u64 {
+        let process = process();
+        process.provider.force_flush().unwrap();
+        *process.metrics.published.lock().unwrap() - self.published_before
+    }
+
+    /// Waits until consumers say that they applied so many messages in this turn, by the way they came.
+    pub(crate) async fn shows_applied(&self, expected: &[(&str, u64)]) {
+        let expected = expected.iter().map(|(way, count)| ((*way).to_owned(), *count));
+        let expected: BTreeMap<String, u64> = expected.collect();
+        wait_for("the count of applied messages", DEADLINE, async || {
+            let process = process();
+            process.provider.force_flush().unwrap();
+            let shown = since(
+                process.metrics.applied.lock().unwrap().clone(),
+                &self.applied_before,
+            );
             (shown == expected).then_some(()).ok_or(shown)
         })
         .await;
@@ -178,6 +234,17 @@ impl Observed {
         let lines = process().lines.0.lock().unwrap();
         String::from_utf8_lossy(&lines[self.lines_before..]).into_owned()
     }
+}
+
+/// What has come since, without what has not grown.
+fn since(mut now: BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    for (key, before) in before {
+        if let Some(count) = now.get_mut(key) {
+            *count -= before;
+        }
+    }
+    now.retain(|_, count| *count > 0);
+    now
 }
 
 fn counts() -> BTreeMap<String, u64> {

@@ -34,6 +34,32 @@ async fn beat(world: &World, headers: HeaderMap) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_applied_is_counted_by_the_way_it_came() {
+    let observed = Observed::turn().await;
+    let world = World::new().await;
+    let relay = world.relay();
+    world.append_at_once(4, true).await;
+    world.relayed().await;
+    let subscription = world.subscription(&Ledger::default());
+    world.settled().await;
+    subscription.stop().await;
+    world.append_at_once(7, true).await;
+    world.relayed().await;
+    world.stream().await.purge().await.unwrap();
+    let subscription = world.subscription(&Ledger::default());
+    world.settled().await;
+    let applied = [
+        ("feed", world.applied_via("Feed").await),
+        ("stream", world.applied_via("Stream").await),
+    ];
+    let applied = applied.map(|(way, count)| (way, count.cast_unsigned()));
+    assert!(applied.iter().all(|(_, count)| *count > 0), "{applied:?}");
+    observed.shows_applied(&applied).await;
+    subscription.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nothing_is_broken_nothing_is_repaired() {
     let observed = Observed::turn().await;
     let world = World::new().await;

@@ -99,3 +99,28 @@ async fn an_older_copy_of_the_data_folder_loses_nothing_and_doubles_nothing() {
     subscription.stop().await;
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_relay_shows_how_long_what_it_cannot_send_has_waited_and_what_it_has_sent() {
+    let observed = Observed::turn().await;
+    let mut server = PrivateNats::temporary().await.unwrap();
+    let world = on(&server).await;
+    let relay = world.relay();
+    world.append(3).await;
+    world.relayed().await;
+    observed
+        .shows_lag("a relay that has nothing to send", |lag| lag <= 0.0)
+        .await;
+    server.stop().await;
+    world.append(1).await;
+    observed
+        .shows_lag("a relay that waits for NATS", |lag| lag > 0.0)
+        .await;
+    server.restart().await.unwrap();
+    world.relayed().await;
+    observed
+        .shows_lag("a relay that has nothing to send any more", |lag| lag <= 0.0)
+        .await;
+    assert_eq!(observed.published(), world.replay().await.len() as u64);
+    relay.stop().await;
+}
