@@ -85,6 +85,7 @@ impl Expiry {
         let spooled = self.spool.uploads().await?;
         let known = self.uploads.known(&spooled).await?;
         for upload in spooled.iter().filter(|upload| !known.contains(upload)) {
+            let _turn = self.turns.take(*upload).await;
             self.spool.remove(*upload).await?;
         }
         Ok(())

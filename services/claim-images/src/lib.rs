@@ -101,8 +101,9 @@ impl Service for ClaimImages {
         wiring.deadlines("expired uploads", move |now| {
             let expiry = expiry.clone();
             async move {
+                let dropped = expiry.drop_expired(now).await?;
                 expiry.tidy(now).await.map_err(ReactionError::transient)?;
-                expiry.drop_expired(now).await
+                Ok(dropped)
             }
         });
         wiring.on_erasure(
