@@ -105,6 +105,50 @@ async fn a_backup_is_restored_with_its_files_and_only_once() {
     assert!(matches!(over, BackupError::NotEmpty { .. }), "{over}");
 }
 
+/// An unmounted folder would look like one without pictures.
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named_before_anything_is_written() {
+    let world = World::new().await;
+    let places = world.places("ledger", "keyring", "not-mounted");
+    let into = world.path("backup");
+    let refused = backup(&places, &into, Choice::default(), |_| ())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&refused, BackupError::File { path, .. } if *path == world.path("not-mounted")),
+        "{refused}"
+    );
+    assert!(!into.exists());
+}
+
+/// One backup a day in a folder of the day, one beside the other.
+#[tokio::test]
+async fn a_name_with_dots_leaves_the_neighbours_alone() {
+    let world = World::new().await;
+    std::fs::create_dir(world.path("2026.11.part")).unwrap();
+    let places = world.places("ledger", "keyring", "originals");
+    let into = world.path("2026.11.28");
+    backup(&places, &into, Choice::default(), |_| ()).await.unwrap();
+    assert!(into.join("backup.json").exists());
+    assert!(world.path("2026.11.part").exists());
+}
+
+/// A dump finds tables by their names, which a rebuild gives to others when it ends.
+#[tokio::test]
+async fn no_rebuild_ends_while_the_views_are_dumped() {
+    let world = World::new().await;
+    let ends = "CREATE SCHEMA rebuild; CREATE TABLE rebuild.run (state text); COMMIT; BEGIN; INSERT INTO rebuild.run VALUES ('DONE')";
+    let _ending = world.run("ledger", ends).await;
+    let places = world.places("ledger", "keyring", "originals");
+    let refused = backup(&places, &world.path("backup"), Choice::default(), |_| ())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&refused, BackupError::Database { doing, .. } if *doing == "holding back rebuilds"),
+        "{refused}"
+    );
+}
+
 #[tokio::test]
 async fn a_damaged_backup_or_one_of_other_services_is_refused_before_anything_is_written() {
     let world = World::new().await;

@@ -232,9 +232,10 @@ impl Eraser {
                 let request = Request::reaction(event, 0, self.context.clock.now());
                 self.finish(subject, event.id, &request).await.map(|_| ())
             }
-            // Destroyed by another instance, perhaps: what is cached here goes too.
+            // By another instance, perhaps: what is cached here goes too. Or this is read anew since a keyring was restored
+            // that still had the key.
             SubjectEvent::Erased { .. } => {
-                self.context.keyring.forget();
+                self.context.keyring.destroy(subject).await?;
                 Ok(())
             }
             SubjectEvent::ErasureRequested { .. }

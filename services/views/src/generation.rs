@@ -19,6 +19,23 @@ const OLD: &str = "view_old";
 /// How long the old generation's tables are waited for; a statement that reads them has begun before the switch.
 const DROP_WITHIN: &str = "SET LOCAL lock_timeout = '5s'";
 
+/// What the tables of a schema are made of: their columns, keys, checks and, if wanted, indexes. Columns by their order, not
+/// their number, which a dropped one leaves a gap in.
+const MADE_OF: &str = "
+SELECT item FROM (
+    SELECT format('%s %s %s %s %s %s', t.relname, row_number() OVER (PARTITION BY t.oid ORDER BY a.attnum), a.attname,
+                  format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS item
+      FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
+      LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+     WHERE t.relnamespace = to_regnamespace($1) AND t.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT format('%s %s %s', t.relname, c.conname, pg_get_constraintdef(c.oid))
+      FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+     WHERE t.relnamespace = to_regnamespace($1) AND c.contype IN ('p', 'u', 'c')
+    UNION ALL
+    SELECT replace(indexdef, format(' ON %I.', $1), ' ON ') FROM pg_indexes WHERE schemaname = $1 AND $2
+) AS parts ORDER BY item";
+
 /// Building indexes and reading whole tables takes as long as it takes.
 pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
 
@@ -48,17 +65,20 @@ pub(crate) async fn tables(connection: &mut PgConnection) -> Result<Vec<String>,
         .await
 }
 
-/// Makes the next generation ready for this run: goes on with what is there if it is this run's and has today's columns, else
-/// makes it anew. True if it is new.
+/// Makes the next generation ready for this run: goes on with what is there if it is this run's, filled by this release and
+/// has today's columns, else makes it anew. True if it is new.
 pub(crate) async fn prepare(pool: &PgPool, run: Uuid) -> Result<bool, sqlx::Error> {
+    // Or the switch would find its name taken.
+    drop_old(pool).await?;
     let mut tx = pool.begin().await?;
-    if belongs_to(&mut tx, run).await? && columns(&mut tx).await? {
+    let filled_by = format!("{run} {}", env!("CARGO_PKG_VERSION"));
+    if is_filled_by(&mut tx, &filled_by).await? && made_alike(&mut tx, false).await? {
         return Ok(false);
     }
     discard(&mut tx).await?;
     let next = Generation::Next.schema();
     execute(&mut tx, format!("CREATE SCHEMA {next}")).await?;
-    execute(&mut tx, format!("COMMENT ON SCHEMA {next} IS '{run}'")).await?;
+    execute(&mut tx, format!("COMMENT ON SCHEMA {next} IS '{filled_by}'")).await?;
     for table in tables(&mut tx).await? {
         let like = "INCLUDING ALL EXCLUDING INDEXES";
         execute(
@@ -83,31 +103,47 @@ pub(crate) async fn prepare(pool: &PgPool, run: Uuid) -> Result<bool, sqlx::Erro
     Ok(true)
 }
 
-/// Whether the next generation is there and was begun by this run.
-async fn belongs_to(tx: &mut PgTransaction<'_>, run: Uuid) -> Result<bool, sqlx::Error> {
+/// Whether the next generation is there and was begun by this run in this release.
+async fn is_filled_by(tx: &mut PgTransaction<'_>, filled_by: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_namespace
                          WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') = $2::text)",
     )
     .bind(Generation::Next.schema())
-    .bind(run.to_string())
+    .bind(filled_by)
     .fetch_one(&mut **tx)
     .await
 }
 
-/// Whether both generations have the same columns: a migration may have come since the next one was made.
-async fn columns(tx: &mut PgTransaction<'_>) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "WITH of AS (
-             SELECT table_schema, array_agg(concat_ws(' ', table_name, ordinal_position, column_name, udt_name, is_nullable)
-                                            ORDER BY table_name, ordinal_position) AS columns
-               FROM information_schema.columns WHERE table_schema IN ($1, $2) GROUP BY table_schema)
-         SELECT count(*) = 2 AND count(DISTINCT columns) = 1 FROM of",
-    )
-    .bind(Generation::Serving.schema())
-    .bind(Generation::Next.schema())
-    .fetch_one(&mut **tx)
-    .await
+/// Whether both generations have the same tables: a migration may have come since the next one was made.
+async fn made_alike(connection: &mut PgConnection, indexes: bool) -> Result<bool, sqlx::Error> {
+    let mut made_of: [Vec<String>; 2] = Default::default();
+    for (made_of, generation) in made_of.iter_mut().zip([Generation::Serving, Generation::Next]) {
+        *made_of = sqlx::query_scalar(MADE_OF)
+            .bind(generation.schema())
+            .bind(indexes)
+            .fetch_all(&mut *connection)
+            .await?;
+    }
+    let [serving, next] = made_of;
+    Ok(serving == next)
+}
+
+/// Whether the next generation, filled and indexed, can be compared with the serving one and take its place.
+pub(crate) async fn is_whole(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    made_alike(connection, true).await
+}
+
+/// Keeps migrations from the serving tables until the transaction ends; one that has begun is waited for.
+pub(crate) async fn hold_still(tx: &mut PgTransaction<'_>) -> Result<(), sqlx::Error> {
+    for table in tables(&mut *tx).await? {
+        let lock = format!(
+            "LOCK TABLE {}.{table} IN ACCESS SHARE MODE",
+            Generation::Serving.schema()
+        );
+        execute(tx, lock).await?;
+    }
+    Ok(())
 }
 
 /// Makes the indexes that the serving generation has and the next one lacks. An interrupted call goes on where it was.
@@ -159,10 +195,15 @@ pub(crate) async fn drop_leftovers(pool: &PgPool) -> Result<(), sqlx::Error> {
     if !left {
         return Ok(());
     }
+    drop_old(pool).await?;
+    start_over(pool).await
+}
+
+/// Drops what was served before a switch. Statements that still read it are waited for, for a while.
+async fn drop_old(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut tx = pool.begin().await?;
     execute(&mut tx, DROP_WITHIN.to_owned()).await?;
     execute(&mut tx, format!("DROP SCHEMA IF EXISTS {OLD} CASCADE")).await?;
-    discard(&mut tx).await?;
     tx.commit().await
 }
 

@@ -369,3 +369,36 @@ async fn op_4_what_was_sealed_reads_as_erased() {
     let opened: Personal<String> = world.keyring().open(event, &field).await.unwrap();
     assert_eq!(opened, Personal::Erased { subject });
 }
+
+/// The keyring alone was restored from a copy that is older than the erasure.
+#[tokio::test]
+async fn op_4_a_key_that_came_back_is_destroyed_when_the_erasures_are_read_anew() {
+    let mut world = World::start().await;
+    let subject = SubjectId::from_uuid(random());
+    world.keyring().seal_keys(&[subject].into()).await.unwrap();
+    let keys = world.keyrings[0].pool.clone();
+    sqlx::query("CREATE TABLE copy AS SELECT * FROM keyring.subject_key")
+        .execute(&keys)
+        .await
+        .unwrap();
+    world.request_erasure(ASKS, subject).await.unwrap();
+    world.approve_erasure(random(), APPROVES, subject).await.unwrap();
+    world.until_event("subject.erased.v1", subject.as_uuid()).await;
+    world.kill();
+    sqlx::raw_sql("DELETE FROM keyring.subject_key; INSERT INTO keyring.subject_key SELECT * FROM copy")
+        .execute(&keys)
+        .await
+        .unwrap();
+    let gone = world.keyring().destroyed(&[subject].into()).await.unwrap();
+    assert!(gone.is_empty(), "the copy has it");
+    sqlx::query("DELETE FROM service.reaction_checkpoint WHERE reaction = 'identity-erasure'")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    world.start_again().await;
+    wait_for("the key to be destroyed again", DEADLINE, async || {
+        let destroyed = world.keyring().destroyed(&[subject].into()).await.unwrap();
+        destroyed.contains(&subject).then_some(())
+    })
+    .await;
+}

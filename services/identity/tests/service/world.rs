@@ -50,7 +50,7 @@ pub(crate) struct World {
     toml: String,
     // Dropped last: the others use them.
     _sources: Vec<Running>,
-    keyrings: Vec<TestDatabase>,
+    pub(crate) keyrings: Vec<TestDatabase>,
     folder: tempfile::TempDir,
 }
 

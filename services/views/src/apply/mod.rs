@@ -13,7 +13,7 @@ mod rows;
 
 use async_trait::async_trait;
 use contracts::names;
-use eventsourcing::RequestKey;
+use eventsourcing::{Position, RequestKey};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use kernel::{EventId, Timestamp};
 use messaging::{Delivery, Divergence, Handler, HandlerError, OnDiverged};
@@ -106,8 +106,10 @@ impl Handler for Applier {
             return Ok(OnDiverged::Stop);
         };
         let asked_by = "system:views";
-        let event = divergence.position.event_id.as_uuid();
-        let key = RequestKey::derive(asked_by, "RebuildViews", event).as_uuid();
+        // An event that came back after a restore has its id again, and another place.
+        let Position { cursor, event_id } = divergence.position;
+        let place = Uuid::new_v5(&event_id.as_uuid(), cursor.to_string().as_bytes());
+        let key = RequestKey::derive(asked_by, "RebuildViews", place).as_uuid();
         registry.begin(Kind::Rebuild, key, asked_by).await?;
         Ok(OnDiverged::Await)
     }

@@ -41,6 +41,9 @@ enum Trouble {
     /// Cancelled, or worked off by somebody else.
     #[error("the run was ended")]
     Ended,
+    /// A migration has changed the serving tables since the next ones were made.
+    #[error("the tables were changed")]
+    Changed,
     #[error(transparent)]
     Fill(#[from] RefillError),
     #[error("the database did not do what a run needs")]
@@ -106,6 +109,11 @@ impl Worker {
         };
         match outcome {
             Ok(()) | Err(Trouble::Ended) => Ok(true),
+            Err(Trouble::Changed) => {
+                tracing::warn!(run.id = %run.id, "a migration has changed the view tables: the run begins anew");
+                generation::start_over(&self.pool).await?;
+                Ok(true)
+            }
             Err(Trouble::Fill(RefillError::Subscription(error))) => {
                 // The source was restored while its feed was read.
                 tracing::warn!(run.id = %run.id, error = &error as &dyn std::error::Error, "a run begins anew");
@@ -184,6 +192,9 @@ impl Worker {
         mut snapshot: PgTransaction<'static>,
     ) -> Result<Vec<Comparison>, Trouble> {
         sqlx::query(UNHURRIED).execute(&mut *snapshot).await?;
+        if !generation::is_whole(&mut snapshot).await? {
+            return Err(Trouble::Changed);
+        }
         let found = compare(&mut snapshot).await?;
         snapshot.rollback().await?;
         self.registry.found(run.id, &found).await?;
@@ -193,6 +204,10 @@ impl Worker {
     async fn switch(&self, run: &Run) -> Result<(), Trouble> {
         self.stage(run, Stage::Switching).await?;
         let (mut held, _) = self.hold().await?;
+        generation::hold_still(&mut held).await?;
+        if !generation::is_whole(&mut held).await? {
+            return Err(Trouble::Changed);
+        }
         if !self.registry.end(&mut held, run.id, End::Done, None).await? {
             return Err(Trouble::Ended);
         }

@@ -377,6 +377,73 @@ async fn a_run_that_a_migration_interrupted_begins_anew() {
     assert!(dump(&world).await["account"][0].contains("\"later\":\"x\""));
 }
 
+/// Another replica of the next release migrates while the run is about to switch: nothing of the migration is lost.
+#[tokio::test]
+async fn a_run_during_which_a_migration_comes_begins_anew() {
+    for migration in [
+        "ALTER TABLE view.account ADD COLUMN later text NOT NULL DEFAULT 'x'",
+        "CREATE INDEX later ON view.account (account_id, (1))",
+        "CREATE TABLE view.later (id bigint PRIMARY KEY)",
+    ] {
+        let world = World::new().await;
+        history(&world).await;
+        world.caught_up().await;
+        let held = hold_up_findings(&world).await;
+        let run = begin(&world, As::Administrator, 1).await.unwrap();
+        wait_for("a second generation", SOON, async || {
+            let generations = generations(&world).await;
+            (generations.len() == 2).then_some(()).ok_or(generations)
+        })
+        .await;
+        wait_for("what was found to be held up", SOON, async || {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rebuild.compared'::regclass",
+            )
+            .fetch_one(&world.database.pool)
+            .await
+            .unwrap();
+            (waiting > 0).then_some(()).ok_or(waiting)
+        })
+        .await;
+        sqlx::raw_sql(migration)
+            .execute(&world.database.pool)
+            .await
+            .unwrap();
+        held.rollback().await.unwrap();
+        assert_eq!(end_of(&world, &run).await.state, "DONE");
+        let kept: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = 'view' AND column_name = 'later')
+                 OR to_regclass('view.later') IS NOT NULL",
+        )
+        .fetch_one(&world.database.pool)
+        .await
+        .unwrap();
+        assert!(kept, "{migration}");
+        only_one_is_left(&world).await;
+    }
+}
+
+/// What still reads the generation before is waited for, and then the run goes on.
+#[tokio::test]
+async fn a_rebuild_waits_until_the_generation_before_the_last_is_gone() {
+    let world = World::new().await;
+    history(&world).await;
+    world.caught_up().await;
+    sqlx::raw_sql("CREATE SCHEMA view_old; CREATE TABLE view_old.account ()")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    let mut reader = world.database.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM view_old.account")
+        .execute(&mut *reader)
+        .await
+        .unwrap();
+    let run = begin(&world, As::Administrator, 1).await.unwrap();
+    reader.rollback().await.unwrap();
+    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    only_one_is_left(&world).await;
+}
+
 /// Two replicas: whichever rebuilds, both answer from the new generation.
 #[tokio::test]
 async fn every_replica_answers_from_the_new_generation() {

@@ -12,8 +12,8 @@ pub(super) struct Copied {
     pub(super) bytes: u64,
 }
 
-/// Copies a folder into a new one and has the disk keep it. A folder that does not exist is an empty one; a file that
-/// vanishes meanwhile was one of an erased person, or not finished.
+/// Copies a folder into a new one and has the disk keep it. A file or folder that vanishes meanwhile was one of an erased
+/// person, or not finished.
 pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     fs::create_dir_all(to).map_err(BackupError::file("create", to))?;
     let mut copied = Copied::default();

@@ -119,6 +119,13 @@ pub struct Choice {
     pub views: bool,
 }
 
+/// Where a backup is written before it has its name. Names may hold dots, dates for example.
+fn beside(into: &Path) -> PathBuf {
+    let mut name = into.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    into.with_file_name(name)
+}
+
 /// Writes a backup of `places` into the folder `into`, which must not exist; it appears when it is complete.
 ///
 /// # Errors
@@ -129,7 +136,7 @@ pub async fn backup(
     choice: Choice,
     mut tell: impl FnMut(&str),
 ) -> Result<Manifest, BackupError> {
-    let part = into.with_extension("part");
+    let part = beside(into);
     if into.exists() {
         return Err(BackupError::NotEmpty {
             place: into.display().to_string(),
@@ -137,6 +144,10 @@ pub async fn backup(
     }
     if part.exists() {
         std::fs::remove_dir_all(&part).map_err(BackupError::file("remove", &part))?;
+    }
+    // Now, not after hours of dumping. The service makes its folder when it starts.
+    for folder in places.files.values() {
+        std::fs::read_dir(folder).map_err(BackupError::file("read", folder))?;
     }
     let private = || DirBuilder::new().mode(0o700).create(&part);
     private().map_err(BackupError::file("create", &part))?;

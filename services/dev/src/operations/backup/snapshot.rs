@@ -18,12 +18,15 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Every batch of a handler begins by locking its cursor.
 const HOLD_CURSORS: &str = "BEGIN; LOCK TABLE messaging.subscription IN EXCLUSIVE MODE";
+/// No rebuild ends while this is held: a dump names tables as its snapshot does not, and would read those of another generation.
+const HOLD_VIEWS: &str = "BEGIN; LOCK TABLE rebuild.run IN SHARE MODE";
 /// Every append holds this lock shared until it is committed.
 const HOLD_APPENDS: &str = "SELECT pg_advisory_xact_lock(store.epoch_lock())";
 
 /// The snapshots of one instant, good for as long as this lives.
 pub struct Moment {
     snapshots: BTreeMap<String, (String, PgConnection)>,
+    views: Vec<PgConnection>,
     paused: Duration,
 }
 
@@ -31,6 +34,8 @@ struct Member {
     name: String,
     /// Holds the locks; a keyring has nothing to hold back.
     gate: Option<PgConnection>,
+    /// Holds the views' generations where they are.
+    views: Option<PgConnection>,
     reader: PgConnection,
 }
 
@@ -51,10 +56,11 @@ impl Moment {
             }
         };
         let mut snapshots = BTreeMap::new();
-        let mut gates = Vec::new();
+        let (mut gates, mut kept) = (Vec::new(), Vec::new());
         for Member {
             name,
             gate,
+            views,
             mut reader,
         } in members
         {
@@ -63,6 +69,7 @@ impl Moment {
                 .map_err(BackupError::database(&name, "exporting its snapshot"))?;
             snapshots.insert(name, (snapshot, reader));
             gates.extend(gate);
+            kept.extend(views);
         }
         for gate in gates {
             // A connection that breaks lets go as well.
@@ -70,6 +77,7 @@ impl Moment {
         }
         Ok(Self {
             snapshots,
+            views: kept,
             paused: began.elapsed(),
         })
     }
@@ -84,10 +92,11 @@ impl Moment {
         self.paused
     }
 
-    /// Lets PostgreSQL clean up again what the snapshots still show.
+    /// Lets PostgreSQL clean up again what the snapshots still show, and the views be rebuilt.
     pub async fn release(self) {
-        for (_, reader) in self.snapshots.into_values() {
-            let _ = reader.close().await;
+        let readers = self.snapshots.into_values().map(|(_, reader)| reader);
+        for connection in readers.chain(self.views) {
+            let _ = connection.close().await;
         }
     }
 }
@@ -111,6 +120,7 @@ impl Member {
         Ok(Self {
             name: name.to_owned(),
             gate: service.then_some(gate),
+            views: hold_views(name, &options).await?,
             reader,
         })
     }
@@ -127,6 +137,24 @@ impl Member {
             Err(error) => Err(BackupError::database(&self.name, "holding it back")(error)),
         }
     }
+}
+
+/// A connection that keeps rebuilds from ending, if this is the views' database.
+async fn hold_views(name: &str, options: &PgConnectOptions) -> Result<Option<PgConnection>, BackupError> {
+    let failed = || BackupError::database(name, "holding back rebuilds");
+    let mut views = connect(options).await.map_err(failed())?;
+    let are_here: bool = sqlx::query_scalar("SELECT to_regclass('rebuild.run') IS NOT NULL")
+        .fetch_one(&mut views)
+        .await
+        .map_err(failed())?;
+    if !are_here {
+        return Ok(None);
+    }
+    sqlx::raw_sql(HOLD_VIEWS)
+        .execute(&mut views)
+        .await
+        .map_err(failed())?;
+    Ok(Some(views))
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
