@@ -232,10 +232,9 @@ impl Eraser {
                 let request = Request::reaction(event, 0, self.context.clock.now());
                 self.finish(subject, event.id, &request).await.map(|_| ())
             }
-            // By another instance, perhaps: what is cached here goes too. Or this is read anew since a keyring was restored
-            // that still had the key.
+            // Destroyed by another instance, perhaps: what is cached here goes too.
             SubjectEvent::Erased { .. } => {
-                self.context.keyring.destroy(subject).await?;
+                self.context.keyring.forget();
                 Ok(())
             }
             SubjectEvent::ErasureRequested { .. }
