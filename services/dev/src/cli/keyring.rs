@@ -26,10 +26,13 @@ impl Keyring {
         let bearer = Bearer::new(&ground.staff_token("operator", &["administrator"])?);
         let mut client = ground.client.keyring(&bearer);
         if let Self::Rotate { batch } = self {
+            let status = told(client.get_keyring_status(GetKeyringStatusRequest {}).await)?;
+            say!("wrapping by master key {}", status.master_key_id);
             loop {
                 let request = RewrapKeysRequest {
                     request_id: request_id(),
                     limit: *batch,
+                    master_key_id: status.master_key_id.clone(),
                 };
                 let done = told(client.rewrap_keys(request).await)?;
                 say!("{} keys wrapped, {} left", done.rewrapped, done.left);

@@ -39,10 +39,15 @@ impl KeyringService for KeyringApi {
             }
         };
         let keyring = &self.context.keyring;
+        let current = keyring.master_key_id();
+        if message.master_key_id != current {
+            let other = Problem::new(ProblemKind::FailedPrecondition, "MASTER_KEY_OTHER");
+            return Err(refuse(other.with("master_key_id", current)));
+        }
         let rewrapped = keyring.rewrap(limit).await.map_err(refuse)?;
         let left = keyring.left_to_rewrap().await.map_err(refuse)?;
         let by = caller(&request).scope().unwrap_or_default();
-        tracing::info!(caller = %by, rewrapped, left, master_key = keyring.master_key_id(), "keys are wrapped anew");
+        tracing::info!(caller = %by, rewrapped, left, master_key = current, "keys are wrapped anew");
         Ok(Response::new(RewrapKeysResponse { rewrapped, left }))
     }
 

@@ -76,6 +76,7 @@ async fn ask(world: &World, call: &Call, language: &str) -> Status {
             let message = RewrapKeysRequest {
                 request_id,
                 limit: *limit,
+                master_key_id: String::new(),
             };
             let request = reading(world.as_administrator(message), language);
             world.keyring_admin().await.rewrap_keys(request).await.err()
@@ -148,6 +149,7 @@ pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
             Refusal::new(NotFound, "HOLD_NOT_FOUND"),
         ),
         (Call::Rewrap(-1), Refusal::invalid("limit", "LIMIT_NEGATIVE")),
+        (Call::Rewrap(0), refused("MASTER_KEY_OTHER")),
     ];
     for (call, expected) in table {
         let [ja, en] = LANGUAGES.map(|language| ask(world, &call, language));

@@ -2494,6 +2494,10 @@ pub struct RewrapKeysRequest {
     /// Keys in this batch; 0 = 500, at most 5000.
     #[prost(int32, tag = "2")]
     pub limit: i32,
+    /// What GetKeyringStatus names; required. An instance whose current master key is another one refuses (MASTER_KEY_OTHER): it
+    /// was not given the new key, and would wrap under the old one.
+    #[prost(string, tag = "3")]
+    pub master_key_id: ::prost::alloc::string::String,
 }
 /// What was done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
