@@ -1,7 +1,6 @@
 //! Decoding children: the real one, ones that break in every way, and the limits (facts: decoders can be led astray).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,10 +16,7 @@ fn real() -> Decoder {
 
 /// A child that does what the shell script says.
 fn scripted(folder: &Path, script: &str, wall_clock: Duration) -> Decoder {
-    let program = folder.join("child");
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
-    Decoder::new(program, wall_clock)
+    Decoder::new(testkit::program(folder, script).unwrap(), wall_clock)
 }
 
 async fn refusal(decoder: &Decoder, file: &[u8]) -> Option<RefusalReason> {

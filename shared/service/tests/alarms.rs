@@ -202,7 +202,7 @@ own_secret = "secret"
 views = "{accepted}"
 [alarms]
 every_ms = 100
-relay_lag_s = 3
+relay_lag_s = 5
 held_back_s = 2
 subscription_lag_s = 3
 "#,
@@ -292,6 +292,7 @@ subscription_lag_s = 3
 async fn every_alarm_is_told_once_and_shows_in_the_metrics_until_it_is_over() {
     let mut world = World::new().await;
     let running = world.start().await;
+    up(&world, "nats", 1.0).await;
     world.count(1).await;
     world
         .gauge("madoguchi.relay.lag", &["service=tally"], |lag| lag < 1.0)

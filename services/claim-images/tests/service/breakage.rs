@@ -1,7 +1,5 @@
 //! Malformed calls, hanging connections and decoders, damaged disks: each has its answer.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use contracts::claim_images::v1 as proto;
 use testkit::{photos, wait_for};
 use tokio::sync::mpsc;
@@ -101,11 +99,9 @@ async fn ci_6_a_connection_that_sends_nothing_is_ended_and_what_it_sent_is_kept(
 #[tokio::test]
 async fn a_file_that_finds_all_decoders_busy_is_asked_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("hanging");
     let began = folder.path().join("began");
-    let script = format!("#!/bin/sh\n: > {}\nwhile :; do :; done\n", began.display());
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let script = format!(": > {}\nwhile :; do :; done", began.display());
+    let program = testkit::program(folder.path(), &script).unwrap();
     let settings = format!(
         "decoder_program = \"{}\"\ndecoders = 1\ndecoder_wait_s = 0",
         program.display()

@@ -1,7 +1,5 @@
 //! Refusals that no other test meets over gRPC, read in both languages.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use claim_images::ClaimImages;
 use contracts::claim_images::v1 as proto;
 use service::Service as _;
@@ -96,9 +94,7 @@ async fn an_accident_with_pictures_cannot_be_given_to_another_customer() {
 #[tokio::test]
 async fn ci_4_a_file_that_needs_too_much_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("greedy");
-    std::fs::write(&program, "#!/bin/sh\ncat > /dev/null\nkill -XCPU $$\n").unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let program = testkit::program(folder.path(), "cat > /dev/null\nkill -XCPU $$").unwrap();
     let world = World::with(&format!("decoder_program = \"{}\"", program.display())).await;
     let image = world.hand_in(&photos::tower().unwrap()).await;
     assert_eq!(
