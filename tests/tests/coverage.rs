@@ -326,6 +326,7 @@ const VALUES: [(&str, &[&str]); 4] = [
             "ACCOUNT_CLOSED",
             "ACCOUNT_REGISTERED",
             "CALL_VERIFIED",
+            "CARGO_PKG_VERSION",
             "CHALLENGE_ENDED",
             "CHALLENGE_MATCHED",
             "CHALLENGE_OPENED",
