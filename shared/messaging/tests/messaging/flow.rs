@@ -95,18 +95,25 @@ async fn a_relay_that_died_between_publishing_and_its_checkpoint_sends_nothing_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_published_is_in_the_checkpoint_before_the_backlog_ends_or_the_heart_beats() {
     let world = World::new().await;
-    let settings = RelaySettings {
-        heartbeat: Duration::from_hours(1),
-        ..world.relay_settings()
-    };
-    world.append_at_once(settings.batch as u64, true).await;
-    // More than a batch, so that it fails after one at the earliest.
+    let (events, batch) = (64, 4);
+    world.append_at_once(events, true).await;
+    // The relay fails with the batch that this one is in; all batches before it are noted.
     world.append_too_large().await;
-    world.replay().await;
-    let outcome = world.relay_as(settings).failure().await;
+    let published = world.replay().await;
+    let relay = world.relay_as(RelaySettings {
+        heartbeat: Duration::from_hours(1),
+        batch,
+        ..world.relay_settings()
+    });
+    let outcome = relay.failure().await;
     assert!(matches!(outcome, RelayError::TooLarge { .. }), "{outcome:?}");
     let position = relay_position(&world.source.pool, SOURCE).await.unwrap();
-    assert!(position.is_some());
+    let noted = position.map(|position| position.event_id.as_uuid());
+    let place = published.iter().position(|event| Some(*event) == noted);
+    assert!(
+        place.is_some_and(|place| place + batch >= published.len() - 1),
+        "{place:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
