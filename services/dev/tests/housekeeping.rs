@@ -222,11 +222,11 @@ async fn a_second_generation_of_the_views_is_waited_for_and_then_named() {
     let (postgres, mut connection) = server().await;
     for schema in ["view_next", "view_old"] {
         run(&mut connection, &format!("CREATE SCHEMA {schema}")).await;
-        let short = Limits {
-            wait: Duration::from_millis(300),
+        let at_once = Limits {
+            wait: Duration::ZERO,
             ..quick()
         };
-        let refused = refused(&postgres, short).await;
+        let refused = refused(&postgres, at_once).await;
         assert!(
             matches!(&refused, HousekeepingError::RunUnderWay { schema: named, .. } if named == schema),
             "{refused}"
