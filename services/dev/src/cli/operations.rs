@@ -71,7 +71,8 @@ impl Backup {
         say!("it holds no secrets: keep master key, peppers and signing keys elsewhere");
         if !places.events_elsewhere.is_empty() {
             say!(
-                "the events of {} are in KurrentDB: back it up now, then keyring and originals once more (docs/operations.md#kurrentdb)",
+                "the events of {} are in KurrentDB: back it up now, then keyring and originals once more \
+                 (docs/operations.md#kurrentdb)",
                 places.events_elsewhere.join(", ")
             );
         }

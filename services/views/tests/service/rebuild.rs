@@ -80,12 +80,26 @@ pub(crate) async fn hold_up(world: &World) -> PgTransaction<'static> {
     tx
 }
 
-/// No run writes down what it found until this transaction ends: its generation is full, and stays.
-async fn hold_up_findings(world: &World) -> PgTransaction<'static> {
-    let mut tx = world.database.pool.begin().await.unwrap();
-    let lock = "LOCK TABLE rebuild.compared IN EXCLUSIVE MODE";
-    sqlx::query(lock).execute(&mut *tx).await.unwrap();
-    tx
+/// A run that has filled and compared the next generation, and waits to note what it found until the transaction ends.
+async fn run_held_up(world: &World) -> (PgTransaction<'static>, String) {
+    let mut held = world.database.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE rebuild.compared IN EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let run = begin(world, As::Administrator, 1).await.unwrap();
+    wait_for("what was found to be held up", SOON, async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rebuild.compared'::regclass
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .fetch_one(&world.database.pool)
+        .await
+        .unwrap();
+        (waiting > 0).then_some(()).ok_or(waiting)
+    })
+    .await;
+    (held, run)
 }
 
 /// A row that no event made.
@@ -324,17 +338,7 @@ async fn a_run_goes_on_after_its_process_was_torn_down() {
     history(&world).await;
     let before = dump(&world).await;
     plant(&world).await;
-    let held = hold_up_findings(&world).await;
-    let run = begin(&world, As::Administrator, 1).await.unwrap();
-    wait_for("a second generation", SOON, async || {
-        let generations = generations(&world).await;
-        if generations.len() == 2 {
-            Ok(())
-        } else {
-            Err(generations)
-        }
-    })
-    .await;
+    let (held, run) = run_held_up(&world).await;
     world.tear_down();
     held.rollback().await.unwrap();
     world.start_again().await;
@@ -349,17 +353,7 @@ async fn a_run_that_a_migration_interrupted_begins_anew() {
     let mut world = World::new().await;
     history(&world).await;
     world.caught_up().await;
-    let held = hold_up_findings(&world).await;
-    let run = begin(&world, As::Administrator, 1).await.unwrap();
-    wait_for("a second generation", SOON, async || {
-        let generations = generations(&world).await;
-        if generations.len() == 2 {
-            Ok(())
-        } else {
-            Err(generations)
-        }
-    })
-    .await;
+    let (held, run) = run_held_up(&world).await;
     world.tear_down();
     held.rollback().await.unwrap();
     sqlx::query("ALTER TABLE view.account ADD COLUMN later text NOT NULL DEFAULT 'x'")
@@ -388,23 +382,7 @@ async fn a_run_during_which_a_migration_comes_begins_anew() {
         let world = World::new().await;
         history(&world).await;
         world.caught_up().await;
-        let held = hold_up_findings(&world).await;
-        let run = begin(&world, As::Administrator, 1).await.unwrap();
-        wait_for("a second generation", SOON, async || {
-            let generations = generations(&world).await;
-            (generations.len() == 2).then_some(()).ok_or(generations)
-        })
-        .await;
-        wait_for("what was found to be held up", SOON, async || {
-            let waiting: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'rebuild.compared'::regclass",
-            )
-            .fetch_one(&world.database.pool)
-            .await
-            .unwrap();
-            (waiting > 0).then_some(()).ok_or(waiting)
-        })
-        .await;
+        let (held, run) = run_held_up(&world).await;
         sqlx::raw_sql(migration)
             .execute(&world.database.pool)
             .await
@@ -423,23 +401,18 @@ async fn a_run_during_which_a_migration_comes_begins_anew() {
     }
 }
 
-/// What still reads the generation before is waited for, and then the run goes on.
+/// A generation that is left over has the name that the switch gives to the serving one.
 #[tokio::test]
-async fn a_rebuild_waits_until_the_generation_before_the_last_is_gone() {
+async fn a_run_that_finds_its_name_taken_drops_what_has_it() {
     let world = World::new().await;
     history(&world).await;
     world.caught_up().await;
+    let (held, run) = run_held_up(&world).await;
     sqlx::raw_sql("CREATE SCHEMA view_old; CREATE TABLE view_old.account ()")
         .execute(&world.database.pool)
         .await
         .unwrap();
-    let mut reader = world.database.pool.begin().await.unwrap();
-    sqlx::query("SELECT FROM view_old.account")
-        .execute(&mut *reader)
-        .await
-        .unwrap();
-    let run = begin(&world, As::Administrator, 1).await.unwrap();
-    reader.rollback().await.unwrap();
+    held.rollback().await.unwrap();
     assert_eq!(end_of(&world, &run).await.state, "DONE");
     only_one_is_left(&world).await;
 }

@@ -149,8 +149,8 @@ impl Observed {
         let lines_before = process().lines.0.lock().unwrap().len();
         Self {
             before: counts(),
-            published_before: *process().metrics.published.lock().unwrap(),
-            applied_before: process().metrics.applied.lock().unwrap().clone(),
+            published_before: *metrics().published.lock().unwrap(),
+            applied_before: metrics().applied.lock().unwrap().clone(),
             lines_before,
             _turn: turn,
         }
@@ -179,9 +179,7 @@ impl Observed {
     pub(crate) async fn shows_parked(&self, parked: i64, waiting: i64) {
         let expected = [("parked".to_owned(), parked), ("waiting".to_owned(), waiting)].into();
         wait_for("the gauge of parked messages", DEADLINE, async || {
-            let process = process();
-            process.provider.force_flush().unwrap();
-            let shown = process.metrics.parked.lock().unwrap().clone();
+            let shown = metrics().parked.lock().unwrap().clone();
             (shown == expected).then_some(()).ok_or(shown)
         })
         .await;
@@ -190,9 +188,7 @@ impl Observed {
     /// Waits until the relay's lag in seconds is as wanted.
     pub(crate) async fn shows_lag(&self, what: &str, wanted: impl Fn(f64) -> bool) {
         wait_for(what, DEADLINE, async || {
-            let process = process();
-            process.provider.force_flush().unwrap();
-            let shown = *process.metrics.lag_s.lock().unwrap();
+            let shown = *metrics().lag_s.lock().unwrap();
             shown.is_some_and(&wanted).then_some(()).ok_or(shown)
         })
         .await;
@@ -200,9 +196,7 @@ impl Observed {
 
     /// How many events JetStream has acknowledged to relays in this turn.
     pub(crate) fn published(&self) -> u64 {
-        let process = process();
-        process.provider.force_flush().unwrap();
-        *process.metrics.published.lock().unwrap() - self.published_before
+        *metrics().published.lock().unwrap() - self.published_before
     }
 
     /// Waits until consumers say that they applied so many messages in this turn, by the way they came.
@@ -210,12 +204,7 @@ impl Observed {
         let expected = expected.iter().map(|(way, count)| ((*way).to_owned(), *count));
         let expected: BTreeMap<String, u64> = expected.collect();
         wait_for("the count of applied messages", DEADLINE, async || {
-            let process = process();
-            process.provider.force_flush().unwrap();
-            let shown = since(
-                process.metrics.applied.lock().unwrap().clone(),
-                &self.applied_before,
-            );
+            let shown = since(metrics().applied.lock().unwrap().clone(), &self.applied_before);
             (shown == expected).then_some(()).ok_or(shown)
         })
         .await;
@@ -248,7 +237,12 @@ fn since(mut now: BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> BTre
 }
 
 fn counts() -> BTreeMap<String, u64> {
+    metrics().counts.lock().unwrap().clone()
+}
+
+/// As they stand now.
+fn metrics() -> &'static Metrics {
     let process = process();
     process.provider.force_flush().unwrap();
-    process.metrics.counts.lock().unwrap().clone()
+    &process.metrics
 }

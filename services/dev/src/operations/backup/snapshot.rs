@@ -26,6 +26,7 @@ const HOLD_APPENDS: &str = "SELECT pg_advisory_xact_lock(store.epoch_lock())";
 /// The snapshots of one instant, good for as long as this lives.
 pub struct Moment {
     snapshots: BTreeMap<String, (String, PgConnection)>,
+    /// Hold the views' generations where they are.
     views: Vec<PgConnection>,
     paused: Duration,
 }

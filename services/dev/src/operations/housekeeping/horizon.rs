@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Database, HousekeepingError};
+use super::{Database, HousekeepingError, in_the_way};
 
 /// Who may still see what was deleted before transaction $1. A lazy VACUUM sees nothing and is passed over.
 const HOLDER: &str = "
@@ -36,18 +36,13 @@ impl Database {
             .fetch_one(&mut self.connection)
             .await
             .map_err(failed)?;
-        let outcome = testkit::poll(within, async || match self.holder(&now).await {
-            Ok(None) => Ok(Ok(())),
-            Ok(Some(holder)) => Err(holder),
-            Err(error) => Ok(Err(error)),
-        })
-        .await;
-        outcome.unwrap_or_else(|holder| {
-            Err(HousekeepingError::HeldBack {
+        match in_the_way(within, async || self.holder(&now).await).await? {
+            None => Ok(()),
+            Some(holder) => Err(HousekeepingError::HeldBack {
                 database: self.name.clone(),
-                holder: holder.unwrap_or_else(|| "a server that does not answer".to_owned()),
-            })
-        })
+                holder,
+            }),
+        }
     }
 
     async fn holder(&mut self, since: &str) -> Result<Option<String>, HousekeepingError> {

@@ -197,6 +197,22 @@ pub async fn housekeep(
     Ok(())
 }
 
+/// What is in the way, looked for at least once and until nothing is or the time is over.
+async fn in_the_way(
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<String>, HousekeepingError>,
+) -> Result<Option<String>, HousekeepingError> {
+    let Some(first) = look().await? else {
+        return Ok(None);
+    };
+    let outcome = testkit::poll(within, async || match look().await {
+        Ok(Some(found)) => Err(found),
+        ended => Ok(ended),
+    })
+    .await;
+    outcome.unwrap_or_else(|last| Ok(Some(last.unwrap_or(first))))
+}
+
 /// A connection, and what its database is called in what we tell.
 struct Database {
     name: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Database, HousekeepingError, Limits, Progress};
+use super::{Database, HousekeepingError, Limits, Progress, in_the_way};
 
 /// Every table but those of the event store: what these hold of persons is sealed, and appends would wait.
 const TABLES: &str = "
@@ -70,21 +70,13 @@ impl Database {
 
     /// Waits until no run of the views is under way.
     async fn wait_for_runs(&mut self, within: Duration) -> Result<(), HousekeepingError> {
-        let Some(seen) = self.other_generation().await? else {
-            return Ok(());
-        };
-        let outcome = testkit::poll(within, async || match self.other_generation().await {
-            Ok(None) => Ok(Ok(())),
-            Ok(Some(schema)) => Err(schema),
-            Err(error) => Ok(Err(error)),
-        })
-        .await;
-        outcome.unwrap_or_else(|schema| {
-            Err(HousekeepingError::RunUnderWay {
+        match in_the_way(within, async || self.other_generation().await).await? {
+            None => Ok(()),
+            Some(schema) => Err(HousekeepingError::RunUnderWay {
                 database: self.name.clone(),
-                schema: schema.unwrap_or(seen),
-            })
-        })
+                schema,
+            }),
+        }
     }
 
     async fn other_generation(&mut self) -> Result<Option<String>, HousekeepingError> {
