@@ -147,10 +147,15 @@ impl Observed {
     pub(crate) async fn turn() -> Self {
         let turn = TURN.lock().await;
         let lines_before = process().lines.0.lock().unwrap().len();
+        let Metrics {
+            published, applied, ..
+        } = metrics();
+        let published_before = *published.lock().unwrap();
+        let applied_before = applied.lock().unwrap().clone();
         Self {
             before: counts(),
-            published_before: *metrics().published.lock().unwrap(),
-            applied_before: metrics().applied.lock().unwrap().clone(),
+            published_before,
+            applied_before,
             lines_before,
             _turn: turn,
         }
