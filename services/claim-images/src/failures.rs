@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use service::{IntoStatus, status};
 use tonic::Status;
 

@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn every_type_of_event_ever_stored_still_decodes() {
-        eventsourcing::fixtures::check::<Event>(FIXTURES).unwrap();
-        eventsourcing::fixtures::check_all(FIXTURES, &[eventsourcing::event_types::<Event>()]).unwrap();
+        decider::fixtures::check::<Event>(FIXTURES).unwrap();
+        decider::fixtures::check_all(FIXTURES, &[decider::event_types::<Event>()]).unwrap();
     }
 
     #[test]

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{
-    Decider as _, ExecuteError, Executed, RecordedEvent, Repository, Request, decode_sealed,
-};
+use decider::Decider as _;
+use eventsourcing::{ExecuteError, Executed, RecordedEvent, Repository, Request, decode_sealed};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId, SubjectId};
 use privacy::{ALGORITHM, KeyringError, Tombstone};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 

@@ -2,7 +2,8 @@
 //! and refusals stay inside. Pure; sealed fields are copied unopened.
 
 use contracts::identity::v1::{self as proto, identity_event::Event};
-use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
+use decider::Decider as _;
+use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use messaging::{Outgoing, Unsealed, sealed_to_wire};
 use prost::Message as _;
 

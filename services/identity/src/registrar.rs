@@ -2,10 +2,11 @@
 //! contract's code used, the outcome at the account. Every step has the intent's id in its request key, so the RPC and
 //! the reaction to our own events may do it at the same time, and again after a crash, with one effect.
 
-use eventsourcing::{Decider, ExecuteError, Executed, Repository, Request};
+use decider::Decider;
+use eventsourcing::{ExecuteError, Executed, Repository, Request};
 use kernel::clock::Clock as _;
-use kernel::rulebook::RegistrationRules;
 use kernel::{AccountId, EventId};
+use rulebook::RegistrationRules;
 use service::{Context, IntoStatus};
 
 use crate::credentials::Credentials;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use kernel::Timestamp;
 use sqlx::PgPool;

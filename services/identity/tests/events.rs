@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use eventsourcing::{event_types, fixtures};
+use decider::{event_types, fixtures};
 use identity::domain::{AccountEvent, EntitlementEvent, ReservationEvent, SubjectEvent};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use eventsourcing::{ExecuteError, LoadError, Repository, Request};
 use futures::future::try_join_all;
-use kernel::Contact;
-use kernel::{ChallengeId, ContactTopic, EventId, Rulebook, SubjectId, Timestamp};
+use kernel::{ChallengeId, EventId, SubjectId, Timestamp};
 use privacy::Pepper;
+use rulebook::Contact;
+use rulebook::{ContactTopic, Rulebook};
 use service::tokens::LoginToken;
 use service::{IntoStatus, status};
 
@@ -54,7 +55,7 @@ impl From<TakeError> for OpenFailed {
 impl IntoStatus for OpenFailed {
     fn into_status(self) -> tonic::Status {
         match self {
-            Self::Refused(refused) => status(eventsourcing::Explain::explain(&refused)),
+            Self::Refused(refused) => status(decider::Explain::explain(&refused)),
             Self::Challenge(error) => error.into_status(),
             Self::Load(error) => error.into_status(),
             Self::Database(error) => error.into_status(),

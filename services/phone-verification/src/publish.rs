@@ -4,7 +4,8 @@ use contracts::phone_verification::v1::{
     ChallengeEnded, ChallengeMatched, ChallengeOpened, PhoneVerificationEvent,
     phone_verification_event::Event,
 };
-use eventsourcing::{CodecError, Decider as _, RecordedEvent, decode_sealed};
+use decider::Decider as _;
+use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::{AccountId, LoginId};
 use messaging::Outgoing;
 use prost::Message as _;

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{Cause, Decider, ExecuteError, RecordedEvent, Repository, Request, decode_sealed};
+use decider::Decider;
+use eventsourcing::{Cause, ExecuteError, RecordedEvent, Repository, Request, decode_sealed};
 use kernel::{ChallengeId, Clock, Timestamp};
 use service::ReactionError;
 

@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx as _;
 use kernel::clock::jst_date;
-use kernel::{Personal, PhoneNumber, Rulebook, SubjectId, Timestamp};
+use kernel::{Personal, PhoneNumber, SubjectId, Timestamp};
 use privacy::Keyring;
+use rulebook::Rulebook;
 use service::ReactionError;
 use sqlx::PgPool;
 

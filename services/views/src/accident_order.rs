@@ -1,6 +1,6 @@
 //! The orders in which accidents are listed, for customers and adjusters alike: by time, or by number.
 
-use eventsourcing::Problem;
+use decider::Problem;
 use serde::{Deserialize, Serialize};
 use service::Page;
 use sqlx::postgres::PgRow;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 
 /// A field does not keep a rule.
 pub(crate) fn invalid(field: &str, reason: &'static str) -> Problem {

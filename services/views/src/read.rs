@@ -1,7 +1,7 @@
 //! What the customer's and the adjuster's queries read alike: pages, orders, pictures.
 
 use contracts::views::v1::ImageSummary;
-use eventsourcing::Problem;
+use decider::Problem;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use service::Page;

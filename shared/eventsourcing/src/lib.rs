@@ -1,27 +1,21 @@
-//! Event sourcing: deciders, the repository that runs them, and the event store they rest on.
+//! Event sourcing: the repository that runs deciders, and the event store they rest on.
 //! Everything a service knows happened is an event here; nothing else is history (docs/adr/0001, 0002).
 
 mod codec;
 mod cursor;
-mod decider;
 mod envelope;
-pub mod fixtures;
 pub mod kurrentdb;
 pub mod postgres;
-mod problem;
 mod repository;
 mod request;
-pub mod specification;
 mod store;
 mod stream;
 
-pub use codec::{CodecError, OpenError, decode_sealed, event_types, open, open_all};
+pub use codec::{CodecError, OpenError, decode_sealed, open, open_all};
 pub use cursor::{Cursor, CursorError, Position};
-pub use decider::Decider;
 pub use envelope::{Actor, Metadata, NewEvent, RecordedEvent};
 pub use kurrentdb::{KurrentSettings, KurrentSettingsError, KurrentStore};
 pub use postgres::{MIGRATOR, PostgresStore, outside_transactions};
-pub use problem::{Explain, FieldViolation, Problem, ProblemKind};
 pub use repository::{Committed, ExecuteError, Executed, LoadError, Loaded, Repository};
 pub use request::{Cause, Request, RequestKey, Trigger};
 pub use store::{AppendError, Appended, EventStore, Expected, Followed, StoreError};

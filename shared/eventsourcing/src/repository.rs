@@ -9,9 +9,10 @@ use privacy::{Keyring, KeyringError};
 
 use crate::codec::{encode, open_all};
 use crate::{
-    AppendError, Appended, CodecError, Decider, EventStore, Expected, NewEvent, OpenError, RecordedEvent,
-    Request, StoreError, StreamName,
+    AppendError, Appended, CodecError, EventStore, Expected, NewEvent, OpenError, RecordedEvent, Request,
+    StoreError, StreamName,
 };
+use decider::Decider;
 
 /// How often a command is decided anew because somebody else was quicker.
 const ROUNDS: u32 = 8;

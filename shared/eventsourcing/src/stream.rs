@@ -40,7 +40,7 @@ impl StreamName {
         &self.service
     }
 
-    /// The kind of aggregate, as in [`crate::Decider::CATEGORY`].
+    /// The kind of aggregate, as in [`decider::Decider::CATEGORY`].
     pub fn category(&self) -> &str {
         &self.category
     }

@@ -2,37 +2,25 @@
 //! the insurer's rulebook. Pure: no I/O, no async, and nothing of ours beneath it.
 //! Values are parsed once, at the door; a value that exists is well formed.
 
-pub mod calendar;
 pub mod caller;
 pub mod clock;
-pub mod contact;
 pub mod email;
 pub mod ids;
 pub mod initial_code;
 mod marks;
 pub mod names;
-pub mod number_pattern;
-pub mod number_rules;
-pub mod opening_hours;
 pub mod personal;
 pub mod phone;
 pub mod policy;
-pub mod rulebook;
-mod rulebook_file;
 
-pub use calendar::HolidayCalendar;
 pub use caller::{CallerId, MissingReason};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use contact::Contact;
 pub use email::EmailAddress;
 pub use ids::{
     AccidentId, AccountId, ChallengeId, ContractId, EndorsementId, EventId, IdError, ImageId, KeyId, LoginId,
     SessionId, SubjectId, SubmissionId, UploadId,
 };
 pub use initial_code::InitialCode;
-pub use number_rules::{IneligibleReason, LineKind, NumberRules, Verdict};
-pub use opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 pub use personal::{Personal, SealedField};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};
-pub use rulebook::{Rulebook, RulebookError};

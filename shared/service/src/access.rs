@@ -1,7 +1,7 @@
 //! May this caller call this RPC? The table of contracts decides; this reads it.
 
 use contracts::access::{Allowed, Rule};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 
 use crate::Caller;
 

@@ -1,7 +1,8 @@
 //! The envelope of a command, made from the call it came by: who asks, under which id, with what content, in which
 //! trace. Parsing happens here once; the domain only sees the result.
 
-use eventsourcing::{Problem, ProblemKind, Request, RequestKey};
+use decider::{Problem, ProblemKind};
+use eventsourcing::{Request, RequestKey};
 use kernel::clock::Timestamp;
 use privacy::Pepper;
 use prost::Message;

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_nats::Client;
-use eventsourcing::{Decider, EventStore, Problem, Repository};
-use kernel::{Rulebook, clock::Clock};
+use decider::{Decider, Problem};
+use eventsourcing::{EventStore, Repository};
+use kernel::clock::Clock;
 use messaging::{FeedClient, Handler, JetStreamConfig, Subscription, SubscriptionSettings};
 use privacy::{Keyring, Pepper};
+use rulebook::Rulebook;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -11,13 +11,11 @@ use std::{
 };
 
 use contracts::access::{Rule, rule_of};
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use http::{HeaderMap, Request, Response};
-use kernel::{
-    Rulebook,
-    clock::{Clock, jst},
-};
+use kernel::clock::{Clock, jst};
 use opentelemetry::metrics::Histogram;
+use rulebook::Rulebook;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::{Layer, Service};

@@ -2,7 +2,7 @@
 //! from. The token carries the position of the last row and a keyed hash over it and the query.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use privacy::Pepper;
 use serde::{Serialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq;

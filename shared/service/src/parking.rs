@@ -3,7 +3,8 @@
 
 use contracts::admin::v1 as wire;
 use contracts::admin::v1::parking_admin_service_server::{ParkingAdminService, ParkingAdminServiceServer};
-use eventsourcing::{Cursor, Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
+use eventsourcing::Cursor;
 use kernel::{EventId, PhoneNumber};
 use messaging::{Decision, Filter, ParkedMessage, Parking, ParkingError, PastDecision};
 use prost::Message;

@@ -3,9 +3,8 @@
 
 use std::{collections::HashMap, error::Error, time::Duration};
 
-use eventsourcing::{
-    CodecError, ExecuteError, Explain, LoadError, OpenError, Problem, ProblemKind, StoreError,
-};
+use decider::{Explain, Problem, ProblemKind};
+use eventsourcing::{CodecError, ExecuteError, LoadError, OpenError, StoreError};
 use privacy::KeyringError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
@@ -58,7 +57,7 @@ pub fn problem_status(
 
 fn field(
     problem: &Problem,
-    violation: &eventsourcing::FieldViolation,
+    violation: &decider::FieldViolation,
     language: Language,
     catalogue: &Catalogue,
 ) -> FieldViolation {

@@ -113,7 +113,7 @@ impl From<eventsourcing::LoadError> for ReactionError {
 
 /// A rejection is an answer, so most reactions ignore it before this; what arrives here says the event contradicts the
 /// state.
-impl<R: eventsourcing::Explain> From<eventsourcing::ExecuteError<R>> for ReactionError {
+impl<R: decider::Explain> From<eventsourcing::ExecuteError<R>> for ReactionError {
     fn from(error: eventsourcing::ExecuteError<R>) -> Self {
         use eventsourcing::ExecuteError::{
             Codec, Contended, Keyring, Rejected, RequestIdReused, Store, Subject,

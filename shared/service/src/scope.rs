@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use eventsourcing::Problem;
+use decider::Problem;
 use tonic::Status;
 
 use crate::{Catalogue, Languages, problem_status};

@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, t
 
 use eventsourcing::KurrentSettings;
 use jsonwebtoken::jwk::JwkSet;
-use kernel::Rulebook;
 use messaging::JetStreamConfig;
 use privacy::{MasterKey, Pepper};
+use rulebook::Rulebook;
 use tonic::transport::Endpoint;
 
 use crate::{

@@ -438,7 +438,7 @@ async fn the_database_away(world: &mut World) {
 }
 
 async fn the_calendars_end(world: &World) {
-    let (_, end) = kernel::calendar::HolidayCalendar::national().validity();
+    let (_, end) = rulebook::HolidayCalendar::national().validity();
     let last_day = kernel::clock::start_of_jst_day(end);
     world.clock.set(last_day);
     world

@@ -1,8 +1,7 @@
 //! The aggregate the benchmarks write: one kind of event, the same content as in every store that is compared.
 
-use eventsourcing::{
-    Actor, Decider, Explain, Metadata, NewEvent, Problem, ProblemKind, Request, RequestKey, StreamName,
-};
+use decider::{Decider, Explain, Problem, ProblemKind};
+use eventsourcing::{Actor, Metadata, NewEvent, Request, RequestKey, StreamName};
 use jiff::Timestamp;
 use kernel::ids::AccountId;
 use serde::{Deserialize, Serialize};

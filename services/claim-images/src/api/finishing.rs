@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::claim_images::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::ids::UploadId;
 use service::{Service as _, command, consistency_token, refuse, status};
 use sha2::Digest as _;

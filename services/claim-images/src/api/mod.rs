@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use contracts::claim_images::v1 as proto;
 use contracts::claim_images::v1::claim_images_service_server::ClaimImagesService;
-use eventsourcing::{Explain as _, Problem, ProblemKind, Repository};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::Repository;
 use kernel::clock::Timestamp;
 use kernel::ids::{AccountId, SubjectId};
 use service::{Caller, Context, Staff, caller, status};

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use contracts::claim_images::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::ids::ImageId;
 
 use crate::domain::{Category, Sha256};

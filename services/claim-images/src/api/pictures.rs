@@ -1,7 +1,8 @@
 //! Handing pictures out: thumbnails to their customer and to claims staff, originals to claims staff alone (CI-5, OP-3).
 
 use contracts::claim_images::v1 as proto;
-use eventsourcing::{Problem, ProblemKind, RequestKey};
+use decider::{Problem, ProblemKind};
+use eventsourcing::RequestKey;
 use kernel::ids::{AccidentId, ImageId};
 use privacy::FRAME_BYTES;
 use service::{Scope, command_scoped, refuse, status};

@@ -1,7 +1,7 @@
 //! Texts that stand in an answer rather than in an error (a row's problem, a file's refusal), in the caller's language and
 //! from the same catalogue.
 
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use service::Scope;
 
 /// The text of a reason.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::claim_images::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::clock::Timestamp;
 use kernel::ids::{EventId, ImageId, SubjectId, UploadId};
 use kernel::personal::SealedField;

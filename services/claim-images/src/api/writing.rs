@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contracts::claim_images::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::ids::UploadId;
 use service::{Context, refuse, status};
 use tonic::{Request, Response, Status, Streaming};

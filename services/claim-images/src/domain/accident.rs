@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventsourcing::Decider;
+use decider::Decider;
 use kernel::ids::{AccidentId, ImageId, SubjectId, SubmissionId};
 use kernel::{Personal, Timestamp};
 

@@ -1,7 +1,7 @@
 //! The accident's rules, given/when/then.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use eventsourcing::specification::given;
+use decider::specification::given;
 use kernel::Timestamp;
 use kernel::ids::ContractId;
 use kernel::policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};

@@ -1,6 +1,6 @@
 //! Why something is refused, and what the caller is told. Texts are in `messages.toml`, one per reason.
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use kernel::ids::ImageId;
 
 use super::image::{MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES};

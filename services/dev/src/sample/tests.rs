@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use contracts::endorsement::v1::ContractRow;
 use jiff::civil::date;
-use kernel::Rulebook;
 use kernel::clock::start_of_jst_day;
 use kernel::phone::PhoneNumber;
+use rulebook::Rulebook;
 
 use super::*;
 
@@ -83,7 +83,7 @@ fn pv_4_the_plain_customers_number_is_usable_and_the_others_are_not() {
             let number = PhoneNumber::parse(phone).unwrap();
             matches!(
                 rulebook.numbers.verdict(&number, now),
-                kernel::number_rules::Verdict::Eligible(_)
+                rulebook::Verdict::Eligible(_)
             )
         })
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::names::{CLAIM_IMAGES, IDENTITY, PHONE_VERIFICATION, SERVICES as PUBLISHERS};
-use kernel::rulebook::DEFAULT_RULEBOOK;
+use rulebook::DEFAULT_RULEBOOK;
 use testkit::staff_issuer::STAFF_ISSUER;
 use toml::{Table, Value};
 

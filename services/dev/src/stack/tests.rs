@@ -3,7 +3,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use kernel::{PhoneNumber, Rulebook, Timestamp};
+use kernel::{PhoneNumber, Timestamp};
+use rulebook::Rulebook;
 
 use super::*;
 

@@ -12,7 +12,8 @@ mod texts;
 
 use ::contracts::endorsement::v1 as proto;
 use ::contracts::endorsement::v1::endorsement_service_server::EndorsementService;
-use eventsourcing::{Explain as _, Problem, ProblemKind, Repository};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::Repository;
 use kernel::clock::Timestamp;
 use service::{Caller, Context, caller, status};
 use tonic::{Request, Response, Status};

@@ -2,7 +2,7 @@
 //! domain tells some refusals before it (EN-4, EN-5).
 
 use contracts::endorsement::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use jiff::civil::Date;
 use kernel::PhoneNumber;
 use kernel::ids::{ContractId, EndorsementId};

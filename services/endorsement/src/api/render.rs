@@ -2,9 +2,10 @@
 
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as proto;
-use kernel::Contact;
 use kernel::clock::Timestamp;
-use kernel::{ContactTopic, Personal, PhoneNumber, Rulebook};
+use kernel::{Personal, PhoneNumber};
+use rulebook::Contact;
+use rulebook::{ContactTopic, Rulebook};
 use service::Scope;
 
 use super::texts::text;

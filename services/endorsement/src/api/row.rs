@@ -3,7 +3,8 @@
 
 use contracts::endorsement::v1::{ContractRow, InsurerShare as InsurerRow};
 use kernel::clock::Timestamp;
-use kernel::{BranchNumber, Personal, PolicyNumber, Rulebook};
+use kernel::{BranchNumber, Personal, PolicyNumber};
+use rulebook::Rulebook;
 
 use super::party_row::party;
 use super::row_fields::Problems;

@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, DateTime};
 use kernel::clock::{Timestamp, at_jst};
-use kernel::rulebook::ProductRules;
+use rulebook::ProductRules;
 
 use super::parse::strict_date;
 
@@ -116,7 +116,7 @@ fn half_width(c: char) -> char {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use kernel::Rulebook;
+    use rulebook::Rulebook;
 
     use super::*;
 

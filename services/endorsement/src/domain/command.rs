@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kernel::Timestamp;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
-use kernel::{Rulebook, Timestamp};
+use rulebook::Rulebook;
 
 use super::confirm::ConfirmKey;
 use super::import::ImportedContract;

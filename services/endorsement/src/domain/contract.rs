@@ -1,7 +1,7 @@
 //! The contract: what stands, which requests were made, and what follows from a command. `decide` is the whole truth
 //! about what may happen; `evolve` only remembers.
 
-use eventsourcing::Decider;
+use decider::Decider;
 use kernel::ids::{ContractId, EndorsementId};
 use kernel::{Personal, Timestamp};
 

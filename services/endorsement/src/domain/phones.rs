@@ -3,7 +3,8 @@
 
 use kernel::ids::SubjectId;
 use kernel::phone::PhoneNumber;
-use kernel::{IneligibleReason, Personal, Rulebook, Timestamp, Verdict};
+use kernel::{Personal, Timestamp};
+use rulebook::{IneligibleReason, Rulebook, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::party::PartyRole;

@@ -1,10 +1,10 @@
 //! Why a change can be refused, and what the caller is told. Texts are in `messages.toml`, one per reason.
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use jiff::civil::Date;
 
 use super::endorsement::RequestState;
-use kernel::Contact;
+use rulebook::Contact;
 
 /// A field of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

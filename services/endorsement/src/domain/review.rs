@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use kernel::Timestamp;
 use kernel::clock::jst_date;
 use kernel::ids::{AccountId, ContractId};
 use kernel::phone::PhoneNumber;
-use kernel::rulebook::EffectiveDateError;
-use kernel::{ContactTopic, Rulebook, Timestamp};
+use rulebook::EffectiveDateError;
+use rulebook::{ContactTopic, Rulebook};
 
 use super::command::Requester;
 use super::contract::Standing;
@@ -16,7 +17,7 @@ use super::event::ChangedPhones;
 use super::party::{ContractKind, InsurerShare, PartyKind, PartyRole, Section};
 use super::phones::{LoginUse, Phone, login_use, numbers_at, scheduled_or_in_force};
 use super::rejection::{Rejection, Violation};
-use kernel::Contact;
+use rulebook::Contact;
 
 /// PV-15: after the change no number of the policyholder could be used for login.
 pub(super) const NO_USABLE_PHONE_LEFT: &str = "NO_USABLE_PHONE_LEFT";

@@ -1,7 +1,7 @@
 //! Every type of event that was ever written, in its stored form.
 
+use decider::{event_types, fixtures};
 use endorsement::domain::Event;
-use eventsourcing::{event_types, fixtures};
 
 #[test]
 fn every_event_ever_written_still_decodes() {

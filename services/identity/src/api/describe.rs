@@ -2,10 +2,11 @@
 
 use contracts::common::v1::ContactRoute;
 use contracts::identity::v1::DescribeRegistrationResponse;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
+use kernel::Timestamp;
 use kernel::clock::Clock as _;
-use kernel::opening_hours::{ContactRoute as Route, ContactTopic};
-use kernel::{Rulebook, Timestamp};
+use rulebook::Rulebook;
+use rulebook::{ContactRoute as Route, ContactTopic};
 use service::{Context, Scope};
 
 pub(super) fn describe(context: &Context) -> DescribeRegistrationResponse {

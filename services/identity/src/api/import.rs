@@ -7,7 +7,8 @@ use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
 use contracts::identity::v1::{
     ImportInitialCredentialsRequest, ImportInitialCredentialsResponse, InitialCredential,
 };
-use eventsourcing::{Explain as _, Problem, ProblemKind, Request as Command, RequestKey};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::{Request as Command, RequestKey};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use service::{Scope, command, refuse};
 use tonic::{Request, Response, Status};

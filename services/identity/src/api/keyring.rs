@@ -6,7 +6,7 @@ use contracts::identity::v1::keyring_service_server::KeyringService;
 use contracts::identity::v1::{
     GetKeyringStatusRequest, GetKeyringStatusResponse, RewrapKeysRequest, RewrapKeysResponse,
 };
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use service::{Context, caller, command, refuse};
 use tonic::{Request, Response};
 

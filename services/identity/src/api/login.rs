@@ -5,7 +5,8 @@ use std::time::Duration;
 use contracts::identity::v1::{
     CompleteLoginRequest, CompleteLoginResponse, LoginRequest, LoginResponse, Tokens,
 };
-use eventsourcing::{ExecuteError, Explain as _, Problem, ProblemKind, Request as Command};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::{ExecuteError, Request as Command};
 use kernel::personal::Personal;
 use kernel::{AccountId, LoginId, SessionId, SubjectId};
 use service::tokens::{LoginToken, TokenRefused};

@@ -1,14 +1,14 @@
 //! From messages to values, once, with everything that is wrong in one answer.
 
 use contracts::identity::v1::{InitialCredential, LoginRequest, RegisterWithInitialCredentialsRequest};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
+use kernel::Timestamp;
 use kernel::email::EmailError;
 use kernel::initial_code::InitialCodeError;
 use kernel::policy::NumberError;
-use kernel::{
-    BranchNumber, ContractId, CustomerNumber, EmailAddress, InitialCode, PolicyNumber, Rulebook, SubjectId,
-};
-use kernel::{Timestamp, rulebook::RegistrationRoute};
+use kernel::{BranchNumber, ContractId, CustomerNumber, EmailAddress, InitialCode, PolicyNumber, SubjectId};
+use rulebook::RegistrationRoute;
+use rulebook::Rulebook;
 
 use crate::domain::password::{Password, WeakPassword};
 
@@ -28,7 +28,7 @@ impl Violations {
     }
 
     pub(super) fn add(&mut self, field: &str, reason: &'static str) {
-        self.0.violations.push(eventsourcing::FieldViolation {
+        self.0.violations.push(decider::FieldViolation {
             field: field.to_owned(),
             reason,
         });

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use contracts::identity::v1::{
     RegisterWithInitialCredentialsRequest, RegisterWithInitialCredentialsResponse,
 };
-use eventsourcing::{Explain as _, Problem, ProblemKind, Request as Command};
-use kernel::rulebook::RegistrationRoute;
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::Request as Command;
 use kernel::{AccountId, ContractId, InitialCode};
+use rulebook::RegistrationRoute;
 use service::{command_scoped, consistency_token, refuse};
 use subtle::ConstantTimeEq as _;
 use tonic::{Request, Response, Status};

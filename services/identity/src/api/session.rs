@@ -6,7 +6,8 @@ use contracts::identity::v1::{
     GetAccountRequest, GetAccountResponse, GetKeysResponse, LogoutRequest, LogoutResponse, RefreshRequest,
     RefreshResponse, Tokens,
 };
-use eventsourcing::{ExecuteError, Explain as _, Problem, ProblemKind};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::ExecuteError;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::{AccountId, SessionId, Timestamp};
 use service::tokens::IssueError;

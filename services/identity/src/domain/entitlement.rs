@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use eventsourcing::{Decider, Explain, Problem, ProblemKind};
-use kernel::rulebook::RegistrationRules;
+use decider::{Decider, Explain, Problem, ProblemKind};
 use kernel::{AccountId, ContractId, PolicyNumber, SubjectId};
+use rulebook::RegistrationRules;
 use serde::{Deserialize, Serialize};
 
 use super::{CodeVerifier, KeyedHash, ReservationId};
@@ -293,8 +293,8 @@ impl Entitlement {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::specification::given;
-    use kernel::rulebook::RegistrationRoute;
+    use decider::specification::given;
+    use rulebook::RegistrationRoute;
     use uuid::Uuid;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! Passwords (ID-14): which are accepted, and what is kept of one. Hashing itself costs time and memory and happens
 //! outside the domain.
 
-use kernel::rulebook::PasswordRules;
+use rulebook::PasswordRules;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;

@@ -1,7 +1,7 @@
 //! One user ID (an e-mail address or a login ID), free or taken by one account. The stream's id is a keyed hash of the
 //! user ID, so the name of the stream holds no personal value.
 
-use eventsourcing::{Decider, Explain, Problem, ProblemKind};
+use decider::{Decider, Explain, Problem, ProblemKind};
 use kernel::AccountId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -119,7 +119,7 @@ impl Decider for Reservation {
 
 #[cfg(test)]
 mod tests {
-    use eventsourcing::specification::given;
+    use decider::specification::given;
 
     use super::*;
 

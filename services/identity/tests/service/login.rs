@@ -6,11 +6,8 @@ use crate::world::{CODE, PASSWORD, World, claims, reason, retry_after_s};
 
 /// A rulebook whose phone gate lies far ahead, in a file.
 fn before_the_gate() -> (tempfile::NamedTempFile, String) {
-    let text = kernel::rulebook::DEFAULT_RULEBOOK.replacen(
-        "2022-12-01T00:00:00+09:00",
-        "2099-01-01T00:00:00+09:00",
-        1,
-    );
+    let text =
+        rulebook::DEFAULT_RULEBOOK.replacen("2022-12-01T00:00:00+09:00", "2099-01-01T00:00:00+09:00", 1);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let settings = format!("[rulebook]\nfile = \"{}\"", file.path().display());

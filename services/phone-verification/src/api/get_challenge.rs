@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contracts::phone_verification::v1::{GetChallengeRequest, GetChallengeResponse};
-use eventsourcing::Explain as _;
+use decider::Explain as _;
 use kernel::{ChallengeId, Timestamp};
 use service::tokens::LoginToken;
 use service::{refuse, status};

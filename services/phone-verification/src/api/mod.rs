@@ -13,7 +13,8 @@ use contracts::phone_verification::v1::{
     GetChallengeRequest, GetChallengeResponse, OpenChallengeRequest, OpenChallengeResponse,
     ReportCallRequest, ReportCallResponse,
 };
-use eventsourcing::{Explain as _, Repository};
+use decider::Explain as _;
+use eventsourcing::Repository;
 use service::tokens::LoginToken;
 use service::{Context, status};
 use tonic::{Request, Response, Status};

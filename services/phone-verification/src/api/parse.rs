@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contracts::phone_verification::v1::report_call_request::Caller as WireCaller;
 use contracts::phone_verification::v1::{MissingCallerId, ReportCallRequest};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::{CallerId, ChallengeId, MissingReason, PhoneNumber, PhoneNumberError, Timestamp};
 
 use crate::calls::ReportedCall;

@@ -1,7 +1,7 @@
 //! From state to messages, with texts in the caller's language.
 
 use contracts::phone_verification::v1::{Challenge as Message, ChallengeState, Guidance};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::{ChallengeId, Timestamp};
 use service::Scope;
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use eventsourcing::{Decider, Explain, Problem, ProblemKind};
+use decider::{Decider, Explain, Problem, ProblemKind};
 use kernel::{ChallengeId, MissingReason, Personal, PhoneNumber, PhoneNumberError, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -280,7 +280,7 @@ impl Decider for Call {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::specification::given;
+    use decider::specification::given;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use eventsourcing::{Decider, Explain, Problem, ProblemKind};
+use decider::{Decider, Explain, Problem, ProblemKind};
 use kernel::{AccountId, ChallengeId, LoginId, PhoneNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -335,7 +335,7 @@ impl Decider for Challenge {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::specification::given;
+    use decider::specification::given;
     use uuid::Uuid;
 
     use super::*;

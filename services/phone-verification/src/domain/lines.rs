@@ -147,7 +147,7 @@ fn wait(now: Timestamp, until: Timestamp) -> Duration {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::Explain as _;
+    use decider::Explain as _;
 
     use super::*;
 

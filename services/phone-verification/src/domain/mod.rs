@@ -23,7 +23,7 @@ pub use opening::OpeningRejection;
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::fixtures::{check, check_all};
+    use decider::fixtures::{check, check_all};
 
     use super::{CallEvent, ChallengeEvent, NumbersEvent};
 

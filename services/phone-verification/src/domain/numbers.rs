@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventsourcing::{Decider, Explain, Problem};
-use kernel::{ContractId, Personal, PhoneNumber, Rulebook, SubjectId, Timestamp};
+use decider::{Decider, Explain, Problem};
+use kernel::{ContractId, Personal, PhoneNumber, SubjectId, Timestamp};
+use rulebook::Rulebook;
 use serde::{Deserialize, Serialize};
 
 /// A number and the instants between which it counts.
@@ -195,7 +196,7 @@ impl Decider for Numbers {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use eventsourcing::specification::given;
+    use decider::specification::given;
     use kernel::clock::start_of_jst_day;
     use uuid::Uuid;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 
-use kernel::Contact;
+use rulebook::Contact;
 
 /// A challenge that was not opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

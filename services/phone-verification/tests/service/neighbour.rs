@@ -11,7 +11,8 @@ use contracts::endorsement::v1::{
     ContractImported, EndorsementEvent, PhonesChanged, PublishedParty, endorsement_event::Event,
 };
 use contracts::identity::v1::{GetKeysRequest, GetKeysResponse};
-use eventsourcing::{CodecError, Decider, Explain, Problem, RecordedEvent, decode_sealed};
+use decider::{Decider, Explain, Problem};
+use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::{ContractId, Personal, PhoneNumber, SubjectId, Timestamp};
 use messaging::Outgoing;
 use prost::Message as _;

@@ -11,10 +11,11 @@ use contracts::phone_verification::v1::{
 };
 use eventsourcing::{PostgresStore, Repository, Request as Envelope, RequestKey};
 use kernel::clock::ManualClock;
-use kernel::{ContractId, PhoneNumber, Rulebook, SubjectId, Timestamp};
+use kernel::{ContractId, PhoneNumber, SubjectId, Timestamp};
 use phone_verification::PhoneVerification;
 use phone_verification::domain::Numbers;
 use privacy::{Keyring, MasterKey};
+use rulebook::Rulebook;
 use service::{Overrides, Running, Service as _, start_in_process};
 use sha2::{Digest as _, Sha256};
 use testkit::wait_for;

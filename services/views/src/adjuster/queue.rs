@@ -60,7 +60,7 @@ pub(super) async fn list(
 }
 
 /// Whose queue: the caller's own, or, for supervisors, anybody's.
-fn whose(request: &Request<ListQueueRequest>) -> Result<String, eventsourcing::Problem> {
+fn whose(request: &Request<ListQueueRequest>) -> Result<String, decider::Problem> {
     let staff = caller(request).staff().ok_or_else(queue_not_yours)?;
     let asked = request.get_ref().adjuster_id.as_str();
     let own = asked.is_empty() || asked == staff.id;

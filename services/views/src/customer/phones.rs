@@ -2,7 +2,8 @@
 //! by the clock: a scheduled number counts from its instant, whether or not an event arrives then.
 
 use contracts::views::v1::PhoneVerdict;
-use kernel::{PhoneNumber, Rulebook, Timestamp};
+use kernel::{PhoneNumber, Timestamp};
+use rulebook::Rulebook;
 use serde::Deserialize;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -49,7 +50,7 @@ fn verdict(phone: &Phone, rulebook: &Rulebook, now: Timestamp) -> PhoneVerdict {
             let verdict = rulebook.numbers.verdict(&number, now);
             (
                 number.display(),
-                verdict.reason().map(kernel::IneligibleReason::as_str),
+                verdict.reason().map(rulebook::IneligibleReason::as_str),
             )
         }
         Err(error) => (phone.number.clone(), Some(error.as_str())),

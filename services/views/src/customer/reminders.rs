@@ -2,7 +2,7 @@
 //! registered and not sent (CI-12).
 
 use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder};
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use service::{Scope, refuse};
 use sqlx::Row;
 use tonic::{Request, Response, Status};

@@ -1,8 +1,7 @@
 //! Events and an aggregate made up for these tests.
 
-use eventsourcing::{
-    Actor, Decider, Explain, Metadata, NewEvent, Problem, ProblemKind, Request, RequestKey, StreamName,
-};
+use decider::{Decider, Explain, Problem, ProblemKind};
+use eventsourcing::{Actor, Metadata, NewEvent, Request, RequestKey, StreamName};
 use jiff::Timestamp;
 use kernel::ids::{AccountId, EventId, SubjectId};
 use kernel::personal::Personal;

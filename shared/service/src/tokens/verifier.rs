@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header, Validation,
     jwk::{AlgorithmParameters, Jwk, JwkSet},

@@ -19,8 +19,8 @@ use std::{
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use decider::{Problem, ProblemKind};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
-use eventsourcing::{Problem, ProblemKind};
 use futures::future::BoxFuture;
 use jsonwebtoken::{EncodingKey, jwk::JwkSet};
 use kernel::{

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{
-    Decider, EventStore, Explain, PostgresStore, Problem, ProblemKind, Repository, Request, RequestKey,
-};
+use decider::{Decider, Explain, Problem, ProblemKind};
+use eventsourcing::{EventStore, PostgresStore, Repository, Request, RequestKey};
 use privacy::{Keyring, MasterKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use decider::{Decider, Explain, Problem, ProblemKind};
 use eventsourcing::{
-    AppendError, Appended, Cursor, Decider, EventStore, Expected, Explain, Followed, NewEvent, Problem,
-    ProblemKind, RecordedEvent, Repository, StoreError, StreamName,
+    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, Repository,
+    StoreError, StreamName,
 };
 use futures::{future::BoxFuture, stream::BoxStream};
 use kernel::clock::{Clock as _, ManualClock};

@@ -10,11 +10,12 @@ mod submission;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use eventsourcing::specification::{Given, given};
+use decider::specification::{Given, given};
 use jiff::civil::Date;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
 use kernel::policy::{BranchNumber, CustomerNumber, PolicyNumber};
-use kernel::{Personal, PhoneNumber, Rulebook, Timestamp};
+use kernel::{Personal, PhoneNumber, Timestamp};
+use rulebook::Rulebook;
 use uuid::Uuid;
 
 use super::*;

@@ -1,13 +1,13 @@
 //! EN-3 to EN-7, EN-13, EN-15: what is refused, and what the answer says.
 
-use eventsourcing::Problem;
+use decider::Problem;
 
 use super::*;
 
 /// Reviewing and submitting refuse alike; gives the refusal.
 fn refused(history: Vec<Event>, asked: Asked, reason: &str) -> Problem {
     let reviewed = review(&history, &asked, monday()).unwrap_err();
-    assert_eq!(eventsourcing::Explain::explain(&reviewed).reason, reason);
+    assert_eq!(decider::Explain::explain(&reviewed).reason, reason);
     let submission = submission(&history, asked, monday());
     contract(history).when(submit(submission)).then_rejected(reason)
 }
@@ -39,7 +39,7 @@ fn en_4_a_name_changes_only_through_the_call_centre_and_the_answer_names_it_befo
     assert_eq!(problem.metadata["contact_open_now"], "true");
     assert!(!problem.metadata.contains_key("contact_opens_at"));
     let at_night = review(&a_contract(), &asked, instant("2026-11-16T23:00:00")).unwrap_err();
-    let problem = eventsourcing::Explain::explain(&at_night);
+    let problem = decider::Explain::explain(&at_night);
     assert_eq!(problem.metadata["contact_open_now"], "false");
     assert!(
         problem.metadata.contains_key("contact_opens_at"),

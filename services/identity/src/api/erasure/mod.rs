@@ -12,7 +12,8 @@ use contracts::identity::v1::{
     RejectErasureResponse, ReleaseLegalHoldRequest, ReleaseLegalHoldResponse, RequestErasureRequest,
     RequestErasureResponse,
 };
-use eventsourcing::{Executed, Explain as _, Problem, ProblemKind, Repository, Request as Command};
+use decider::{Explain as _, Problem, ProblemKind};
+use eventsourcing::{Executed, Repository, Request as Command};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jsonwebtoken::jwk::JwkSet;
 use kernel::SubjectId;

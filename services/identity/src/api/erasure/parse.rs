@@ -1,7 +1,7 @@
 //! What staff typed about an erasure, to values.
 
 use contracts::identity::v1 as proto;
-use eventsourcing::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::SubjectId;
 use uuid::Uuid;
 

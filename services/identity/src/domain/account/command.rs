@@ -1,8 +1,8 @@
 //! What can be asked of an account. Time, new ids and hashes come along.
 
 use kernel::personal::Personal;
-use kernel::rulebook::RegistrationRoute;
 use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
+use rulebook::RegistrationRoute;
 
 use super::RegistrationRefusal;
 use crate::domain::{PasswordHash, ReservationId, TokenHash};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kernel::personal::Personal;
-use kernel::rulebook::RegistrationRoute;
 use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
+use rulebook::RegistrationRoute;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{PasswordHash, ReservationId, TokenHash};

@@ -10,10 +10,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventsourcing::Decider;
+use decider::Decider;
 use kernel::personal::Personal;
-use kernel::rulebook::RegistrationRoute;
 use kernel::{AccountId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
+use rulebook::RegistrationRoute;
 
 pub use command::{AccountCommand, StartRegistration};
 pub use event::{AccountEvent, RegistrationRefusal, SessionEnd};

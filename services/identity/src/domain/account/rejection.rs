@@ -1,6 +1,6 @@
 //! Why an account refuses.
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 
 use super::RegistrationRefusal;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use eventsourcing::specification::given;
+use decider::specification::given;
 use kernel::ChallengeId;
 use uuid::Uuid;
 

@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventsourcing::Decider;
+use decider::Decider;
 use kernel::{KeyId, SubjectId, Timestamp};
 
 pub use command::{Destroyed, SubjectCommand};

@@ -1,6 +1,6 @@
 //! Why a subject's erasure, or a hold, is refused.
 
-use eventsourcing::{Explain, Problem, ProblemKind};
+use decider::{Explain, Problem, ProblemKind};
 
 use super::LegalHold;
 

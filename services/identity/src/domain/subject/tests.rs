@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use eventsourcing::specification::given;
+use decider::specification::given;
 use uuid::Uuid;
 
 use super::*;

@@ -8,35 +8,15 @@ use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::HolidayCalendar;
-use crate::clock::{Timestamp, at_jst, days_after, jst_date, start_of_jst_day};
 use crate::number_rules::NumberRules;
 use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow};
-use crate::rulebook_file::{self, RulebookFile};
+use kernel::clock::{Timestamp, at_jst, days_after, jst_date, start_of_jst_day};
 
 /// The text of the rulebook the software ships with.
 pub const DEFAULT_RULEBOOK: &str = include_str!("../data/rulebook.default.toml");
 
 /// PV-9: no rulebook may let a challenge live longer.
 pub const MAX_CHALLENGE_TTL_S: u32 = 600;
-
-/// A rulebook that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RulebookError {
-    /// The text is no TOML.
-    #[error("the text cannot be read: {problem}")]
-    Syntax {
-        /// What the reader says, with line and column.
-        problem: String,
-    },
-    /// A field is missing, unknown, of the wrong type or out of its limits.
-    #[error("{field}: {problem}")]
-    Field {
-        /// The field's path, such as `challenge.ttl_s`.
-        field: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
 
 /// One version of the rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,11 +92,16 @@ pub enum RegistrationRoute {
     C,
 }
 
+impl RegistrationRoute {
+    /// The routes for which there is an RPC.
+    pub const SERVED: [Self; 1] = [Self::A];
+}
+
 /// ID-2, ID-17: who may register, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrationRules {
-    /// The routes this insurer offers.
+    /// The routes this insurer offers; none, and nobody registers online.
     pub routes: Vec<RegistrationRoute>,
     /// Whether a corporate policyholder may register.
     pub corporate_allowed: bool,
@@ -265,11 +250,6 @@ pub struct ContactRoutes {
 }
 
 impl Rulebook {
-    /// Reads and validates a rulebook; the first error names its field.
-    pub fn parse(text: &str) -> Result<Self, RulebookError> {
-        rulebook_file::read_toml::<RulebookFile>(text)?.validate()
-    }
-
     /// The rulebook the software ships with.
     #[allow(
         clippy::expect_used,
@@ -312,6 +292,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::error::RulebookError;
 
     fn field_of(text: &str) -> String {
         match Rulebook::parse(text).unwrap_err() {
@@ -345,6 +326,17 @@ mod tests {
     }
 
     #[test]
+    fn id_17_an_insurer_may_offer_no_route_but_none_that_nothing_serves() {
+        let none = Rulebook::parse(&with("routes = [\"A\"]", "routes = []")).unwrap();
+        assert!(!none.registration.offers(RegistrationRoute::A));
+        let error = Rulebook::parse(&with("routes = [\"A\"]", "routes = [\"B\"]")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "registration.routes[0]: no RPC serves route B; served are [A]"
+        );
+    }
+
+    #[test]
     fn a_rulebook_from_before_there_was_retention_keeps_its_default() {
         let section = "[retention]\nunknown_callers_days = 90 ";
         let rules = Rulebook::parse(&with(section, "")).unwrap();
@@ -368,8 +360,8 @@ mod tests {
         );
         assert_eq!(field_of(&with("\"050*\"", "\"05x\"")), "numbers.deny[0].pattern");
         assert_eq!(
-            field_of(&with("routes = [\"A\"]", "routes = []")),
-            "registration.routes"
+            field_of(&with("routes = [\"A\"]", "routes = [\"A\", \"C\"]")),
+            "registration.routes[1]"
         );
         assert_eq!(
             field_of(&with("min_chars_alone = 15", "min_chars_alone = 5")),

@@ -1,8 +1,8 @@
 //! A contact route as an answer names it (OP-2): whom to call, and whether they answer now or when next.
 
-use crate::clock::{Timestamp, jst};
 use crate::opening_hours::{ContactRoute, ContactTopic};
-use crate::rulebook::Rulebook;
+use crate::rules::Rulebook;
+use kernel::clock::{Timestamp, jst};
 
 /// A route as it stands at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use jiff::civil::{Time, Weekday};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::calendar::HolidayCalendar;
+use crate::error::{RulebookError, read_toml};
 use crate::number_rules::NumberRules;
 use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
-use crate::phone::PhoneNumber;
-use crate::rulebook::{
+use crate::rules::{
     ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, LoginRules, MAX_CHALLENGE_TTL_S,
-    PasswordRules, ProductRules, RegistrationRules, RetentionRules, Rulebook, RulebookError,
+    PasswordRules, ProductRules, RegistrationRoute, RegistrationRules, RetentionRules, Rulebook,
 };
+use kernel::phone::PhoneNumber;
 
 /// ID-14: the lengths no rulebook may weaken, in characters.
 const MIN_CHARS_WITH_SECOND_FACTOR: u32 = 8;
@@ -23,20 +23,9 @@ const MAX_CHARS: u32 = 128;
 /// The longest period of any class of record, ten years.
 const MAX_RETENTION_DAYS: u32 = 3_650;
 
-/// Reads TOML; an error names the path of its field.
-pub(crate) fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, RulebookError> {
-    let reader = toml::Deserializer::parse(text).map_err(|error| RulebookError::Syntax {
-        problem: error.to_string().trim_end().to_owned(),
-    })?;
-    serde_path_to_error::deserialize(reader).map_err(|error| RulebookError::Field {
-        field: error.path().to_string(),
-        problem: error.inner().message().to_owned(),
-    })
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RulebookFile {
+struct RulebookFile {
     version: u32,
     login: LoginRules,
     challenge: ChallengeRules,
@@ -123,9 +112,16 @@ fn require(holds: bool, field: impl Into<String>, problem: impl Into<String>) ->
     }
 }
 
+impl Rulebook {
+    /// Reads and validates a rulebook; the first error names its field.
+    pub fn parse(text: &str) -> Result<Self, RulebookError> {
+        read_toml::<RulebookFile>(text)?.validate()
+    }
+}
+
 impl RulebookFile {
     /// Checks what types cannot say and builds the rulebook.
-    pub(crate) fn validate(self) -> Result<Rulebook, RulebookError> {
+    fn validate(self) -> Result<Rulebook, RulebookError> {
         check_challenge(self.challenge)?;
         check_password(&self.password)?;
         check_products(&self.products)?;
@@ -134,11 +130,7 @@ impl RulebookFile {
             "retention.unknown_callers_days",
             format!("must be at most {MAX_RETENTION_DAYS}"),
         )?;
-        require(
-            !self.registration.routes.is_empty(),
-            "registration.routes",
-            "at least one route must be offered",
-        )?;
+        check_registration(&self.registration)?;
         let holidays = self.holidays.map_or_else(HolidayCalendar::national, Arc::new);
         let windows = self.maintenance.into_iter().enumerate();
         Ok(Rulebook {
@@ -172,6 +164,22 @@ fn check_challenge(rules: ChallengeRules) -> Result<(), RulebookError> {
         "challenge.max_open_per_number",
         "must be at least 1",
     )
+}
+
+/// ID-17: a route that nothing serves would be shown to visitors and then refused. No route at all is a choice: nobody
+/// registers online.
+fn check_registration(rules: &RegistrationRules) -> Result<(), RulebookError> {
+    for (at, route) in rules.routes.iter().enumerate() {
+        require(
+            RegistrationRoute::SERVED.contains(route),
+            format!("registration.routes[{at}]"),
+            format!(
+                "no RPC serves route {route:?}; served are {:?}",
+                RegistrationRoute::SERVED
+            ),
+        )?;
+    }
+    Ok(())
 }
 
 fn check_password(rules: &PasswordRules) -> Result<(), RulebookError> {

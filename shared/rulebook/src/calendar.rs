@@ -7,9 +7,8 @@ use std::sync::{Arc, LazyLock};
 use jiff::civil::{Date, Weekday};
 use serde::Deserialize;
 
-use crate::clock::{Timestamp, days_after, jst_date};
-use crate::rulebook::RulebookError;
-use crate::rulebook_file::read_toml;
+use crate::error::{RulebookError, read_toml};
+use kernel::clock::{Timestamp, days_after, jst_date};
 
 /// Holidays and closing days, known from `valid_from` to `valid_until`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -148,7 +147,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::clock::start_of_jst_day;
+    use kernel::clock::start_of_jst_day;
 
     fn nth_monday(year: i16, month: i8, nth: i8) -> Date {
         date(year, month, 1)

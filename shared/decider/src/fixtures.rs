@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::codec::{Mismatch, decode_parts, event_types};
+use crate::event_type::{Mismatch, decode_parts, event_types};
 
 /// Everything that is wrong with a folder of fixtures.
 #[derive(Debug)]

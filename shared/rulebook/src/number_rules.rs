@@ -6,9 +6,9 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Timestamp, jst_date};
 use crate::number_pattern::NumberPattern;
-use crate::phone::PhoneNumber;
+use kernel::clock::{Timestamp, jst_date};
+use kernel::phone::PhoneNumber;
 
 /// A usable kind of line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use jiff::civil::{Date, Time, Weekday};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::HolidayCalendar;
-use crate::clock::{Timestamp, at_jst, days_after, jst, jst_date, start_of_jst_day};
-use crate::phone::PhoneNumber;
+use kernel::clock::{Timestamp, at_jst, days_after, jst, jst_date, start_of_jst_day};
+use kernel::phone::PhoneNumber;
 
 /// A weekly period in which customers' calls are refused (OP-1), holidays or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Decider, Explain, Problem};
+use crate::decider::Decider;
+use crate::problem::{Explain, Problem};
 
 /// What has happened before.
 #[must_use = "a specification checks nothing until `then`"]
@@ -181,7 +182,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ProblemKind;
+    use crate::problem::ProblemKind;
 
     #[derive(Debug, Default, Clone, PartialEq)]
     struct Lamp {

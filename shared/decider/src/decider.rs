@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::Explain;
+use crate::problem::Explain;
 
 /// An aggregate. The implementing type is its state; `Default` is the state before the first event.
 ///
