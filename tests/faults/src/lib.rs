@@ -18,6 +18,7 @@ mod verdict;
 mod work;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dev::client::Client;
 use dev::say;
@@ -35,6 +36,11 @@ use recovery::Recovery;
 pub use report::Report;
 use report::Tally;
 use work::Work;
+
+/// Fewest commands of a round that are acknowledged before it ends, however slow the machine: fewer prove little.
+const LEAST_ACKNOWLEDGED: u64 = 20;
+/// How long they are waited for once nothing strikes any more.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(5);
 
 /// Why the suite itself could not go on, told once to whoever runs it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -94,10 +100,14 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
     for round in 1..=options.rounds {
         let plan = Plan::of(options, round);
         let stop = CancellationToken::new();
+        let least = ledger.acknowledged() + LEAST_ACKNOWLEDGED;
         let strikes = async {
             let mut driver = Driver::new(ground, stack, &ledger, &recovery, &mut tally, &plan);
             let outcome = driver.strike(&plan).await;
-            let healed = driver.heal().await;
+            let mut healed = driver.heal().await;
+            if outcome.is_ok() && healed.is_ok() {
+                healed = acknowledged(&ledger, least).await;
+            }
             stop.cancel();
             outcome.and(healed)
         };
@@ -129,4 +139,20 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
         }
     }
     Ok(report)
+}
+
+/// Waits until so many commands were acknowledged.
+async fn acknowledged(ledger: &Ledger, least: u64) -> Result<(), Failure> {
+    let look = async || {
+        let acknowledged = ledger.acknowledged();
+        if acknowledged < least {
+            Err(acknowledged)
+        } else {
+            Ok(())
+        }
+    };
+    testkit::poll(ACKNOWLEDGED_WITHIN, look).await.map_err(|acknowledged| {
+        let acknowledged = acknowledged.unwrap_or_default();
+        format!("{acknowledged} commands were acknowledged {ACKNOWLEDGED_WITHIN:?} after all was well again, expected {least}").into()
+    })
 }

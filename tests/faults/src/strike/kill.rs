@@ -14,8 +14,8 @@ use crate::plan::Component;
 
 /// How long a component is watched for the phase aimed at.
 const AIM_WITHIN: Duration = Duration::from_millis(250);
-/// How long a command in flight is waited for.
-const IN_FLIGHT_WITHIN: Duration = Duration::from_millis(500);
+/// How long a command in flight is waited for; on a busy machine the client is slow as well.
+const IN_FLIGHT_WITHIN: Duration = Duration::from_secs(10);
 /// A starting service is killed at most so late: it does not listen before its migrations and connections are done.
 const STARTING_MS: u64 = 120;
 /// How long PostgreSQL takes to notice that one of its processes was killed.
