@@ -27,7 +27,7 @@ deny_is_there() {
 }
 
 if ! deny_is_there; then
-    echo "Building cargo-deny $deny_version into $tools (checks dependencies and licences; takes some minutes, once)"
-    CARGO_TARGET_DIR="$tools/build" cargo install cargo-deny --quiet --locked --version "$deny_version" --root "$tools"
+    echo "Building cargo-deny $deny_version into $tools without optimisation (checks dependencies and licences; takes a minute or two, once)"
+    CARGO_TARGET_DIR="$tools/build" cargo install cargo-deny --debug --quiet --locked --version "$deny_version" --root "$tools"
     rm -rf "$tools/build"
 fi
