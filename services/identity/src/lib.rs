@@ -11,8 +11,10 @@ pub mod listen;
 pub mod publish;
 pub mod random;
 pub mod react;
+pub mod refresh_families;
 pub mod registrar;
 pub mod secrets;
+pub mod sessions;
 pub mod signing;
 pub mod throttle;
 pub mod tokens;
@@ -32,8 +34,10 @@ use crate::domain::password::HashCost;
 use crate::eraser::Eraser;
 use crate::erasure_rows::ErasureRows;
 use crate::hashing::HashingPool;
+use crate::refresh_families::RefreshFamilies;
 use crate::registrar::Registrar;
 use crate::secrets::Secrets;
+use crate::sessions::Sessions;
 use crate::signing::Signer;
 use crate::throttle::Throttle;
 use crate::tokens::TokenIssuer;
@@ -118,9 +122,13 @@ fn build(config: &Config, context: &Context, signer: Arc<Signer>) -> Result<Api,
     )
     .map_err(|error| StartError::new("starting the password hashers", error))?;
     let credentials = Credentials::new(context.pool.clone());
+    let accounts = context.repository();
+    let families = RefreshFamilies::new(context.pool.clone());
     Ok(Api {
         context: context.clone(),
-        accounts: context.repository(),
+        sessions: Sessions::new(accounts.clone(), families.clone()),
+        families,
+        accounts,
         entitlements: context.repository(),
         throttle: Throttle::new(context.pool.clone(), secrets.clone()),
         registrar: Registrar::new(context, credentials.clone()),
@@ -177,10 +185,10 @@ fn cost(config: &Config) -> Result<HashCost, StartError> {
 
 /// Names here key checkpoints and leases; they never change.
 fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
-    let credentials = api.credentials.clone();
+    let (credentials, families) = (api.credentials.clone(), api.families.clone());
     wiring.own_reaction("identity-credential-index", move |event| {
-        let credentials = credentials.clone();
-        async move { listen::index(&credentials, &event).await }
+        let (credentials, families) = (credentials.clone(), families.clone());
+        async move { listen::index(&credentials, &families, &event).await }
     });
     let (registrar, context) = (api.registrar.clone(), api.context.clone());
     wiring.own_reaction("identity-registration", move |event| {
@@ -191,6 +199,11 @@ fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
     wiring.deadlines("identity-attempts", move |now| {
         let throttle = throttle.clone();
         async move { throttle.forget(now).await.map_err(ReactionError::from) }
+    });
+    let sessions = api.sessions.clone();
+    wiring.deadlines("identity-sessions", move |now| {
+        let sessions = sessions.clone();
+        async move { sessions.end_due(now).await }
     });
     wiring.subscribe(
         "identity-contracts",

@@ -22,14 +22,20 @@ use crate::domain::{
     Subject,
 };
 use crate::react;
+use crate::refresh_families::RefreshFamilies;
 use crate::registrar::{Registrar, RegistrarError};
 use crate::waiting::Waiting;
 
 /// Contracts of one batch that are recorded at the same time.
 const AT_ONCE: usize = 8;
 
-/// Keeps the credential index: every event that changes what a secret is checked against.
-pub async fn index(credentials: &Credentials, event: &RecordedEvent) -> Result<(), ReactionError> {
+/// Keeps the rows that secrets are checked against: the credential index, and that every open session has a refresh
+/// family and no other has one.
+pub async fn index(
+    credentials: &Credentials,
+    families: &RefreshFamilies,
+    event: &RecordedEvent,
+) -> Result<(), ReactionError> {
     match event.stream.category() {
         Entitlement::CATEGORY => {
             if let EntitlementEvent::CodeIssued {
@@ -44,28 +50,47 @@ pub async fn index(credentials: &Credentials, event: &RecordedEvent) -> Result<(
                     .await?;
             }
         }
-        Account::CATEGORY => {
-            let account = AccountId::from_uuid(event.stream.id());
-            if let AccountEvent::Registered {
-                reservation,
-                password,
-                ..
-            }
-            | AccountEvent::PasswordRehashed {
-                reservation,
-                password,
-            } = decode_sealed(event)?
-            {
-                credentials
-                    .put_password(account, reservation, &password, event.revision)
-                    .await?;
-            } else if let AccountEvent::SubjectLost { subjects, .. } = decode_sealed(event)?
-                && subjects.is_empty()
-            {
-                credentials.close(account, event.revision).await?;
-            }
-        }
+        Account::CATEGORY => index_account(credentials, families, event).await?,
         _ => {}
+    }
+    Ok(())
+}
+
+async fn index_account(
+    credentials: &Credentials,
+    families: &RefreshFamilies,
+    event: &RecordedEvent,
+) -> Result<(), ReactionError> {
+    let account = AccountId::from_uuid(event.stream.id());
+    match decode_sealed(event)? {
+        AccountEvent::Registered {
+            reservation,
+            password,
+            ..
+        }
+        | AccountEvent::PasswordRehashed {
+            reservation,
+            password,
+        } => {
+            credentials
+                .put_password(account, reservation, &password, event.revision)
+                .await?;
+        }
+        AccountEvent::SubjectLost { subjects, .. } if subjects.is_empty() => {
+            credentials.close(account, event.revision).await?;
+        }
+        // So that a session whose first token was never issued ends like any other.
+        AccountEvent::SessionOpened {
+            session_id,
+            opened_at,
+            ..
+        } => families.put(session_id, account, opened_at).await?,
+        AccountEvent::SessionEnded { session_id, .. } => families.delete(session_id).await?,
+        AccountEvent::SubjectLost { .. }
+        | AccountEvent::RegistrationStarted { .. }
+        | AccountEvent::RegistrationRefused { .. }
+        | AccountEvent::LoginOpened { .. }
+        | AccountEvent::LoginVerified { .. } => {}
     }
     Ok(())
 }

@@ -115,9 +115,7 @@ fn told(event: AccountEvent) -> Result<Option<(&'static str, Event)>, Unsealed> 
         | AccountEvent::RegistrationRefused { .. }
         | AccountEvent::PasswordRehashed { .. }
         | AccountEvent::LoginOpened { .. }
-        | AccountEvent::LoginVerified { .. }
-        | AccountEvent::SessionReissued { .. }
-        | AccountEvent::SessionRefreshed { .. } => None,
+        | AccountEvent::LoginVerified { .. } => None,
     })
 }
 
@@ -213,7 +211,7 @@ mod tests {
             fixture!("account.registration_started.v1"),
             fixture!("account.registration_refused.v1"),
             fixture!("account.login_opened.v1"),
-            fixture!("account.session_refreshed.v1"),
+            fixture!("account.login_verified.v1"),
         ] {
             assert_eq!(name("account", inside), None);
         }

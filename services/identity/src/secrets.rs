@@ -101,6 +101,11 @@ impl Secrets {
         TokenHash::new(self.pepper.hash("refresh-token", &data))
     }
 
+    /// Marks a refresh token as ours: over all of it before the mark.
+    pub fn refresh_mark(&self, token: &[u8]) -> [u8; 32] {
+        self.pepper.hash("refresh-token-mark", token)
+    }
+
     /// Names a counter of failed attempts.
     pub fn attempt(&self, kind: &str, parts: &[&[u8]]) -> Uuid {
         let mut data = Vec::new();

@@ -13,11 +13,13 @@ use service::tokens::{
     ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, KeySource, KeySourceError, LOGIN_AUDIENCE,
     LoginClaims, issue_access, issue_login,
 };
+use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::domain::TokenHash;
 use crate::domain::account::{Holder, Session};
+use crate::domain::refresh_family::PresentedToken;
 use crate::random;
 use crate::secrets::Secrets;
 use crate::signing::Signer;
@@ -26,8 +28,6 @@ use crate::signing::Signer;
 pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// How long a login token is good.
 pub const LOGIN_LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// How long an unused refresh token is good.
-pub const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The instant a token issued now expires, in whole seconds as tokens count.
 pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
@@ -43,12 +43,15 @@ pub struct TokenIssuer {
     secrets: Secrets,
 }
 
-/// A new refresh token, and what is kept of it.
+/// The secret of a new refresh token, and what is kept of it.
 pub struct NewRefresh {
     secret: Zeroizing<[u8; 32]>,
     /// What is kept.
     pub hash: TokenHash,
 }
+
+/// Bytes of the mark that says a refresh token is ours, whatever became of it.
+const MARK: usize = 16;
 
 /// A refresh token as a customer gives it.
 pub struct PresentedRefresh {
@@ -56,8 +59,8 @@ pub struct PresentedRefresh {
     pub account: AccountId,
     /// The session it names.
     pub session: SessionId,
-    /// Its secret, hashed.
-    pub hash: TokenHash,
+    /// Itself.
+    pub token: PresentedToken,
 }
 
 impl TokenIssuer {
@@ -129,30 +132,45 @@ impl TokenIssuer {
         NewRefresh { secret, hash }
     }
 
-    /// Reads a refresh token; `None` if it is none of ours by its form.
-    pub fn read_refresh(&self, token: &str) -> Option<PresentedRefresh> {
-        let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
-        let (account, rest) = bytes.split_first_chunk::<16>()?;
-        let (session, secret) = rest.split_first_chunk::<16>()?;
-        let secret: &[u8; 32] = secret.try_into().ok()?;
-        let account = AccountId::from_uuid(Uuid::from_bytes(*account));
-        let session = SessionId::from_uuid(Uuid::from_bytes(*session));
-        Some(PresentedRefresh {
-            account,
-            session,
-            hash: self.secrets.refresh(account, secret),
-        })
-    }
-}
-
-impl NewRefresh {
-    /// The token as the customer keeps it: it names its stream, so that finding it needs no index.
-    pub fn token(&self, account: AccountId, session: SessionId) -> String {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
+    /// The refresh token as the customer keeps it: account, session, generation, secret, mark. It names its row, so that
+    /// finding it needs no index, and is known as ours when nothing of it is kept any more.
+    pub fn refresh(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        generation: u32,
+        refresh: &NewRefresh,
+    ) -> String {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(84));
         bytes.extend_from_slice(account.as_uuid().as_bytes());
         bytes.extend_from_slice(session.as_uuid().as_bytes());
-        bytes.extend_from_slice(self.secret.as_ref());
+        bytes.extend_from_slice(&generation.to_be_bytes());
+        bytes.extend_from_slice(refresh.secret.as_ref());
+        let mark = self.secrets.refresh_mark(&bytes);
+        bytes.extend_from_slice(&mark[..MARK]);
         URL_SAFE_NO_PAD.encode(bytes.as_slice())
+    }
+
+    /// Reads a refresh token; `None` if it is none of ours.
+    pub fn read_refresh(&self, token: &str) -> Option<PresentedRefresh> {
+        let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(URL_SAFE_NO_PAD.decode(token).ok()?);
+        let (marked, mark) = bytes.split_last_chunk::<MARK>()?;
+        if !bool::from(self.secrets.refresh_mark(marked)[..MARK].ct_eq(mark)) {
+            return None;
+        }
+        let (account, rest) = marked.split_first_chunk::<16>()?;
+        let (session, rest) = rest.split_first_chunk::<16>()?;
+        let (generation, secret) = rest.split_first_chunk::<4>()?;
+        let secret: &[u8; 32] = secret.try_into().ok()?;
+        let account = AccountId::from_uuid(Uuid::from_bytes(*account));
+        Some(PresentedRefresh {
+            account,
+            session: SessionId::from_uuid(Uuid::from_bytes(*session)),
+            token: PresentedToken {
+                generation: u32::from_be_bytes(*generation),
+                hash: self.secrets.refresh(account, secret),
+            },
+        })
     }
 }
 

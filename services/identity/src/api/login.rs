@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::identity::v1::{
-    CompleteLoginRequest, CompleteLoginResponse, LoginRequest, LoginResponse, Tokens,
-};
+use contracts::identity::v1::{CompleteLoginRequest, CompleteLoginResponse, LoginRequest, LoginResponse};
 use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::{ExecuteError, Request as Command};
 use kernel::personal::Personal;
@@ -15,12 +13,14 @@ use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
+use super::session::RefreshToken;
 use super::{Api, parse, session, source};
 use crate::domain::password::{Password, Salt};
-use crate::domain::{AccountCommand, AccountRejection, PasswordHash};
+use crate::domain::refresh_family::IssuedToken;
+use crate::domain::{AccountCommand, AccountRejection, PasswordHash, REFRESH_LIFE};
 use crate::publish::publish;
 use crate::random;
-use crate::tokens::{LOGIN_LIFE, NewRefresh, REFRESH_LIFE, expiry};
+use crate::tokens::{LOGIN_LIFE, NewRefresh, expiry};
 
 /// Longest wait for a call, in milliseconds.
 const MAX_WAIT_MS: i32 = 30_000;
@@ -188,13 +188,10 @@ async fn issue(
     refresh: &NewRefresh,
 ) -> Result<CompleteLoginResponse, Status> {
     let now = api.now();
-    let refresh_expires_at = expiry(now, REFRESH_LIFE);
     let command = AccountCommand::CompleteLogin {
         login: token.login,
         session: SessionId::from_uuid(envelope.key.derive_id("session")),
-        refresh: refresh.hash,
         at: now,
-        refresh_expires_at,
     };
     let request = Command {
         at: now,
@@ -210,13 +207,27 @@ async fn issue(
         .state
         .holder()
         .and_then(|holder| Some((holder, holder.session_of(token.login)?)));
-    let Some((holder, (id, session))) = session.filter(|_| !done.events.is_empty()) else {
+    let Some((holder, (id, session))) = session else {
         return Ok(CompleteLoginResponse {
             tokens: None,
             consistency_token: String::new(),
         });
     };
-    let tokens: Tokens = session::tokens(api, token.account, id, session, holder, refresh, now)?;
+    let issued = IssuedToken {
+        hash: refresh.hash,
+        expires_at: expiry(now, REFRESH_LIFE),
+    };
+    let generation = api
+        .families
+        .issue_first(id, token.account, issued, now)
+        .await
+        .map_err(refuse)?
+        .map_err(|_| refuse(AccountRejection::LoginAlreadyCompleted.explain()))?;
+    let refresh = RefreshToken {
+        token: api.tokens.refresh(token.account, id, generation, refresh),
+        expires_at: issued.expires_at,
+    };
+    let tokens = session::tokens(api, token.account, (id, session), holder, refresh, now)?;
     let consistency_token = consistency_token(api.context.name, publish, &done.events);
     Ok(CompleteLoginResponse {
         tokens: Some(tokens),

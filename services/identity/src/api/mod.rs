@@ -32,8 +32,10 @@ use crate::credentials::Credentials;
 use crate::domain::{Account, Entitlement};
 use crate::hashing::HashingPool;
 use crate::random;
+use crate::refresh_families::RefreshFamilies;
 use crate::registrar::Registrar;
 use crate::secrets::Secrets;
+use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::tokens::TokenIssuer;
 use crate::waiting::Waiting;
@@ -55,6 +57,10 @@ pub struct Api {
     pub hashing: HashingPool,
     /// Tokens.
     pub tokens: TokenIssuer,
+    /// Refresh tokens.
+    pub families: RefreshFamilies,
+    /// Ends sessions whose refresh tokens were replayed or have expired.
+    pub sessions: Sessions,
     /// Finishes registrations.
     pub registrar: Registrar,
     /// Who waits for a call.

@@ -15,9 +15,10 @@ use service::{Customer, caller, command, refuse};
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use crate::domain::account::{Holder, Session};
-use crate::domain::{AccountCommand, AccountRejection};
-use crate::tokens::{ACCESS_LIFE, NewRefresh, REFRESH_LIFE, expiry};
+use crate::domain::account::{Holder, Session, SessionEnd};
+use crate::domain::refresh_family::{IssuedToken, TokenRefusal};
+use crate::domain::{AccountCommand, AccountRejection, REFRESH_LIFE};
+use crate::tokens::{ACCESS_LIFE, expiry};
 
 pub(super) async fn refresh(
     api: &Api,
@@ -25,32 +26,41 @@ pub(super) async fn refresh(
 ) -> Result<Response<RefreshResponse>, Status> {
     let envelope = api.once("Refresh", &request);
     let invalid = || refuse(AccountRejection::RefreshTokenInvalid.explain());
+    // Ids are no secrets: who knows them must not end a session with a made-up token.
     let presented = api
         .tokens
         .read_refresh(&request.get_ref().refresh_token)
         .ok_or_else(invalid)?;
     let (account, id) = (presented.account, presented.session);
     let successor = api.tokens.new_refresh(account);
-    let command = AccountCommand::Refresh {
-        session: id,
-        presented: presented.hash,
-        refresh: successor.hash,
-        at: envelope.at,
-        refresh_expires_at: expiry(envelope.at, REFRESH_LIFE),
+    let issued = IssuedToken {
+        hash: successor.hash,
+        expires_at: expiry(envelope.at, REFRESH_LIFE),
     };
-    let done = match api.accounts.execute(account, &envelope, command).await {
-        // Ids are read from the token: what they do not name is no token of ours.
-        Err(ExecuteError::Rejected(AccountRejection::NoAccount | AccountRejection::Closed)) => {
-            return Err(invalid());
-        }
-        done => done.map_err(refuse)?,
+    let exchanged = api
+        .families
+        .exchange(id, presented.token, issued, envelope.at)
+        .await
+        .map_err(refuse)?;
+    // The row first, then the stream: a session that ended before the exchange is seen to have ended here.
+    let account_now = match exchanged {
+        Err(TokenRefusal::Replayed) => match api.sessions.end_replayed(account, id, &envelope).await {
+            Err(ExecuteError::Rejected(_)) => return Err(invalid()),
+            ended => ended.map_err(refuse)?.state,
+        },
+        Ok(_) | Err(TokenRefusal::Invalid) => api.accounts.load(account).await.map_err(refuse)?.state,
     };
-    let holder = done.state.holder().ok_or_else(invalid)?;
+    let holder = account_now.holder().ok_or_else(invalid)?;
     let session = holder.sessions.get(&id).ok_or_else(invalid)?;
-    if !session.is_open() {
-        return Err(refuse(AccountRejection::SessionEndedByReplay.explain()));
+    if let Some(refusal) = session.refusal() {
+        return Err(refuse(refusal.explain()));
     }
-    let tokens = tokens(api, account, id, session, holder, &successor, envelope.at)?;
+    let generation = exchanged.map_err(|_| invalid())?;
+    let refresh = RefreshToken {
+        token: api.tokens.refresh(account, id, generation, &successor),
+        expires_at: issued.expires_at,
+    };
+    let tokens = tokens(api, account, (id, session), holder, refresh, envelope.at)?;
     Ok(Response::new(RefreshResponse { tokens: Some(tokens) }))
 }
 
@@ -61,8 +71,9 @@ pub(super) async fn logout(
     let Customer { account, session, .. } = *customer(&request)?;
     let envelope =
         command(&api.context, "Logout", &request, &request.get_ref().request_id).map_err(refuse)?;
-    let logout = AccountCommand::Logout {
+    let logout = AccountCommand::EndSession {
         session,
+        reason: SessionEnd::Logout,
         at: envelope.at,
     };
     api.accounts
@@ -108,14 +119,19 @@ pub(crate) fn key_set(keys: &JwkSet) -> Result<String, Status> {
     })
 }
 
+/// A refresh token to hand out.
+pub(super) struct RefreshToken {
+    pub(super) token: String,
+    pub(super) expires_at: Timestamp,
+}
+
 /// The tokens of a session, as its holder gets them.
 pub(super) fn tokens(
     api: &Api,
     account: AccountId,
-    id: SessionId,
-    session: &Session,
+    (id, session): (SessionId, &Session),
     holder: &Holder,
-    refresh: &NewRefresh,
+    refresh: RefreshToken,
     now: Timestamp,
 ) -> Result<Tokens, Status> {
     let access_token = api
@@ -125,8 +141,8 @@ pub(super) fn tokens(
     Ok(Tokens {
         access_token,
         access_expires_at_us: expiry(now, ACCESS_LIFE).as_microsecond(),
-        refresh_token: refresh.token(account, id),
-        refresh_expires_at_us: session.refresh_expires_at.as_microsecond(),
+        refresh_token: refresh.token,
+        refresh_expires_at_us: refresh.expires_at.as_microsecond(),
     })
 }
 

@@ -8,11 +8,21 @@ use crate::world::{CODE, DEADLINE, PASSWORD, World, reason};
 
 /// From now on the process comes as far as this event and no further.
 pub(crate) async fn stop_before(world: &World, event_type: &str) {
+    let condition = format!("WHEN (NEW.type = '{event_type}')");
+    cut_power(world, "store.event", &condition).await;
+}
+
+/// From now on the process comes as far as a new row of this table and no further.
+pub(crate) async fn stop_before_row(world: &World, table: &str) {
+    cut_power(world, table, "").await;
+}
+
+async fn cut_power(world: &World, table: &str, condition: &str) {
     let statements = format!(
         "CREATE FUNCTION public.power_cut() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN RAISE EXCEPTION 'power cut' USING ERRCODE = 'disk_full'; END $$;
-         CREATE TRIGGER power_cut BEFORE INSERT ON store.event FOR EACH ROW
-             WHEN (NEW.type = '{event_type}') EXECUTE FUNCTION public.power_cut();"
+         CREATE TRIGGER power_cut BEFORE INSERT ON {table} FOR EACH ROW
+             {condition} EXECUTE FUNCTION public.power_cut();"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
         .execute(&world.database.pool)
@@ -23,7 +33,7 @@ pub(crate) async fn stop_before(world: &World, event_type: &str) {
 /// The process is gone, and a fresh one finds what it left.
 pub(crate) async fn start_afresh(world: &mut World) {
     world.kill();
-    sqlx::raw_sql("DROP TRIGGER power_cut ON store.event; DROP FUNCTION public.power_cut();")
+    sqlx::raw_sql("DROP FUNCTION public.power_cut() CASCADE")
         .execute(&world.database.pool)
         .await
         .unwrap();

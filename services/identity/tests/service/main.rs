@@ -17,6 +17,7 @@ mod import;
 mod keyring;
 mod login;
 mod mistakes;
+mod refresh;
 mod registration;
 mod session;
 mod source;

@@ -353,12 +353,7 @@ impl World {
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> Result<LoginResponse, Status> {
-        let request = LoginRequest {
-            user_id: email.to_owned(),
-            password: password.to_owned(),
-            device: "iPhone".to_owned(),
-        };
-        Ok(self.client.clone().login(request).await?.into_inner())
+        log_in(&self.client, email, password).await
     }
 
     pub(crate) async fn complete(
@@ -486,33 +481,33 @@ pub(crate) fn retry_after_s(status: &Status) -> u64 {
         .map_or(0, |delay| delay.as_secs())
 }
 
-/// A second instance whose passwords cost more.
-pub(crate) struct Stronger {
-    client: Client,
+/// With one of several instances.
+pub(crate) async fn log_in(client: &Client, email: &str, password: &str) -> Result<LoginResponse, Status> {
+    let request = LoginRequest {
+        user_id: email.to_owned(),
+        password: password.to_owned(),
+        device: "iPhone".to_owned(),
+    };
+    Ok(client.clone().login(request).await?.into_inner())
+}
+
+/// A second instance on the same databases.
+pub(crate) struct Another {
+    pub(crate) client: Client,
     _running: Running,
 }
 
 impl World {
-    pub(crate) async fn stronger(&self) -> Stronger {
-        let toml = format!("{}hash_passes = 3\n", self.toml);
+    /// With more settings of its own section.
+    pub(crate) async fn another(&self, service: &str) -> Another {
+        let toml = format!("{}{service}\n", self.toml);
         let overrides = Overrides {
             clock: Some(self.clock.clone()),
         };
         let running = start_in_process::<Identity>(&toml, overrides).await.unwrap();
-        Stronger {
+        Another {
             client: Client::connect(running.url()).await.unwrap(),
             _running: running,
         }
-    }
-}
-
-impl Stronger {
-    pub(crate) async fn login_once(&mut self, email: &str) {
-        let request = LoginRequest {
-            user_id: email.to_owned(),
-            password: PASSWORD.to_owned(),
-            device: String::new(),
-        };
-        self.client.login(request).await.unwrap();
     }
 }

@@ -1286,7 +1286,7 @@ pub struct SessionEnded {
     /// UUID.
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,
-    /// LOGOUT, REPLAYED_REFRESH_TOKEN, SUPERSEDED or SUBJECT_ERASED.
+    /// LOGOUT, REPLAYED_REFRESH_TOKEN, SUPERSEDED, SUBJECT_ERASED or EXPIRED (not refreshed for 30 days).
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }

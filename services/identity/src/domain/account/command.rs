@@ -4,8 +4,8 @@ use kernel::personal::Personal;
 use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionId, SubjectId, Timestamp};
 use rulebook::RegistrationRoute;
 
-use super::RegistrationRefusal;
-use crate::domain::{PasswordHash, ReservationId, TokenHash};
+use super::{RegistrationRefusal, SessionEnd};
+use crate::domain::{PasswordHash, ReservationId};
 
 /// A command to an account.
 #[derive(Debug, Clone)]
@@ -55,43 +55,28 @@ pub enum AccountCommand {
         /// When the call arrived.
         matched_at: Timestamp,
     },
-    /// Exchange a login for tokens, if its call has come.
+    /// Open a login's session, if its call has come.
     CompleteLogin {
         /// The login.
         login: LoginId,
         /// The session to open.
         session: SessionId,
-        /// The refresh token to issue.
-        refresh: TokenHash,
         /// Now.
         at: Timestamp,
-        /// When the refresh token expires.
-        refresh_expires_at: Timestamp,
     },
-    /// Exchange a refresh token.
-    Refresh {
-        /// The session it names.
+    /// End a session.
+    EndSession {
+        /// The session.
         session: SessionId,
-        /// The token given.
-        presented: TokenHash,
-        /// Its successor.
-        refresh: TokenHash,
+        /// Why.
+        reason: SessionEnd,
         /// Now.
         at: Timestamp,
-        /// When the successor expires.
-        refresh_expires_at: Timestamp,
     },
     /// A subject it sees was erased (OP-4).
     LoseSubject {
         /// The subject.
         subject: SubjectId,
-        /// Now.
-        at: Timestamp,
-    },
-    /// End a session.
-    Logout {
-        /// The session.
-        session: SessionId,
         /// Now.
         at: Timestamp,
     },

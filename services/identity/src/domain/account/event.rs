@@ -7,7 +7,7 @@ use kernel::{AccountId, ChallengeId, ContractId, EmailAddress, LoginId, SessionI
 use rulebook::RegistrationRoute;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PasswordHash, ReservationId, TokenHash};
+use crate::domain::{PasswordHash, ReservationId};
 
 /// An event of an account's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub enum AccountEvent {
         /// When the call arrived.
         matched_at: Timestamp,
     },
-    /// Tokens were issued for a login.
+    /// A login was exchanged for tokens. Their refreshes leave no event (docs/adr/0024).
     #[serde(rename = "account.session_opened.v1")]
     SessionOpened {
         /// The session.
@@ -100,34 +100,8 @@ pub enum AccountEvent {
         login_id: LoginId,
         /// Whether a call verified it (EN-15).
         call_verified: bool,
-        /// The first refresh token.
-        refresh: TokenHash,
         /// When.
         opened_at: Timestamp,
-        /// When the refresh token expires.
-        refresh_expires_at: Timestamp,
-    },
-    /// The answer to the login was lost: other tokens for the same session, the first ones unused (ID-16).
-    #[serde(rename = "account.session_reissued.v1")]
-    SessionReissued {
-        /// The session.
-        session_id: SessionId,
-        /// One more first refresh token.
-        refresh: TokenHash,
-        /// When the refresh token expires.
-        refresh_expires_at: Timestamp,
-    },
-    /// A refresh token was exchanged (ID-16).
-    #[serde(rename = "account.session_refreshed.v1")]
-    SessionRefreshed {
-        /// The session.
-        session_id: SessionId,
-        /// The token given.
-        presented: TokenHash,
-        /// Its successor.
-        refresh: TokenHash,
-        /// When the successor expires.
-        refresh_expires_at: Timestamp,
     },
     /// A subject it saw was erased (OP-4). With the last one the account is closed.
     #[serde(rename = "account.subject_lost.v1")]
@@ -175,6 +149,8 @@ pub enum SessionEnd {
     Superseded,
     /// A subject whose contracts it opened was erased (OP-4).
     SubjectErased,
+    /// It was not refreshed for as long as a refresh token is good.
+    Expired,
 }
 
 impl SessionEnd {
@@ -185,6 +161,7 @@ impl SessionEnd {
             Self::ReplayedRefreshToken => "REPLAYED_REFRESH_TOKEN",
             Self::Superseded => "SUPERSEDED",
             Self::SubjectErased => "SUBJECT_ERASED",
+            Self::Expired => "EXPIRED",
         }
     }
 }

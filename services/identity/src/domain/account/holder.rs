@@ -1,12 +1,11 @@
-//! What an account that can log in decides: logins, sessions and their refresh families (ID-16, PV-9).
+//! What an account that can log in decides: logins and sessions (PV-9).
 
 use kernel::{LoginId, SessionId, SubjectId, Timestamp};
 
-use super::session::{Family, Standing};
 use super::{
     AccountCommand, AccountEvent, AccountRejection, Holder, Login, MAX_SESSIONS, Session, SessionEnd, lost,
 };
-use crate::domain::{PasswordHash, TokenHash};
+use crate::domain::PasswordHash;
 
 impl Holder {
     pub(super) fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, AccountRejection> {
@@ -49,25 +48,12 @@ impl Holder {
                 };
                 Ok(self.login.filter(awaited).map(|_| verified).into_iter().collect())
             }
-            AccountCommand::CompleteLogin {
-                login,
-                session,
-                refresh,
-                at,
-                refresh_expires_at,
-            } => self.complete(login, session, refresh, at, refresh_expires_at),
-            AccountCommand::Refresh {
-                session,
-                presented,
-                refresh,
-                at,
-                refresh_expires_at,
-            } => self.refresh(session, presented, refresh, at, refresh_expires_at),
-            AccountCommand::Logout { session, at } => {
+            AccountCommand::CompleteLogin { login, session, at } => self.complete(login, session, at),
+            AccountCommand::EndSession { session, reason, at } => {
                 let open = self.sessions.get(&session).is_some_and(Session::is_open);
                 let ended = AccountEvent::SessionEnded {
                     session_id: session,
-                    reason: SessionEnd::Logout,
+                    reason,
                     ended_at: at,
                 };
                 Ok(if open { vec![ended] } else { vec![] })
@@ -103,22 +89,17 @@ impl Holder {
         }
     }
 
-    /// No events while the call is awaited.
+    /// No events while the call is awaited, nor where the session is open already: whether it still gives tokens to the
+    /// login is for its refresh family to say (ID-16).
     fn complete(
         &self,
         login: LoginId,
         session: SessionId,
-        refresh: TokenHash,
         at: Timestamp,
-        refresh_expires_at: Timestamp,
     ) -> Result<Vec<AccountEvent>, AccountRejection> {
-        if let Some((session_id, session)) = self.session_of(login) {
-            return if session.is_open() && session.family.is_unused() {
-                Ok(vec![AccountEvent::SessionReissued {
-                    session_id,
-                    refresh,
-                    refresh_expires_at,
-                }])
+        if let Some((_, session)) = self.session_of(login) {
+            return if session.is_open() {
+                Ok(vec![])
             } else {
                 Err(AccountRejection::LoginAlreadyCompleted)
             };
@@ -146,9 +127,7 @@ impl Holder {
             session_id: session,
             login_id: login,
             call_verified: open.verified,
-            refresh,
             opened_at: at,
-            refresh_expires_at,
         });
         Ok(events)
     }
@@ -161,38 +140,6 @@ impl Holder {
         open()
             .min_by_key(|(_, session)| session.opened_at)
             .map(|(id, _)| *id)
-    }
-
-    fn refresh(
-        &self,
-        session_id: SessionId,
-        presented: TokenHash,
-        refresh: TokenHash,
-        at: Timestamp,
-        refresh_expires_at: Timestamp,
-    ) -> Result<Vec<AccountEvent>, AccountRejection> {
-        let session = self
-            .sessions
-            .get(&session_id)
-            .ok_or(AccountRejection::RefreshTokenInvalid)?;
-        match (session.family.standing(presented), session.ended) {
-            // Ids are no secrets: a stranger who knows them must not end a session with a made-up token.
-            (Standing::Unknown, _) => Err(AccountRejection::RefreshTokenInvalid),
-            (_, Some(SessionEnd::ReplayedRefreshToken)) => Err(AccountRejection::SessionEndedByReplay),
-            (_, Some(_)) => Err(AccountRejection::SessionEnded),
-            (_, None) if at >= session.refresh_expires_at => Err(AccountRejection::RefreshTokenInvalid),
-            (Standing::Good, None) => Ok(vec![AccountEvent::SessionRefreshed {
-                session_id,
-                presented,
-                refresh,
-                refresh_expires_at,
-            }]),
-            (Standing::Retired, None) => Ok(vec![AccountEvent::SessionEnded {
-                session_id,
-                reason: SessionEnd::ReplayedRefreshToken,
-                ended_at: at,
-            }]),
-        }
     }
 
     pub(super) fn apply(&mut self, event: AccountEvent) {
@@ -212,7 +159,7 @@ impl Holder {
                     expires_at,
                 });
                 self.sessions
-                    .retain(|_, session| session.refresh_expires_at > opened_at);
+                    .retain(|_, session| !session.is_forgotten(opened_at));
             }
             AccountEvent::LoginVerified { login_id, .. } => {
                 if let Some(login) = self.login.as_mut().filter(|login| login.id == login_id) {
@@ -223,46 +170,24 @@ impl Holder {
                 session_id,
                 login_id,
                 call_verified,
-                refresh,
                 opened_at,
-                refresh_expires_at,
             } => {
-                let family = Family::of(refresh);
                 let session = Session {
                     login: login_id,
                     call_verified,
                     opened_at,
-                    refresh_expires_at,
                     ended: None,
-                    family,
                 };
                 self.sessions.insert(session_id, session);
             }
-            AccountEvent::SessionReissued {
-                session_id,
-                refresh,
-                refresh_expires_at,
-            } => {
-                self.change(session_id, |session| {
-                    session.family.add(refresh);
-                    session.refresh_expires_at = refresh_expires_at;
-                });
-            }
-            AccountEvent::SessionRefreshed {
-                session_id,
-                presented,
-                refresh,
-                refresh_expires_at,
-            } => {
-                self.change(session_id, |session| {
-                    session.family.exchange(presented, refresh);
-                    session.refresh_expires_at = refresh_expires_at;
-                });
-            }
             AccountEvent::SessionEnded {
-                session_id, reason, ..
+                session_id,
+                reason,
+                ended_at,
             } => {
-                self.change(session_id, |session| session.ended = Some(reason));
+                if let Some(session) = self.sessions.get_mut(&session_id) {
+                    session.ended = Some((reason, ended_at));
+                }
             }
             // A login token names the subject too.
             AccountEvent::SubjectLost { subjects, .. } => {
@@ -272,12 +197,6 @@ impl Holder {
             AccountEvent::RegistrationStarted { .. }
             | AccountEvent::RegistrationRefused { .. }
             | AccountEvent::Registered { .. } => {}
-        }
-    }
-
-    fn change(&mut self, session: SessionId, change: impl FnOnce(&mut Session)) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            change(session);
         }
     }
 }

@@ -18,7 +18,7 @@ use rulebook::RegistrationRoute;
 pub use command::{AccountCommand, StartRegistration};
 pub use event::{AccountEvent, RegistrationRefusal, SessionEnd};
 pub use rejection::AccountRejection;
-pub use session::Session;
+pub use session::{REFRESH_LIFE, Session};
 
 use super::{PasswordHash, ReservationId};
 
@@ -75,7 +75,7 @@ pub struct Holder {
     pub registered_at: Timestamp,
     /// The login opened last.
     pub login: Option<Login>,
-    /// Sessions whose refresh tokens have not expired, ended ones too.
+    /// Open sessions, and ended ones as long as one of their refresh tokens may be unexpired.
     pub sessions: BTreeMap<SessionId, Session>,
 }
 

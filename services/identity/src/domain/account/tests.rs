@@ -1,14 +1,15 @@
-//! Given, when, then: registration, logins and the refresh family.
+//! Given, when, then: registration, logins and sessions.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use decider::Explain as _;
 use decider::specification::given;
 use kernel::ChallengeId;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::SlowHash;
 use crate::domain::password::{HashCost, Salt};
-use crate::domain::{SlowHash, TokenHash};
 
 const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(1));
 const LOGIN: LoginId = LoginId::from_uuid(Uuid::from_u128(2));
@@ -26,10 +27,6 @@ fn hash(seed: u8) -> PasswordHash {
         salt: Salt([seed; 16]),
         hash: SlowHash::new([seed; 32]),
     }
-}
-
-fn token(seed: u8) -> TokenHash {
-    TokenHash::new([seed; 32])
 }
 
 fn start() -> AccountCommand {
@@ -80,23 +77,19 @@ fn verify(login: LoginId, second: i64) -> AccountCommand {
     }
 }
 
-fn complete(login: LoginId, session: SessionId, refresh: u8, second: i64) -> AccountCommand {
+fn complete(login: LoginId, session: SessionId, second: i64) -> AccountCommand {
     AccountCommand::CompleteLogin {
         login,
         session,
-        refresh: token(refresh),
         at: at(second),
-        refresh_expires_at: at(second + 2_592_000),
     }
 }
 
-fn refresh(presented: u8, successor: u8, second: i64) -> AccountCommand {
-    AccountCommand::Refresh {
+fn end(reason: SessionEnd, second: i64) -> AccountCommand {
+    AccountCommand::EndSession {
         session: SESSION,
-        presented: token(presented),
-        refresh: token(successor),
+        reason,
         at: at(second),
-        refresh_expires_at: at(second + 2_592_000),
     }
 }
 
@@ -104,12 +97,12 @@ fn with(more: impl IntoIterator<Item = AccountCommand>) -> Vec<AccountEvent> {
     history(registered().into_iter().chain(more))
 }
 
-/// A verified session whose first refresh token is 10.
+/// A verified session.
 fn in_session(more: impl IntoIterator<Item = AccountCommand>) -> Vec<AccountEvent> {
     let session = [
         open(LOGIN, 10, true),
         verify(LOGIN, 20),
-        complete(LOGIN, SESSION, 10, 30),
+        complete(LOGIN, SESSION, 30),
     ];
     with(session.into_iter().chain(more))
 }
@@ -124,14 +117,7 @@ fn ended(reason: SessionEnd, second: i64) -> AccountEvent {
 
 #[test]
 fn id_1_nothing_is_possible_before_registration_is_complete() {
-    for command in [
-        open(LOGIN, 10, true),
-        refresh(1, 2, 10),
-        AccountCommand::Logout {
-            session: SESSION,
-            at: at(1),
-        },
-    ] {
+    for command in [open(LOGIN, 10, true), end(SessionEnd::Logout, 1)] {
         given::<Account>([])
             .when(command.clone())
             .then_rejected("ACCOUNT_NOT_FOUND");
@@ -171,17 +157,15 @@ fn registration_ends_once_either_way() {
 #[test]
 fn pv_1_tokens_are_issued_only_after_the_call() {
     given::<Account>(with([open(LOGIN, 10, true)]))
-        .when(complete(LOGIN, SESSION, 10, 20))
+        .when(complete(LOGIN, SESSION, 20))
         .then_nothing();
     let state = given::<Account>(with([open(LOGIN, 10, true), verify(LOGIN, 20)]))
-        .when(complete(LOGIN, SESSION, 10, 30))
+        .when(complete(LOGIN, SESSION, 30))
         .then([AccountEvent::SessionOpened {
             session_id: SESSION,
             login_id: LOGIN,
             call_verified: true,
-            refresh: token(10),
             opened_at: at(30),
-            refresh_expires_at: at(30 + 2_592_000),
         }]);
     assert!(state.holder().unwrap().sessions[&SESSION].call_verified);
 }
@@ -189,7 +173,7 @@ fn pv_1_tokens_are_issued_only_after_the_call() {
 #[test]
 fn pv_2_before_the_gate_the_password_alone_opens_a_session_that_is_not_call_verified() {
     let (_, state) = given::<Account>(with([open(LOGIN, 10, false)]))
-        .when(complete(LOGIN, SESSION, 10, 10))
+        .when(complete(LOGIN, SESSION, 10))
         .then_accepted();
     assert!(!state.holder().unwrap().sessions[&SESSION].call_verified);
 }
@@ -198,7 +182,7 @@ fn pv_2_before_the_gate_the_password_alone_opens_a_session_that_is_not_call_veri
 fn pv_9_a_newer_login_supersedes_the_open_one() {
     let history = with([open(LOGIN, 10, true), open(NEWER, 11, true)]);
     given::<Account>(history.clone())
-        .when(complete(LOGIN, SESSION, 10, 20))
+        .when(complete(LOGIN, SESSION, 20))
         .then_rejected("LOGIN_SUPERSEDED");
     given::<Account>(history.clone())
         .when(verify(LOGIN, 20))
@@ -216,7 +200,7 @@ fn a_login_expires_to_the_second() {
         .when(verify(LOGIN, 609))
         .then_accepted();
     given::<Account>(history)
-        .when(complete(LOGIN, SESSION, 10, 610))
+        .when(complete(LOGIN, SESSION, 610))
         .then_rejected("LOGIN_EXPIRED");
 }
 
@@ -242,101 +226,40 @@ fn a_password_verified_against_an_older_hash_opens_nothing() {
 }
 
 #[test]
-fn id_16_a_lost_answer_to_the_login_is_answered_again_while_unused() {
-    let again = given::<Account>(in_session([]))
-        .when(complete(LOGIN, SESSION, 11, 31))
-        .then_accepted();
-    assert!(matches!(
-        again.0[..],
-        [AccountEvent::SessionReissued {
-            session_id: SESSION,
-            ..
-        }]
-    ));
-    let both = in_session([complete(LOGIN, SESSION, 11, 31)]);
-    given::<Account>(both.clone())
-        .when(refresh(10, 12, 40))
-        .then_accepted();
-    given::<Account>(both).when(refresh(11, 12, 40)).then_accepted();
-    given::<Account>(in_session([refresh(10, 11, 40)]))
-        .when(complete(LOGIN, SESSION, 12, 41))
+fn id_16_a_login_opens_one_session_however_often_it_is_completed() {
+    given::<Account>(in_session([]))
+        .when(complete(LOGIN, SESSION, 31))
+        .then_nothing();
+    given::<Account>(in_session([end(SessionEnd::Logout, 31)]))
+        .when(complete(LOGIN, SESSION, 32))
         .then_rejected("LOGIN_ALREADY_COMPLETED");
 }
 
 #[test]
-fn id_16_the_predecessor_is_honoured_again_while_its_successor_is_unused() {
-    let lost = in_session([refresh(10, 11, 40)]);
-    given::<Account>(lost.clone())
-        .when(refresh(10, 12, 41))
-        .then_accepted();
-    // Whichever answer arrived can be used.
-    for successor in [11, 12] {
-        let twice = in_session([refresh(10, 11, 40), refresh(10, 12, 41)]);
-        given::<Account>(twice)
-            .when(refresh(successor, 13, 42))
-            .then_accepted();
+fn id_16_a_session_that_has_ended_says_why() {
+    for (reason, told) in [
+        (SessionEnd::Logout, "SESSION_ENDED"),
+        (SessionEnd::Superseded, "SESSION_ENDED"),
+        (SessionEnd::SubjectErased, "SESSION_ENDED"),
+        (SessionEnd::ReplayedRefreshToken, "SESSION_ENDED_REPLAY"),
+        (SessionEnd::Expired, "REFRESH_TOKEN_INVALID"),
+    ] {
+        let state = given::<Account>(in_session([end(reason, 50)])).state();
+        let refusal = state.holder().unwrap().sessions[&SESSION].refusal();
+        assert_eq!(refusal.unwrap().explain().reason, told);
     }
+    let open = given::<Account>(in_session([])).state();
+    assert_eq!(open.holder().unwrap().sessions[&SESSION].refusal(), None);
 }
 
 #[test]
-fn id_16_a_replay_after_the_successor_was_used_ends_the_whole_family() {
-    let used = [refresh(10, 11, 40), refresh(11, 12, 50)];
-    let state = given::<Account>(in_session(used.clone()))
-        .when(refresh(10, 13, 60))
-        .then([ended(SessionEnd::ReplayedRefreshToken, 60)]);
-    assert!(!state.holder().unwrap().sessions[&SESSION].is_open());
-    let replayed = in_session(used.into_iter().chain([refresh(10, 13, 60)]));
-    for token in [10, 11, 12] {
-        given::<Account>(replayed.clone())
-            .when(refresh(token, 14, 61))
-            .then_rejected("SESSION_ENDED_REPLAY");
-    }
-    given::<Account>(replayed)
-        .when(refresh(13, 14, 61))
-        .then_rejected("REFRESH_TOKEN_INVALID");
-}
-
-#[test]
-fn id_16_a_sibling_of_a_used_successor_is_used_up_too() {
-    let history = in_session([refresh(10, 11, 40), refresh(10, 12, 41), refresh(12, 13, 42)]);
-    given::<Account>(history)
-        .when(refresh(11, 14, 43))
-        .then([ended(SessionEnd::ReplayedRefreshToken, 43)]);
-}
-
-#[test]
-fn a_made_up_token_ends_nothing() {
+fn a_session_ends_once() {
     given::<Account>(in_session([]))
-        .when(refresh(99, 11, 40))
-        .then_rejected("REFRESH_TOKEN_INVALID");
-}
-
-#[test]
-fn a_refresh_token_expires_to_the_second() {
-    let end = 30 + 2_592_000;
-    given::<Account>(in_session([]))
-        .when(refresh(10, 11, end))
-        .then_rejected("REFRESH_TOKEN_INVALID");
-    given::<Account>(in_session([]))
-        .when(refresh(10, 11, end - 1))
-        .then_accepted();
-}
-
-#[test]
-fn logout_ends_the_session_once() {
-    let logout = AccountCommand::Logout {
-        session: SESSION,
-        at: at(50),
-    };
-    given::<Account>(in_session([]))
-        .when(logout.clone())
+        .when(end(SessionEnd::Logout, 50))
         .then([ended(SessionEnd::Logout, 50)]);
-    given::<Account>(in_session([logout.clone()]))
-        .when(logout.clone())
+    given::<Account>(in_session([end(SessionEnd::Logout, 50)]))
+        .when(end(SessionEnd::ReplayedRefreshToken, 51))
         .then_nothing();
-    given::<Account>(in_session([logout]))
-        .when(refresh(10, 11, 51))
-        .then_rejected("SESSION_ENDED");
 }
 
 #[test]
@@ -346,11 +269,11 @@ fn the_oldest_of_too_many_sessions_gives_way() {
         let login = LoginId::from_uuid(Uuid::from_u128(100 + u128::from(n)));
         let session = SessionId::from_uuid(Uuid::from_u128(200 + u128::from(n)));
         commands.push(open(login, 10 + i64::from(n), false));
-        commands.push(complete(login, session, 100 + n, 10 + i64::from(n)));
+        commands.push(complete(login, session, 10 + i64::from(n)));
     }
     commands.push(open(NEWER, 100, false));
     let (events, state) = given::<Account>(history(commands))
-        .when(complete(NEWER, SESSION, 10, 100))
+        .when(complete(NEWER, SESSION, 100))
         .then_accepted();
     assert!(
         matches!(events[0], AccountEvent::SessionEnded { session_id, reason: SessionEnd::Superseded, .. }
@@ -367,38 +290,17 @@ fn the_oldest_of_too_many_sessions_gives_way() {
 }
 
 #[test]
-fn expired_sessions_are_forgotten_at_the_next_login() {
-    let state = given::<Account>(in_session([open(NEWER, 3_000_000, true)])).state();
-    assert!(state.holder().unwrap().sessions.is_empty());
-    let debug = format!("{state:?}");
-    assert!(!debug.contains("hanako") && !debug.contains("iPhone"), "{debug}");
-}
-
-proptest::proptest! {
-    /// ID-16 for any order of exchanges: after a used-up token came, nothing of the family is good.
-    #[test]
-    fn id_16_holds_in_any_order_of_exchanges(presented in proptest::collection::vec(0_usize..12, 1..40)) {
-        let mut state = given::<Account>(in_session([])).state();
-        let mut issued: Vec<u8> = vec![10];
-        for (index, choice) in presented.into_iter().enumerate() {
-            let next = u8::try_from(100 + index).unwrap();
-            let presented = issued[choice % issued.len()];
-            let was_open = state.holder().unwrap().sessions[&SESSION].is_open();
-            match state.decide(refresh(presented, next, 40)) {
-                Ok(events) => {
-                    proptest::prop_assert!(was_open);
-                    state = events.iter().fold(state, Decider::evolve);
-                    if state.holder().unwrap().sessions[&SESSION].is_open() {
-                        issued.push(next);
-                    }
-                }
-                Err(rejection) => {
-                    proptest::prop_assert!(!was_open);
-                    proptest::prop_assert_eq!(rejection, AccountRejection::SessionEndedByReplay);
-                }
-            }
-        }
+fn an_ended_session_is_forgotten_at_the_first_login_after_its_last_token_expired() {
+    let forgotten = 50 + REFRESH_LIFE.as_secs();
+    for (second, sessions) in [(forgotten - 1, 1), (forgotten, 0)] {
+        let ended = end(SessionEnd::Logout, 50);
+        let state = given::<Account>(in_session([ended, open(NEWER, second, true)])).state();
+        assert_eq!(state.holder().unwrap().sessions.len(), sessions);
+        let debug = format!("{state:?}");
+        assert!(!debug.contains("hanako") && !debug.contains("iPhone"), "{debug}");
     }
+    let state = given::<Account>(in_session([open(NEWER, 10 * forgotten, true)])).state();
+    assert_eq!(state.holder().unwrap().sessions.len(), 1, "an open one stays");
 }
 
 /// Somebody who sees two policyholders' contracts.
@@ -434,7 +336,7 @@ fn after(mut history: Vec<AccountEvent>, commands: impl IntoIterator<Item = Acco
 fn op_4_an_account_that_loses_one_of_two_subjects_sees_the_other_and_logs_in_anew() {
     let state = after(
         of_two_subjects(),
-        [open(LOGIN, 2, false), complete(LOGIN, SESSION, 1, 3), lose(7)],
+        [open(LOGIN, 2, false), complete(LOGIN, SESSION, 3), lose(7)],
     );
     let holder = state.holder().unwrap();
     assert_eq!(
@@ -445,7 +347,7 @@ fn op_4_an_account_that_loses_one_of_two_subjects_sees_the_other_and_logs_in_ane
         holder
             .sessions
             .values()
-            .all(|session| session.ended == Some(SessionEnd::SubjectErased))
+            .all(|session| session.ended == Some((SessionEnd::SubjectErased, at(50))))
     );
     assert_eq!(holder.login, None);
     let again = after(of_two_subjects(), [lose(7), open(LOGIN, 60, false)]);
