@@ -293,8 +293,9 @@ fn every_text_is_translated_and_is_filled_from_the_same_values() {
 }
 
 /// Where reasons stand that a service answers with although another crate names them.
-const NAMED_ELSEWHERE: [(&str, &str); 5] = [
-    ("services/endorsement", "shared/kernel/src/number_rules.rs"),
+const NAMED_ELSEWHERE: [(&str, &str); 6] = [
+    ("services/endorsement", "shared/rulebook/src/number_rules.rs"),
+    ("services/endorsement", "shared/rulebook/src/login_number.rs"),
     ("services/endorsement", "shared/kernel/src/phone.rs"),
     ("services/phone-verification", "shared/kernel/src/caller.rs"),
     ("shared/service", "shared/eventsourcing/src"),

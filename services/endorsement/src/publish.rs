@@ -4,13 +4,13 @@
 use contracts::common::v1 as common;
 use contracts::endorsement::v1::{self as proto, endorsement_event};
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
-use kernel::Personal;
 use kernel::clock::Timestamp;
 use kernel::ids::ContractId;
+use kernel::{Dated, Personal, PhoneNumber};
 use messaging::{Outgoing, Unsealed, sealed_to_wire};
 use prost::Message as _;
 
-use crate::domain::{Event, Party, Phone, RequestState, RequestSummary, Terms};
+use crate::domain::{Event, Party, RequestState, RequestSummary, Terms};
 use crate::wire;
 
 /// The entity all events are about.
@@ -131,10 +131,10 @@ fn party(party: &Party) -> Result<proto::PublishedParty, Unsealed> {
     })
 }
 
-fn sealed_phones(phones: &[Phone]) -> Result<Vec<common::SealedPhone>, Unsealed> {
-    let sealed_phone = |phone: &Phone| {
+fn sealed_phones(phones: &[Dated<PhoneNumber>]) -> Result<Vec<common::SealedPhone>, Unsealed> {
+    let sealed_phone = |phone: &Dated<PhoneNumber>| {
         Ok(common::SealedPhone {
-            number: Some(sealed_to_wire(&phone.number)?),
+            number: Some(sealed_to_wire(&phone.value)?),
             counts_from_us: phone.counts_from.as_microsecond(),
             counts_until_us: phone.counts_until.map(Timestamp::as_microsecond),
         })
@@ -221,7 +221,7 @@ mod tests {
         assert!(!contract.policyholder_is_insured);
         assert_eq!(
             insured.phones[0].number.as_ref().unwrap().path,
-            "/insured/phones/0/number"
+            "/insured/phones/0/value"
         );
         assert_eq!(insured.email, None);
         assert_eq!(
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn op_4_a_value_in_plaintext_is_never_told() {
         let mut event = fixture("contract.phones_changed.v1");
-        event.data["phones"][0]["number"] =
+        event.data["phones"][0]["value"] =
             serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "+819011112222"}});
         let error = publish(&event).unwrap_err();
         assert!(!error.to_string().contains("9011112222"), "{error}");

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use contracts::endorsement::v1::EndorsementEvent;
 use eventsourcing::{Cause, ExecuteError, Repository, Request};
 use futures::{StreamExt as _, TryStreamExt as _};
-use kernel::{Clock, ContractId, EventId, Personal, PhoneNumber, SealedField, SubjectId};
+use kernel::{Clock, ContractId, Dated, EventId, Personal, PhoneNumber, SealedField, SubjectId};
 use messaging::{Delivery, Handler, HandlerError};
 use privacy::{Keyring, KeyringError};
 use prost::Message as _;
@@ -16,7 +16,7 @@ use service::ReactionError;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use crate::domain::{CountedNumber, Numbers, NumbersCommand, NumbersRejection};
+use crate::domain::{Numbers, NumbersCommand, NumbersRejection};
 use crate::react::{self, Heard, Said, SealedNumber};
 
 /// How many policyholders' streams are written at the same time.
@@ -112,7 +112,7 @@ impl Listener {
         &self,
         event_id: EventId,
         sealed: Vec<SealedNumber>,
-    ) -> Result<Vec<CountedNumber>, HandlerError> {
+    ) -> Result<Vec<Dated<PhoneNumber>>, HandlerError> {
         let mut numbers = Vec::with_capacity(sealed.len());
         for SealedNumber {
             field,
@@ -121,13 +121,11 @@ impl Listener {
         } in sealed
         {
             match self.keyring.open::<PhoneNumber>(event_id, &field).await {
-                Ok(Personal::Known { subject, value }) => {
-                    numbers.push(CountedNumber {
-                        number: Personal::new(subject, value),
-                        counts_from,
-                        counts_until,
-                    });
-                }
+                Ok(value @ Personal::Known { .. }) => numbers.push(Dated {
+                    value,
+                    counts_from,
+                    counts_until,
+                }),
                 Ok(Personal::Sealed(_) | Personal::Erased { .. }) => {}
                 Err(error) => return Err(keyring_failed(event_id, error)),
             }

@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod clock;
+pub mod dated;
 pub mod email;
 pub mod ids;
 pub mod initial_code;
@@ -15,6 +16,7 @@ pub mod policy;
 
 pub use caller::{CallerId, MissingReason};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use dated::Dated;
 pub use email::EmailAddress;
 pub use ids::{
     AccidentId, AccountId, ChallengeId, ContractId, EndorsementId, EventId, IdError, ImageId, KeyId, LoginId,

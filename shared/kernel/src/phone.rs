@@ -1,5 +1,5 @@
 //! Japanese phone numbers, read as people write them (PV-5) and kept as E.164. Whether a number may be used at
-//! login is no question of its form: see [`crate::number_rules`].
+//! login is no question of its form: the rulebook's table decides.
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,6 +5,7 @@ mod calendar;
 mod contact;
 mod error;
 mod file;
+mod login_number;
 mod number_pattern;
 mod number_rules;
 mod opening_hours;
@@ -13,6 +14,7 @@ mod rules;
 pub use calendar::HolidayCalendar;
 pub use contact::Contact;
 pub use error::RulebookError;
+pub use login_number::{LoginNumber, NumberHolder, UnusableReason};
 pub use number_rules::{IneligibleReason, LineKind, NumberRules, Verdict};
 pub use opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 pub use rules::{

@@ -4,10 +4,10 @@ use contracts::endorsement::v1::PartyRow;
 use jiff::civil::Date;
 use kernel::clock::{Timestamp, jst_date};
 use kernel::ids::SubjectId;
-use kernel::{CustomerNumber, EmailAddress, Personal, PhoneNumber};
+use kernel::{CustomerNumber, Dated, EmailAddress, Personal, PhoneNumber};
 
 use super::row_fields::Problems;
-use crate::domain::{Party, PartyKind, Phone};
+use crate::domain::{Party, PartyKind};
 
 /// Reads a party under `prefix`; its phones count from `at` (PV-16).
 pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: Timestamp) -> Option<Party> {
@@ -32,7 +32,7 @@ pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: T
         birth_date: birth_date.map(|date| Personal::new(subject, date)),
         phones: phones
             .into_iter()
-            .map(|number| Phone::from(subject, number, at))
+            .map(|number| Dated::new(subject, number, at))
             .collect(),
         phones_kept: false,
         email: email.map(|email| Personal::new(subject, email)),

@@ -4,12 +4,11 @@ use contracts::common::v1 as common;
 use contracts::endorsement::v1 as proto;
 use kernel::clock::Timestamp;
 use kernel::{Personal, PhoneNumber};
-use rulebook::Contact;
-use rulebook::{ContactTopic, Rulebook};
+use rulebook::{Contact, ContactTopic, LoginNumber, Rulebook, UnusableReason};
 use service::Scope;
 
 use super::texts::text;
-use crate::domain::{LoginUse, Party, PartyRole, Phone, Review, Standing, login_use, scheduled_or_in_force};
+use crate::domain::{Party, PartyRole, Review, Standing};
 use crate::wire;
 
 pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Contract {
@@ -47,11 +46,12 @@ fn party(
     rulebook: &Rulebook,
     now: Timestamp,
 ) -> proto::Party {
-    let phone = |phone: &Phone| {
-        let verdict = login_use(phone, role, standing.terms.period_end, rulebook, now);
-        let number = phone.number.known().map(PhoneNumber::display).unwrap_or_default();
-        self::phone(number, verdict, phone.counts_from)
-    };
+    let holder = standing.number_holder(role);
+    let phones = party.phones.iter().filter_map(|phone| {
+        let login = rulebook.login_number(phone, holder, now)?;
+        let number = phone.value.known().map(PhoneNumber::display).unwrap_or_default();
+        Some(self::phone(number, &login))
+    });
     proto::Party {
         kind: wire::party_kind(party.kind).to_owned(),
         name: plain(&party.name),
@@ -62,10 +62,7 @@ fn party(
             .and_then(Personal::known)
             .map(ToString::to_string)
             .unwrap_or_default(),
-        phones: scheduled_or_in_force(&party.phones, now)
-            .iter()
-            .map(phone)
-            .collect(),
+        phones: phones.collect(),
         email: party.email.as_ref().map(plain).unwrap_or_default(),
         postcode: plain(&party.postcode),
         address: plain(&party.address),
@@ -77,17 +74,15 @@ fn plain(value: &Personal<String>) -> String {
 }
 
 /// PV-15: usable for login, or why not.
-fn phone(number: String, verdict: LoginUse, counts_from: Timestamp) -> proto::Phone {
+fn phone(number: String, login: &LoginNumber) -> proto::Phone {
+    let text_of = |reason: UnusableReason| text(reason.as_str());
     proto::Phone {
         number,
-        usable_for_login: verdict.is_usable(),
-        reason: verdict.reason().to_owned(),
-        message: if verdict.is_usable() {
-            String::new()
-        } else {
-            text(verdict.reason())
-        },
-        counts_from_us: counts_from.as_microsecond(),
+        usable_for_login: login.is_usable(),
+        reason: login.reason().to_owned(),
+        message: login.unusable.map(text_of).unwrap_or_default(),
+        counts_from_us: login.counts_from.as_microsecond(),
+        counts_until_us: login.counts_until.as_microsecond(),
     }
 }
 
@@ -119,7 +114,7 @@ pub(super) fn review(review: &Review, confirm_token: String) -> proto::PrepareEn
         after: change
             .after
             .iter()
-            .map(|after| phone(after.number.display(), after.login_use, review.effective_at))
+            .map(|after| phone(after.number.display(), &after.login))
             .collect(),
     });
     let warnings = review.warnings.iter().map(|warning| proto::Warning {

@@ -93,7 +93,7 @@ impl<'a> CanonicalChange<'a> {
             after: change
                 .after
                 .iter()
-                .map(|phone| (&phone.number, phone.login_use.reason()))
+                .map(|phone| (&phone.number, phone.login.reason()))
                 .collect(),
         }
     }

@@ -3,14 +3,15 @@
 
 use decider::Decider;
 use kernel::ids::{ContractId, EndorsementId};
-use kernel::{Personal, Timestamp};
+use kernel::{Dated, Personal, PhoneNumber, Timestamp};
+use rulebook::NumberHolder;
 
 use super::command::{Command, Requester, Submit};
 use super::endorsement::{Endorsement, RequestState, RequestSummary, receipt_number};
 use super::event::{ChangedPhones, Event};
 use super::import::import;
 use super::party::{Parties, PartyRole, Terms};
-use super::phones::{Phone, replaced, scheduled_or_in_force};
+use super::phones::{replaced, scheduled_or_in_force};
 use super::rejection::Rejection;
 
 /// A contract's stream, folded.
@@ -52,6 +53,14 @@ impl Standing {
     /// The contract's id, which follows from its numbers.
     pub fn id(&self) -> ContractId {
         ContractId::of_policy(&self.terms.policy_number, &self.terms.branch_number)
+    }
+
+    /// What login asks of the party in a role.
+    pub const fn number_holder(&self, role: PartyRole) -> NumberHolder {
+        NumberHolder {
+            is_policyholder: role.is_policyholder(),
+            period_end: self.terms.period_end,
+        }
     }
 
     /// A request of this contract.
@@ -134,7 +143,12 @@ impl Standing {
         self.phones_event(change, request, phones)
     }
 
-    fn phones_event(&self, change: &ChangedPhones, request: &RequestSummary, phones: Vec<Phone>) -> Event {
+    fn phones_event(
+        &self,
+        change: &ChangedPhones,
+        request: &RequestSummary,
+        phones: Vec<Dated<PhoneNumber>>,
+    ) -> Event {
         Event::PhonesChanged {
             role: change.role,
             subject: change.subject,

@@ -2,13 +2,11 @@
 //! new field a default. Each event carries its section whole, so that publishing it needs nothing else.
 
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
-use kernel::phone::PhoneNumber;
-use kernel::{Personal, Timestamp};
+use kernel::{Dated, Personal, PhoneNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::endorsement::RequestSummary;
 use super::party::{InsurerShare, Party, PartyRole, Section, Terms};
-use super::phones::Phone;
 
 /// An event of a contract's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +56,7 @@ pub enum Event {
         /// Whose numbers.
         subject: SubjectId,
         /// All in force or scheduled.
-        phones: Vec<Phone>,
+        phones: Vec<Dated<PhoneNumber>>,
         /// The request that changed them or was taken back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         endorsement_id: Option<EndorsementId>,
@@ -97,7 +95,7 @@ pub struct ChangedPhones {
     /// Whose numbers.
     pub subject: SubjectId,
     /// All that stood; they stand again if the request is taken back.
-    pub before: Vec<Phone>,
+    pub before: Vec<Dated<PhoneNumber>>,
     /// The numbers that replace them, in order.
     pub after: Vec<Personal<PhoneNumber>>,
 }

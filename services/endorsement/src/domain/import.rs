@@ -2,13 +2,13 @@
 //! (EN-17): else an import would restore an old phone number, a login factor.
 
 use kernel::phone::PhoneNumber;
-use kernel::{Personal, Timestamp};
+use kernel::{Dated, Personal, Timestamp};
 
 use super::contract::Standing;
 use super::endorsement::Endorsement;
 use super::event::Event;
 use super::party::{Parties, Party, PartyRole, Terms};
-use super::phones::{Phone, final_numbers, replaced, scheduled_or_in_force};
+use super::phones::{final_numbers, replaced, scheduled_or_in_force};
 
 /// A row of the core system, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn take_phones(
     let row: Vec<PhoneNumber> = party
         .phones
         .iter()
-        .filter_map(|phone| phone.number.known().cloned())
+        .filter_map(|phone| phone.value.known().cloned())
         .collect();
     let open = standing
         .open_request_on(role, at)
@@ -130,7 +130,7 @@ fn standing_phones(
     superseded: &[&Endorsement],
     party: &Party,
     role: PartyRole,
-) -> Option<(Vec<Phone>, bool)> {
+) -> Option<(Vec<Dated<PhoneNumber>>, bool)> {
     let old = if role.is_policyholder() {
         standing.parties.policyholder()
     } else {

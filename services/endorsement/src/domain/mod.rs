@@ -21,7 +21,7 @@ pub use import::ImportedContract;
 pub use party::{
     ContractKind, InsurerRole, InsurerShare, Parties, Party, PartyKind, PartyRole, Section, Terms,
 };
-pub use phones::{LoginUse, Phone, login_use, numbers_at, scheduled_or_in_force};
+pub use phones::{numbers_at, scheduled_or_in_force};
 pub use rejection::{Rejection, Violation};
 pub use review::{Asked, AskedChange, AskedItem, PhonesReview, Review, ReviewWarning, ReviewedPhone};
 

@@ -4,10 +4,8 @@
 use jiff::civil::Date;
 use kernel::ids::SubjectId;
 use kernel::policy::{BranchNumber, CustomerNumber, PolicyNumber};
-use kernel::{Personal, Timestamp};
+use kernel::{Dated, Personal, PhoneNumber, Timestamp};
 use serde::{Deserialize, Serialize};
-
-use super::phones::Phone;
 
 /// Whether a contract is one person's or a group's (団体契約).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +117,7 @@ pub struct Party {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth_date: Option<Personal<Date>>,
     /// All numbers in force or scheduled.
-    pub phones: Vec<Phone>,
+    pub phones: Vec<Dated<PhoneNumber>>,
     /// The numbers here are a change of ours that the core system has not taken over yet; those of its row were not
     /// taken (EN-17).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

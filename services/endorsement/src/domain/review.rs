@@ -4,20 +4,18 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use kernel::Timestamp;
 use kernel::clock::jst_date;
 use kernel::ids::{AccountId, ContractId};
 use kernel::phone::PhoneNumber;
-use rulebook::EffectiveDateError;
-use rulebook::{ContactTopic, Rulebook};
+use kernel::{Dated, Timestamp};
+use rulebook::{Contact, ContactTopic, EffectiveDateError, LoginNumber, Rulebook};
 
 use super::command::Requester;
 use super::contract::Standing;
 use super::event::ChangedPhones;
 use super::party::{ContractKind, InsurerShare, PartyKind, PartyRole, Section};
-use super::phones::{LoginUse, Phone, login_use, numbers_at, scheduled_or_in_force};
+use super::phones::{numbers_at, scheduled_or_in_force};
 use super::rejection::{Rejection, Violation};
-use rulebook::Contact;
 
 /// PV-15: after the change no number of the policyholder could be used for login.
 pub(super) const NO_USABLE_PHONE_LEFT: &str = "NO_USABLE_PHONE_LEFT";
@@ -91,7 +89,7 @@ pub struct ReviewedPhone {
     /// The number.
     pub number: PhoneNumber,
     /// Whether it could be used for login (PV-15).
-    pub login_use: LoginUse,
+    pub login: LoginNumber,
 }
 
 /// Something to think about before submitting.
@@ -228,15 +226,16 @@ impl Standing {
         if before == *numbers {
             return Ok(None);
         }
-        let verdict = |number: &PhoneNumber| {
-            let phone = Phone::from(party.subject, number.clone(), effective_at);
-            let login_use = login_use(&phone, role, self.terms.period_end, rulebook, effective_at);
-            ReviewedPhone {
+        let holder = self.number_holder(role);
+        let reviewed = |number: &PhoneNumber| {
+            let phone = Dated::new(party.subject, number.clone(), effective_at);
+            let login = rulebook.login_number(&phone, holder, effective_at)?;
+            Some(ReviewedPhone {
                 number: number.clone(),
-                login_use,
-            }
+                login,
+            })
         };
-        let after = numbers.iter().map(verdict).collect();
+        let after = numbers.iter().filter_map(reviewed).collect();
         Ok(Some(PhonesReview {
             section: item.section,
             role,
@@ -295,7 +294,7 @@ fn effective(asked: &Asked, rulebook: &Rulebook, now: Timestamp) -> Result<(Date
 /// PV-15: the policyholder's section would be left without a number that verifies a login.
 fn warnings(changes: &[PhonesReview]) -> Vec<ReviewWarning> {
     let locks_out = |change: &PhonesReview| {
-        change.role.is_policyholder() && !change.after.iter().any(|phone| phone.login_use.is_usable())
+        change.role.is_policyholder() && !change.after.iter().any(|phone| phone.login.is_usable())
     };
     if changes.iter().any(locks_out) {
         vec![ReviewWarning {

@@ -16,7 +16,7 @@ pub use challenge::{Challenge, ChallengeCommand, ChallengeEvent, ChallengeReject
 pub use guidance::GuidanceReason;
 pub use lines::{LinePool, LinePoolError, Occupancy, Taken, choose_line};
 pub use number_hash::NumberHash;
-pub use numbers::{CountedNumber, Numbers, NumbersCommand, NumbersEvent, NumbersRejection};
+pub use numbers::{Numbers, NumbersCommand, NumbersEvent, NumbersRejection};
 pub use opening::OpeningRejection;
 
 #[cfg(test)]

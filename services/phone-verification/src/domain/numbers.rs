@@ -4,33 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use decider::{Decider, Explain, Problem};
-use kernel::{ContractId, Personal, PhoneNumber, SubjectId, Timestamp};
-use rulebook::Rulebook;
+use kernel::{ContractId, Dated, PhoneNumber, SubjectId, Timestamp};
+use rulebook::{NumberHolder, Rulebook};
 use serde::{Deserialize, Serialize};
-
-/// A number and the instants between which it counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountedNumber {
-    /// The number.
-    pub number: Personal<PhoneNumber>,
-    /// The first instant at which it counts.
-    pub counts_from: Timestamp,
-    /// The first instant at which it no longer counts; absent if no end is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counts_until: Option<Timestamp>,
-}
-
-impl CountedNumber {
-    fn counts_at(&self, at: Timestamp) -> bool {
-        self.counts_from <= at && self.counts_until.is_none_or(|until| at < until)
-    }
-}
 
 /// What was last heard of one contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Contract {
     version: u64,
-    numbers: Vec<CountedNumber>,
+    numbers: Vec<Dated<PhoneNumber>>,
     /// Absent once the subject is no longer the policyholder.
     period_end: Option<Timestamp>,
 }
@@ -51,7 +33,7 @@ pub enum NumbersCommand {
         /// The revision of the contract's stream that says so; older ones are ignored.
         version: u64,
         /// All numbers in force or scheduled.
-        numbers: Vec<CountedNumber>,
+        numbers: Vec<Dated<PhoneNumber>>,
         /// End of the contract's term.
         period_end: Timestamp,
     },
@@ -76,7 +58,7 @@ pub enum NumbersEvent {
         /// Revision of the contract's stream.
         version: u64,
         /// All numbers in force or scheduled.
-        numbers: Vec<CountedNumber>,
+        numbers: Vec<Dated<PhoneNumber>>,
         /// End of the contract's term.
         period_end: Timestamp,
     },
@@ -103,20 +85,23 @@ impl Explain for NumbersRejection {
 impl Numbers {
     /// The numbers that can be called from at this instant, each once (PV-4, PV-7). Erased ones are left out.
     pub fn usable_at(&self, rulebook: &Rulebook, at: Timestamp) -> BTreeSet<PhoneNumber> {
-        let counting = self.contracts.values().filter(|contract| {
-            // A contract that has not begun counts (PV-16); one that ended counts through the rulebook's tail.
-            contract
-                .period_end
-                .is_some_and(|end| at < rulebook.contract.numbers_count_until(end))
-        });
-        let numbers = counting
-            .flat_map(|contract| &contract.numbers)
-            .filter(|number| number.counts_at(at));
-        let known = numbers.filter_map(|number| number.number.known());
-        known
-            .filter(|number| rulebook.numbers.verdict(number, at).is_eligible())
-            .cloned()
-            .collect()
+        let usable = |phone: &&Dated<PhoneNumber>, period_end| {
+            let holder = NumberHolder {
+                is_policyholder: true,
+                period_end,
+            };
+            let answer = rulebook.login_number(phone, holder, at);
+            answer.is_some_and(|answer| answer.is_usable())
+        };
+        let mut found = BTreeSet::new();
+        for contract in self.contracts.values() {
+            let Some(period_end) = contract.period_end else {
+                continue;
+            };
+            let phones = contract.numbers.iter().filter(|phone| usable(phone, period_end));
+            found.extend(phones.filter_map(|phone| phone.value.known().cloned()));
+        }
+        found
     }
 
     fn hears(&self, contract_id: ContractId, version: u64) -> bool {
@@ -197,6 +182,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use decider::specification::given;
+    use kernel::Personal;
     use kernel::clock::start_of_jst_day;
     use uuid::Uuid;
 
@@ -209,16 +195,14 @@ mod tests {
         start_of_jst_day(text.parse().unwrap())
     }
 
-    fn number(text: &str, from: &str, until: Option<&str>) -> CountedNumber {
-        let number = Personal::new(SUBJECT, PhoneNumber::parse(text).unwrap());
-        CountedNumber {
-            number,
-            counts_from: day(from),
+    fn number(text: &str, from: &str, until: Option<&str>) -> Dated<PhoneNumber> {
+        Dated {
             counts_until: until.map(day),
+            ..Dated::new(SUBJECT, PhoneNumber::parse(text).unwrap(), day(from))
         }
     }
 
-    fn heard(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersEvent {
+    fn heard(version: u64, numbers: Vec<Dated<PhoneNumber>>, end: &str) -> NumbersEvent {
         NumbersEvent::Heard {
             contract_id: CONTRACT,
             version,
@@ -227,7 +211,7 @@ mod tests {
         }
     }
 
-    fn hear(version: u64, numbers: Vec<CountedNumber>, end: &str) -> NumbersCommand {
+    fn hear(version: u64, numbers: Vec<Dated<PhoneNumber>>, end: &str) -> NumbersCommand {
         NumbersCommand::Hear {
             contract_id: CONTRACT,
             version,
@@ -327,7 +311,7 @@ mod tests {
     #[test]
     fn an_erased_number_is_left_out() {
         let mut erased = number("090-1111-2222", "2026-01-01", None);
-        erased.number = Personal::Erased { subject: SUBJECT };
+        erased.value = Personal::Erased { subject: SUBJECT };
         let list = vec![erased, number("03-1234-5678", "2026-01-01", None)];
         let state = given::<Numbers>([heard(0, list, "2030-01-01")]).state();
         assert_eq!(usable(&state, day("2026-02-01")), ["0312345678"]);

@@ -107,7 +107,7 @@ fn contract(api: &Api, row: &PgRow) -> Result<(Position, ContractSummary), sqlx:
         object_address: personal(row, "object_address")?,
         online: offline_reason.is_empty(),
         offline_reason,
-        phones: phones::verdicts(&phones::of(row)?, &api.context.rulebook, now),
+        phones: phones::of(row)?.verdicts(&api.context.rulebook, now),
     };
     Ok(((row.try_get("sort_key")?, id), summary))
 }

@@ -12,6 +12,8 @@ use crate::world::{NOON, World, assert_invalid};
 const HOLDER: As = As::Customer(1);
 const USABLE: &str = "+819011112222";
 const NOT_USABLE: &str = "+815011112222";
+/// 90 days after [`FAR_AHEAD`] (PV-7).
+const TAIL_ENDS: &str = "2030-04-01T00:00:00+09:00";
 
 async fn list(world: &World, caller: As, request: ListContractsRequest) -> Vec<ContractSummary> {
     world.caught_up().await;
@@ -83,6 +85,7 @@ async fn en_1_the_list_shows_each_contract_and_pv_15_each_number_with_its_verdic
         usable_for_login: reason.is_empty(),
         reason: reason.to_owned(),
         counts_from_us: micros(LONG_AGO),
+        counts_until_us: micros(TAIL_ENDS),
     };
     let expected = ContractSummary {
         contract_id: contract_id(1).to_string(),

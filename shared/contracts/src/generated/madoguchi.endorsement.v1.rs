@@ -221,6 +221,10 @@ pub struct Phone {
     /// Microseconds since the Unix epoch; in the future for a scheduled change.
     #[prost(int64, tag = "5")]
     pub counts_from_us: i64,
+    /// The first instant at which it no longer counts, microseconds since the Unix epoch: another replaces it, or the contract
+    /// ended longer ago than numbers outlive it (PV-7).
+    #[prost(int64, tag = "6")]
+    pub counts_until_us: i64,
 }
 /// A change that is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -101,9 +101,13 @@ pub struct PhoneVerdict {
     /// UPPER_SNAKE; empty if usable.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
-    /// Microseconds since the Unix epoch.
+    /// Microseconds since the Unix epoch; in the future for a scheduled change.
     #[prost(int64, tag = "4")]
     pub counts_from_us: i64,
+    /// The first instant at which it no longer counts, microseconds since the Unix epoch: another replaces it, or the contract
+    /// ended longer ago than numbers outlive it (PV-7).
+    #[prost(int64, tag = "5")]
+    pub counts_until_us: i64,
 }
 /// Asks for accidents.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

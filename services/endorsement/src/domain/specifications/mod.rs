@@ -14,7 +14,7 @@ use decider::specification::{Given, given};
 use jiff::civil::Date;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
 use kernel::policy::{BranchNumber, CustomerNumber, PolicyNumber};
-use kernel::{Personal, PhoneNumber, Timestamp};
+use kernel::{Dated, Personal, PhoneNumber, Timestamp};
 use rulebook::Rulebook;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ fn party(customer_number: &str, phones: &[&str], at: Timestamp) -> Party {
         birth_date: Some(Personal::new(subject, day("1980-04-01"))),
         phones: phones
             .iter()
-            .map(|phone| Phone::from(subject, number(phone), at))
+            .map(|phone| Dated::new(subject, number(phone), at))
             .collect(),
         phones_kept: false,
         email: None,

@@ -20,7 +20,7 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
         effective_at: monday(),
         submitted_at: monday(),
     };
-    let before = Phone::from(holder(), number(OLD), instant("2026-04-01T09:00:00"));
+    let before = Dated::new(holder(), number(OLD), instant("2026-04-01T09:00:00"));
     let after = contract(history).when(submit(submission)).then([
         Event::EndorsementSubmitted {
             request: request.clone(),
@@ -39,7 +39,7 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
         Event::PhonesChanged {
             role: PartyRole::Both,
             subject: holder(),
-            phones: vec![Phone::from(holder(), number(NEW), monday())],
+            phones: vec![Dated::new(holder(), number(NEW), monday())],
             endorsement_id: Some(request_id(1)),
             period_end: terms().period_end,
         },
@@ -84,7 +84,7 @@ fn en_9_the_review_shows_insurers_before_and_after() {
     let verdicts: Vec<_> = review.changes[0]
         .after
         .iter()
-        .map(|phone| phone.login_use.reason())
+        .map(|phone| phone.login.reason())
         .collect();
     assert_eq!(verdicts, ["", "IP_PHONE_050"]);
     assert_eq!(review.warnings, []);
@@ -202,7 +202,10 @@ fn pv_7_a_separate_insureds_numbers_lock_nobody_out() {
     );
     let insured = insured.unwrap();
     assert_eq!(insured.warnings, []);
-    assert_eq!(insured.changes[0].after[0].login_use, LoginUse::NotPolicyholders);
+    assert_eq!(
+        insured.changes[0].after[0].login.reason(),
+        "NOT_POLICYHOLDERS_NUMBER"
+    );
     let holder = review(
         &history,
         &asked(phones(Section::Policyholder, &["050-1111-2222"]), "2026-11-16"),
