@@ -1,9 +1,7 @@
 //! What developers and `make run` need and nobody deploys: private servers, all services as processes, the sample book,
-//! its import, the journey through the main job, and a small client.
+//! the journey through the main job, and a small client.
 
 pub mod cli;
-pub mod client;
-pub mod import;
 pub mod journey;
 pub mod load;
 pub mod operations;

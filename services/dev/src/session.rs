@@ -1,11 +1,11 @@
 //! What the client remembers between two commands: who is logged in, and which sample customers have registered. Kept in
 //! the data folder, readable by its owner alone.
 
-use contracts::identity::v1::{RefreshRequest, Tokens};
+use client::{Bearer, Client, Refusal, login};
+use contracts::identity::v1::Tokens;
 use kernel::{Clock as _, SystemClock};
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Bearer, Client, Refusal};
 use crate::stack::{DataFolder, StackError};
 
 const FILE: &str = "session.json";
@@ -64,17 +64,7 @@ impl LoggedIn {
         if SystemClock.now().as_microsecond() + MARGIN_US < self.access_expires_at_us {
             return Ok(false);
         }
-        let request = RefreshRequest {
-            refresh_token: self.refresh_token.clone(),
-        };
-        let answer = client
-            .identity(&Bearer::nobody())
-            .refresh(request)
-            .await?
-            .into_inner();
-        if let Some(tokens) = answer.tokens {
-            self.take(tokens);
-        }
+        self.take(login::refresh(client, &self.refresh_token).await?);
         Ok(true)
     }
 

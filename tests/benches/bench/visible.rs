@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use client::{Bearer, Client, request_id};
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, VIEWS};
 use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest, SearchAccidentsRequest, ViewsRun};
-use dev::client::{Bearer, Client, request_id};
 use dev::sample::{Book, Recipe};
 use dev::stack::{Secrets, Stack};
 use futures::TryStreamExt as _;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use dev::client::Refusal;
+use client::Refusal;
 use eventsourcing::RequestKey;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -153,19 +153,17 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Whether another try may well be answered. A broken connection reads as one of several codes, without our details. A
-/// customer who is told to come back much later has been answered.
+/// Whether another try may well be answered. A customer who is told to come back much later has been answered.
 fn passes(refusal: &Refusal) -> bool {
     if refusal.retry_after.is_some_and(|after| after > PATIENCE) {
         return false;
     }
-    let transport = matches!(refusal.code, Code::Unknown | Code::Internal | Code::Cancelled);
-    refusal.is_passing() || (transport && refusal.reason.is_empty())
+    refusal.is_transient()
 }
 
 /// A request id of our own and the key its events are stored under.
 pub(crate) fn keyed(scope: &str, rpc: &str) -> (String, Uuid) {
-    let id = dev::client::request_id();
+    let id = client::request_id();
     let uuid = Uuid::try_parse(&id).unwrap_or_default();
     (id, RequestKey::derive(scope, rpc, uuid).as_uuid())
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use client::{Bearer, Client};
 use contracts::names::SERVICES as PUBLISHERS;
-use dev::client::{Bearer, Client};
 use dev::stack::{Peer, SERVICES, Secrets, Stack, StackOptions};
 use kernel::{Clock as _, SystemClock};
 use sqlx::PgPool;

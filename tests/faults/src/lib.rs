@@ -20,7 +20,7 @@ mod work;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dev::client::Client;
+use client::Client;
 use dev::say;
 use dev::stack::Stack;
 use tokio_util::sync::CancellationToken;

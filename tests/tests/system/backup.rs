@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use client::import::{Folders, Silent, import};
+use client::{Bearer, Client};
 use contracts::claim_images::v1::DownloadOriginalRequest;
 use contracts::views::v1::{ListAccidentsRequest, ListGalleryRequest};
-use dev::client::{Bearer, Client};
-use dev::import::{Folders, Show, import};
 use dev::sample::{Book, BookContract, Kind, Recipe, compose, write};
 use dev::session::Session;
 use dev::stack::{DataFolder, SERVICES, Secrets, Stack};
@@ -266,9 +266,7 @@ async fn import_book(stack: &Stack, client: &Client) -> Vec<(usize, usize)> {
     };
     write(&compose(&book(stack)), &folders.files).unwrap();
     let administrator = staff(stack, "M001", "administrator");
-    let summaries = import(client, &administrator, &folders, Show::Nothing)
-        .await
-        .unwrap();
+    let summaries = import(client, &administrator, &folders, &Silent).await.unwrap();
     summaries
         .iter()
         .map(|summary| (summary.recorded + summary.unchanged, summary.refused))

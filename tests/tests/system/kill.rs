@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use client::import::{Folders, Silent, import};
+use client::{Bearer, Client, Refusal, request_id};
 use contracts::identity::v1::{
     LoginRequest, RegisterWithInitialCredentialsRequest, RegisterWithInitialCredentialsResponse,
 };
-use dev::client::{Bearer, Client, Refusal, request_id};
-use dev::import::{Folders, Show, import};
 use dev::sample::{Book, BookContract, Kind, Recipe, compose, write};
 use dev::stack::{Secrets, Stack};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -92,7 +92,7 @@ async fn imported_book(stack: &Stack, client: &Client) -> Book {
         .staff()
         .token("M001", &["administrator"], now_s, 600)
         .unwrap();
-    import(client, &Bearer::new(&token), &folders, Show::Nothing)
+    import(client, &Bearer::new(&token), &folders, &Silent)
         .await
         .unwrap();
     book

@@ -1,8 +1,8 @@
 //! The views rebuilt from a long history while commands and queries go on: no query fails, no row differs, memory bounded. The
 //! same with a million events is `madoguchi load`.
 
-use dev::client::{Bearer, Client};
-use dev::import::{Folders, Show, import};
+use client::import::{Folders, Silent, import};
+use client::{Bearer, Client};
 use dev::load::{load, measure};
 use dev::sample::{Book, Recipe, compose, write};
 use dev::stack::{Secrets, Stack};
@@ -49,7 +49,7 @@ async fn a_book(stack: &Stack) {
         .staff()
         .token("M001", &["administrator"], SystemClock.now().as_second(), 600)
         .unwrap();
-    import(&client, &Bearer::new(&token), &folders, Show::Nothing)
+    import(&client, &Bearer::new(&token), &folders, &Silent)
         .await
         .unwrap();
 }

@@ -8,10 +8,11 @@ use kernel::clock::jst_date;
 use kernel::{Clock as _, SystemClock};
 
 use super::{Failure, Ground};
-use crate::client::Bearer;
-use crate::import::{Folders, Show, import};
+use crate::output::ImportLines;
 use crate::sample::{Book, Recipe, compose, write};
 use crate::say;
+use client::Bearer;
+use client::import::{Folders, import};
 
 #[derive(Args)]
 pub(super) struct Sample {
@@ -62,7 +63,7 @@ impl Import {
             files: self.dir.clone(),
             state: state.clone(),
         };
-        let summaries = import(&ground.client, &administrator, &folders, Show::Progress).await?;
+        let summaries = import(&ground.client, &administrator, &folders, &ImportLines::default()).await?;
         for summary in &summaries {
             for problem in &summary.problems {
                 let column = if problem.column.is_empty() {

@@ -3,20 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use contracts::claim_images::v1::{ImageCategory, ImageState, SendSubmissionRequest};
-use contracts::identity::v1::{CompleteLoginRequest, LoginRequest};
-use contracts::phone_verification::v1::OpenChallengeRequest;
+use client::login::{self, Credentials};
+use client::{Bearer, UploadSource, answered, request_id, send_submission};
+use contracts::claim_images::v1::{ImageCategory, ImageState};
 use contracts::views::v1::{ListAccidentsRequest, ListContractsRequest};
-use kernel::{Clock as _, SystemClock};
 
-use super::staff::report_call;
+use super::carrier::report_call;
 use super::{Failure, Ground};
-use crate::client::{self, Bearer, Refusal, UploadSource, request_id};
 use crate::say;
 use crate::session::LoggedIn;
-
-/// How long one question after the tokens waits for the call.
-const WAIT_MS: i32 = 10_000;
 
 #[derive(Args)]
 pub(super) struct Login {
@@ -33,26 +28,15 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
-        let nobody = Bearer::nobody();
-        let request = LoginRequest {
-            user_id: self.user_id.clone(),
-            password: self.password.clone(),
-            device: "madoguchi".to_owned(),
+        let credentials = Credentials {
+            user_id: &self.user_id,
+            password: &self.password,
+            device: "madoguchi",
         };
-        let login = told(ground.client.identity(&nobody).login(request).await)?;
+        let login = answered(login::password(&ground.client, &credentials).await)?;
         if login.phone_call_required {
-            let request = OpenChallengeRequest {
-                request_id: request_id(),
-                login_token: login.login_token.clone(),
-            };
-            let challenge = told(
-                ground
-                    .client
-                    .phone_verification(&nobody)
-                    .open_challenge(request)
-                    .await,
-            )?;
-            let challenge = challenge.challenge.unwrap_or_default();
+            let opened = login::open_challenge(&ground.client, &login.login_token, &request_id()).await;
+            let challenge = answered(opened)?.challenge.unwrap_or_default();
             say!("{}", challenge.instruction);
             match &self.call_from {
                 Some(number) => report_call(ground, &challenge.line_to_dial, Some(number)).await?,
@@ -62,6 +46,7 @@ impl Login {
                 ),
             }
         }
+        let tokens = login::tokens(&ground.client, &login).await?;
         let mut customer = LoggedIn {
             email: self.user_id.clone(),
             password: self.password.clone(),
@@ -70,21 +55,11 @@ impl Login {
             access_expires_at_us: 0,
             refresh_token: String::new(),
         };
-        while SystemClock.now().as_microsecond() < login.login_expires_at_us {
-            let request = CompleteLoginRequest {
-                login_token: login.login_token.clone(),
-                wait_ms: WAIT_MS,
-            };
-            if let Some(tokens) = told(ground.client.identity(&nobody).complete_login(request).await)?.tokens
-            {
-                customer.take(tokens);
-                ground.session.customer = Some(customer);
-                ground.session.write(&ground.folder)?;
-                say!("logged in");
-                return Ok(());
-            }
-        }
-        Err("no call came in time".into())
+        customer.take(tokens.ok_or("no call came in time")?);
+        ground.session.customer = Some(customer);
+        ground.session.write(&ground.folder)?;
+        say!("logged in");
+        Ok(())
     }
 }
 
@@ -92,7 +67,7 @@ pub(super) async fn contracts(ground: &mut Ground) -> Result<(), Failure> {
     let bearer = logged_in(ground).await?;
     let mut request = ListContractsRequest::default();
     loop {
-        let page = told(
+        let page = answered(
             ground
                 .client
                 .customer_view(&bearer)
@@ -128,7 +103,7 @@ pub(super) async fn accidents(ground: &mut Ground) -> Result<(), Failure> {
     let bearer = logged_in(ground).await?;
     let mut request = ListAccidentsRequest::default();
     loop {
-        let page = told(
+        let page = answered(
             ground
                 .client
                 .customer_view(&bearer)
@@ -207,13 +182,8 @@ pub(super) struct Send {
 impl Send {
     pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
         let bearer = logged_in(ground).await?;
-        let request = SendSubmissionRequest {
-            request_id: request_id(),
-            accident_id: self.accident.clone(),
-            image_ids: Vec::new(),
-            note: self.note.clone(),
-        };
-        let sent = told(ground.client.claim_images(&bearer).send_submission(request).await)?;
+        let sent = send_submission(&ground.client, &bearer, &self.accident, &self.note, &request_id()).await;
+        let sent = answered(sent)?;
         say!("{}  {} pictures", sent.submission_id, sent.image_ids.len());
         Ok(())
     }
@@ -230,9 +200,4 @@ async fn logged_in(ground: &mut Ground) -> Result<Bearer, Failure> {
         ground.session.write(&ground.folder)?;
     }
     Ok(bearer)
-}
-
-/// An answer, or the refusal in words for people.
-pub(super) fn told<T>(call: Result<tonic::Response<T>, tonic::Status>) -> Result<T, Refusal> {
-    call.map(tonic::Response::into_inner).map_err(Refusal::from)
 }

@@ -11,10 +11,9 @@ use contracts::identity::v1::{
 use kernel::{CustomerNumber, SubjectId, Timestamp};
 use service::{ErasureCertificate, verify_certificate};
 
-use super::customer::told;
 use super::{Failure, Ground};
-use crate::client::{Bearer, request_id};
 use crate::say;
+use client::{Bearer, answered, request_id};
 
 /// What can be done about a person's data.
 #[derive(Subcommand)]
@@ -156,7 +155,7 @@ impl Erasure {
                     ground: why.on_the_wire().into(),
                 };
                 let mut client = ground.client.erasures(&staff(ground, by)?);
-                show(told(client.request_erasure(request).await)?.erasure);
+                show(answered(client.request_erasure(request).await)?.erasure);
             }
             Self::Approve { person, by } => {
                 let request = ApproveErasureRequest {
@@ -164,7 +163,7 @@ impl Erasure {
                     subject_id: person.subject()?.to_string(),
                 };
                 let mut client = ground.client.erasures(&staff(ground, by)?);
-                show(told(client.approve_erasure(request).await)?.erasure);
+                show(answered(client.approve_erasure(request).await)?.erasure);
             }
             Self::Reject { person, by } => {
                 let request = RejectErasureRequest {
@@ -172,7 +171,7 @@ impl Erasure {
                     subject_id: person.subject()?.to_string(),
                 };
                 let mut client = ground.client.erasures(&staff(ground, by)?);
-                show(told(client.reject_erasure(request).await)?.erasure);
+                show(answered(client.reject_erasure(request).await)?.erasure);
             }
             Self::Hold {
                 person,
@@ -187,7 +186,7 @@ impl Erasure {
                     reference: reference.clone(),
                 };
                 let mut client = ground.client.erasures(&staff(ground, by)?);
-                let hold = told(client.place_legal_hold(request).await)?.hold_id;
+                let hold = answered(client.place_legal_hold(request).await)?.hold_id;
                 say!("hold {hold}");
             }
             Self::Release { person, hold, by } => {
@@ -197,7 +196,7 @@ impl Erasure {
                     hold_id: hold.clone(),
                 };
                 let mut client = ground.client.erasures(&staff(ground, by)?);
-                told(client.release_legal_hold(request).await)?;
+                answered(client.release_legal_hold(request).await)?;
                 say!("released");
             }
             Self::Show { person } => show(Some(look_at(ground, person.subject()?).await?)),
@@ -238,7 +237,7 @@ async fn look_at(ground: &Ground, subject: SubjectId) -> Result<Told, Failure> {
         subject_id: subject.to_string(),
     };
     let mut client = ground.client.erasures(&staff(ground, "S001")?);
-    Ok(told(client.get_erasure(request).await)?
+    Ok(answered(client.get_erasure(request).await)?
         .erasure
         .unwrap_or_default())
 }
@@ -247,7 +246,7 @@ async fn list(ground: &Ground) -> Result<(), Failure> {
     let mut client = ground.client.erasures(&staff(ground, "S001")?);
     let mut request = ListPendingErasuresRequest::default();
     loop {
-        let page = told(client.list_pending_erasures(request.clone()).await)?;
+        let page = answered(client.list_pending_erasures(request.clone()).await)?;
         if page.erasures.is_empty() && request.page_token.is_empty() {
             say!("nothing waits");
         }
@@ -302,7 +301,7 @@ impl Verify {
             std::fs::read_to_string(file)?
         } else {
             let mut client = ground.client.erasures(&Bearer::nobody());
-            told(client.get_certificate_keys(GetCertificateKeysRequest {}).await)?.jwks_json
+            answered(client.get_certificate_keys(GetCertificateKeysRequest {}).await)?.jwks_json
         };
         let proven = verify_certificate(certificate.trim(), &serde_json::from_str(&keys)?)?;
         print(&proven);

@@ -3,10 +3,9 @@
 use clap::Subcommand;
 use contracts::identity::v1::{GetKeyringStatusRequest, RewrapKeysRequest};
 
-use super::customer::told;
 use super::{Failure, Ground};
-use crate::client::{Bearer, request_id};
 use crate::say;
+use client::{Bearer, answered, request_id};
 
 /// What can be done about the keyring.
 #[derive(Subcommand)]
@@ -26,7 +25,7 @@ impl Keyring {
         let bearer = Bearer::new(&ground.staff_token("operator", &["administrator"])?);
         let mut client = ground.client.keyring(&bearer);
         if let Self::Rotate { batch } = self {
-            let status = told(client.get_keyring_status(GetKeyringStatusRequest {}).await)?;
+            let status = answered(client.get_keyring_status(GetKeyringStatusRequest {}).await)?;
             say!("wrapping by master key {}", status.master_key_id);
             loop {
                 let request = RewrapKeysRequest {
@@ -34,7 +33,7 @@ impl Keyring {
                     limit: *batch,
                     master_key_id: status.master_key_id.clone(),
                 };
-                let done = told(client.rewrap_keys(request).await)?;
+                let done = answered(client.rewrap_keys(request).await)?;
                 say!("{} keys wrapped, {} left", done.rewrapped, done.left);
                 // Keys made under the old one meanwhile are met by the next step.
                 if done.left == 0 {
@@ -42,7 +41,7 @@ impl Keyring {
                 }
             }
         }
-        let status = told(client.get_keyring_status(GetKeyringStatusRequest {}).await)?;
+        let status = answered(client.get_keyring_status(GetKeyringStatusRequest {}).await)?;
         say!(
             "master key {}, {} keys under another",
             status.master_key_id,

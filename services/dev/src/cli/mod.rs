@@ -1,6 +1,7 @@
 //! The `madoguchi` program's commands: `run` for everything at once, and a small client for what runs.
 
 mod book;
+mod carrier;
 mod customer;
 mod erasure;
 mod keyring;
@@ -16,10 +17,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::client::Client;
 use crate::output;
 use crate::session::Session;
 use crate::stack::{DataFolder, Description, Secrets};
+use client::Client;
 
 /// Any reason why a command failed, told once, to whoever typed it.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -68,7 +69,7 @@ enum Command {
     /// List the pictures of an accident, and save their thumbnails
     Gallery(staff::Gallery),
     /// Be the carrier: report a call to a line
-    Call(staff::Call),
+    Call(carrier::Call),
     /// Have the views rebuilt from the services' feeds, while they serve; says what differed
     Rebuild(views::Rebuild),
     /// Have the views compared with what the services' feeds make; names the rows that differ

@@ -8,10 +8,9 @@ use contracts::admin::v1::{
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
 use kernel::Timestamp;
 
-use super::customer::told;
 use super::{Failure, Ground};
-use crate::client::{Bearer, ParkingAdmin, request_id};
 use crate::say;
+use client::{Bearer, ParkingAdmin, answered, request_id};
 
 #[derive(Args)]
 pub(super) struct Parked {
@@ -114,7 +113,7 @@ impl Listener {
 
     fn admin(self, ground: &Ground) -> Result<ParkingAdmin, Failure> {
         let bearer = Bearer::new(&ground.staff_token("operator", &["administrator"])?);
-        Ok(ground.client.parking_admin(self.name(), &bearer)?)
+        Ok(ground.client.parking_admin(self.name(), &bearer))
     }
 }
 
@@ -139,7 +138,7 @@ impl List {
             let mut admin = listener.admin(ground)?;
             let mut request = ListParkedRequest::default();
             loop {
-                let page = told(admin.list_parked(request.clone()).await)?;
+                let page = answered(admin.list_parked(request.clone()).await)?;
                 for message in &page.messages {
                     found += 1;
                     line(listener, message);
@@ -187,7 +186,7 @@ async fn show(ground: &Ground, message: Message) -> Result<(), Failure> {
         source: message.source,
         event_id: message.event,
     };
-    let details = told(message.service.admin(ground)?.get_parked(request).await)?;
+    let details = answered(message.service.admin(ground)?.get_parked(request).await)?;
     let parked = details.message.unwrap_or_default();
     line(message.service, &parked);
     say!("       cursor {}, {} bytes", parked.cursor, parked.payload_bytes);
@@ -219,7 +218,7 @@ impl Replay {
             event_id: self.event,
             reason: self.reason,
         };
-        let outcome = told(self.service.admin(ground)?.replay_parked(request).await)?;
+        let outcome = answered(self.service.admin(ground)?.replay_parked(request).await)?;
         outcome_is(outcome.applied, outcome.failed, outcome.left)
     }
 }
@@ -233,7 +232,7 @@ impl Discard {
             event_id: self.message.event,
             reason: self.reason,
         };
-        let outcome = told(self.message.service.admin(ground)?.discard_parked(request).await)?;
+        let outcome = answered(self.message.service.admin(ground)?.discard_parked(request).await)?;
         outcome_is(outcome.applied, outcome.failed, outcome.left)
     }
 }

@@ -10,12 +10,12 @@ use kernel::{Clock as _, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use crate::client::Client;
 use crate::journey::{self, Setting, Step};
 use crate::sample::{self, Book, Recipe, SampleFile};
 use crate::say;
 use crate::session::Session;
 use crate::stack::{DataFolder, SERVICES, Secrets, Stack, StackError};
+use client::Client;
 
 /// How often a stack that stays up is looked at.
 const LOOK: Duration = Duration::from_secs(1);

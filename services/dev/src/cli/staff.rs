@@ -1,16 +1,13 @@
-//! The commands of staff and of the carrier.
+//! The commands of staff.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use client::{Bearer, answered};
 use contracts::claim_images::v1::GetThumbnailRequest;
-use contracts::phone_verification::v1::report_call_request::Caller;
-use contracts::phone_verification::v1::{MissingCallerId, ReportCallRequest};
 use contracts::views::v1::{ListGalleryRequest, ListQueueRequest};
 
-use super::customer::told;
 use super::{Failure, Ground};
-use crate::client::{Bearer, request_id};
 use crate::say;
 
 /// Who the adjuster commands ask as, if nobody is named and no journey was played.
@@ -34,7 +31,7 @@ impl Queue {
             ..ListQueueRequest::default()
         };
         loop {
-            let page = told(
+            let page = answered(
                 ground
                     .client
                     .adjuster_view(&bearer)
@@ -85,7 +82,7 @@ impl Gallery {
             ..ListGalleryRequest::default()
         };
         loop {
-            let page = told(
+            let page = answered(
                 ground
                     .client
                     .adjuster_view(&bearer)
@@ -120,52 +117,11 @@ impl Gallery {
             accident_id: self.accident.clone(),
             image_id,
         };
-        let thumbnail = told(ground.client.claim_images(bearer).get_thumbnail(request).await)?;
+        let thumbnail = answered(ground.client.claim_images(bearer).get_thumbnail(request).await)?;
         std::fs::write(&path, thumbnail.jpeg)?;
         say!("    {}", path.display());
         Ok(())
     }
-}
-
-#[derive(Args)]
-pub(super) struct Call {
-    /// The line that is dialled
-    #[arg(long)]
-    line: String,
-    /// The number the call comes from; withheld if absent
-    #[arg(long, value_name = "NUMBER")]
-    from: Option<String>,
-}
-
-impl Call {
-    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
-        report_call(ground, &self.line, self.from.as_deref()).await
-    }
-}
-
-/// Reports a call as the carrier does; the answer is the same whatever came of it (PV-13).
-pub(super) async fn report_call(ground: &Ground, line: &str, from: Option<&str>) -> Result<(), Failure> {
-    let caller = from.map_or(Caller::Missing(MissingCallerId::Withheld.into()), |number| {
-        Caller::Number(number.to_owned())
-    });
-    let request = ReportCallRequest {
-        request_id: request_id(),
-        trunk: "madoguchi".to_owned(),
-        call_id: request_id(),
-        dialled_line: line.to_owned(),
-        received_at_us: 0,
-        caller: Some(caller),
-    };
-    let carrier = Bearer::new(ground.secrets.carrier());
-    told(
-        ground
-            .client
-            .phone_verification(&carrier)
-            .report_call(request)
-            .await,
-    )?;
-    say!("the call is reported");
-    Ok(())
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -11,10 +11,9 @@ use contracts::views::v1::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::customer::told;
 use super::{Failure, Ground};
-use crate::client::{Bearer, request_id};
 use crate::say;
+use client::{Bearer, answered, request_id};
 
 /// How long a run may take; it goes on even when it is no longer looked at.
 const ENDED_WITHIN: Duration = Duration::from_hours(2);
@@ -38,11 +37,11 @@ impl Rebuild {
         let mut admin = ground.client.views_admin(&bearer);
         let request_id = request_id();
         if self.cancel {
-            told(admin.cancel_views_run(CancelViewsRunRequest { request_id }).await)?;
+            answered(admin.cancel_views_run(CancelViewsRunRequest { request_id }).await)?;
             say!("the run was ended");
             return Ok(());
         }
-        let begun = told(admin.rebuild_views(RebuildViewsRequest { request_id }).await)?;
+        let begun = answered(admin.rebuild_views(RebuildViewsRequest { request_id }).await)?;
         let run = watch(ground, &bearer, &begun.run_id).await?;
         say!("the new generation serves");
         show(&run);
@@ -57,7 +56,7 @@ impl Audit {
         let request = AuditViewsRequest {
             request_id: request_id(),
         };
-        let begun = told(ground.client.views_admin(&bearer).audit_views(request).await)?;
+        let begun = answered(ground.client.views_admin(&bearer).audit_views(request).await)?;
         let run = watch(ground, &bearer, &begun.run_id).await?;
         match show(&run) {
             0 => Ok(()),

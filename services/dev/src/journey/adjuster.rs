@@ -13,7 +13,7 @@ use super::checks::{Checks, Halt};
 use super::images::check_thumbnail;
 use super::sending::{HandedIn, NOTE};
 use super::{Journey, until};
-use crate::client::{Bearer, Refusal, request_id};
+use client::{Bearer, Refusal, request_id};
 
 impl Journey<'_> {
     pub(super) async fn look_as_adjuster(&mut self, checks: &mut Checks) -> Result<(), Halt> {

@@ -3,21 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use contracts::endorsement::v1::endorsement_item::Change;
+use client::change::{Change, item, phones};
+use client::{Bearer, Refusal, request_id};
+use contracts::endorsement::v1::endorsement_item::Change as ItemChange;
 use contracts::endorsement::v1::{
-    Contract, EndorsementItem, EndorsementState, GetContractRequest, NameChange, PhonesChange,
-    PrepareEndorsementRequest, PrepareEndorsementResponse, Section, SubmitEndorsementRequest,
+    Contract, EndorsementItem, EndorsementState, GetContractRequest, NameChange, PrepareEndorsementResponse,
+    Section, SubmitEndorsementResponse,
 };
 use contracts::views::v1::{ListContractsRequest, ListContractsResponse, ListRequestsRequest};
-use kernel::clock::jst_date;
-use kernel::{Clock as _, PhoneNumber, SystemClock};
+use kernel::PhoneNumber;
 use tonic::{Response, Status};
 
 use super::checks::{Checks, Halt};
 use super::customer::OwnContract;
 use super::login::neighbour;
 use super::{Journey, until};
-use crate::client::{Bearer, Refusal, request_id};
 
 /// The whole of a contract, in basis points (EN-9).
 const WHOLE: u32 = 10_000;
@@ -36,7 +36,9 @@ impl Journey<'_> {
         let mut tokens = vec![self.reviewed_change(&bearer, first, &new, checks).await?];
         // The number stands on each contract of the customer; it counts as long as one names it (PV-7).
         for other in others {
-            let prepared = self.prepare(&bearer, other, phones(Section::Insured, &new)).await;
+            let prepared = self
+                .prepare(&bearer, other, phones(Section::Insured, &[&new]))
+                .await;
             let prepared = checks.answer("the change of a further contract is prepared", prepared)?;
             let submitted = self
                 .submit(&bearer, other, &new, &prepared.confirm_token, &request_id())
@@ -112,7 +114,7 @@ impl Journey<'_> {
             .prepare(
                 bearer,
                 contract,
-                phones(Section::Policyholder, &neighbour(&self.customer.phone, 2)),
+                phones(Section::Policyholder, &[&neighbour(&self.customer.phone, 2)]),
             )
             .await;
         checks.refused(
@@ -125,7 +127,7 @@ impl Journey<'_> {
             name_kana: "ミホン シンコ".to_owned(),
         };
         let call = self
-            .prepare(bearer, contract, item(Section::Insured, Change::Name(name)))
+            .prepare(bearer, contract, item(Section::Insured, ItemChange::Name(name)))
             .await;
         checks.refused(
             "EN-4: a name change is refused to the call centre",
@@ -133,7 +135,11 @@ impl Journey<'_> {
             "NAME_CHANGE_BY_CALL_CENTRE",
         );
         let call = self
-            .prepare(bearer, contract, phones(Section::Insured, &self.customer.phone))
+            .prepare(
+                bearer,
+                contract,
+                phones(Section::Insured, &[&self.customer.phone]),
+            )
             .await;
         checks.refused(
             "EN-6: what already stands is no change",
@@ -186,7 +192,7 @@ impl Journey<'_> {
             .sum();
         checks.equal("EN-9: the insurers' shares make the whole", &sum, &WHOLE);
         let prepared = self
-            .prepare(bearer, contract, phones(Section::Insured, new))
+            .prepare(bearer, contract, phones(Section::Insured, &[new]))
             .await;
         let prepared = checks.answer("the change is prepared", prepared)?;
         self.review(&prepared, new, checks);
@@ -355,16 +361,8 @@ impl Journey<'_> {
         contract: &OwnContract,
         item: EndorsementItem,
     ) -> Result<Response<PrepareEndorsementResponse>, Status> {
-        let request = PrepareEndorsementRequest {
-            contract_id: contract.id.clone(),
-            items: vec![item],
-            effective_date: today(),
-        };
-        self.setting
-            .client
-            .endorsement(bearer)
-            .prepare_endorsement(request)
-            .await
+        let change = Change::today(&contract.id, item);
+        change.prepare(self.setting.client, bearer).await
     }
 
     pub(super) async fn submit(
@@ -374,39 +372,10 @@ impl Journey<'_> {
         number: &str,
         confirm_token: &str,
         request_id: &str,
-    ) -> Result<Response<contracts::endorsement::v1::SubmitEndorsementResponse>, Status> {
-        let request = SubmitEndorsementRequest {
-            request_id: request_id.to_owned(),
-            contract_id: contract.id.clone(),
-            items: vec![phones(Section::Insured, number)],
-            effective_date: today(),
-            confirm_token: confirm_token.to_owned(),
-            acknowledged_warnings: Vec::new(),
-        };
-        self.setting
-            .client
-            .endorsement(bearer)
-            .submit_endorsement(request)
+    ) -> Result<Response<SubmitEndorsementResponse>, Status> {
+        let change = Change::today(&contract.id, phones(Section::Insured, &[number]));
+        change
+            .submit(self.setting.client, bearer, confirm_token, request_id)
             .await
-    }
-}
-
-fn today() -> String {
-    jst_date(SystemClock.now()).to_string()
-}
-
-pub(super) fn phones(section: Section, number: &str) -> EndorsementItem {
-    item(
-        section,
-        Change::Phones(PhonesChange {
-            numbers: vec![number.to_owned()],
-        }),
-    )
-}
-
-fn item(section: Section, change: Change) -> EndorsementItem {
-    EndorsementItem {
-        section: section.into(),
-        change: Some(change),
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::Serialize;
 use tonic::{Code, Response, Status};
 
-use crate::client::Refusal;
 use crate::say;
+use client::Refusal;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]

@@ -1,8 +1,9 @@
 //! Who plays the customer: one of the sample's plain customers who has not registered yet, so that the journey can be
 //! played again on the same data.
 
+use client::files;
 use contracts::claim_images::v1::AccidentRow;
-use kernel::{AccidentId, BranchNumber, ClaimNumber, ContractId, PhoneNumber, PolicyNumber};
+use kernel::PhoneNumber;
 
 use crate::sample::{Book, BookContract, Kind};
 
@@ -86,17 +87,17 @@ fn customer(book: &Book, contract: &BookContract) -> Option<Customer> {
 }
 
 fn contract_id(contract: &BookContract) -> Option<String> {
-    let policy = PolicyNumber::parse(&contract.row.policy_number).ok()?;
-    let branch = match contract.row.branch_number.as_str() {
-        "" => BranchNumber::default(),
-        text => BranchNumber::parse(text).ok()?,
-    };
-    Some(ContractId::of_policy(&policy, &branch).to_string())
+    let row = &contract.row;
+    Some(
+        files::contract_id(&row.policy_number, &row.branch_number)
+            .ok()?
+            .to_string(),
+    )
 }
 
 /// The id services know an accident by.
 pub(super) fn accident_id(accident: &AccidentRow) -> Option<String> {
-    Some(AccidentId::of_claim(&ClaimNumber::parse(&accident.claim_number).ok()?).to_string())
+    Some(files::accident_id(&accident.claim_number).ok()?.to_string())
 }
 
 impl Customer {

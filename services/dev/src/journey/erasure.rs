@@ -1,7 +1,8 @@
 //! Step 8: another customer, who has handed in a picture, is erased (OP-4): a hold refuses, two persons agree, a
 //! certificate proves it, and nothing anywhere shows the person any more, at once; after housekeeping no file does.
 
-use contracts::claim_images::v1::{GetThumbnailRequest, ImageCategory, SendSubmissionRequest};
+use client::{Bearer, Refusal, Upload, UploadSource, request_id, send_submission};
+use contracts::claim_images::v1::{GetThumbnailRequest, ImageCategory};
 use contracts::endorsement::v1::{Contract, ContractRow, GetContractRequest, ImportContractsRequest};
 use contracts::identity::v1::{
     ApproveErasureRequest, Erasure, ErasureGround, ErasureState, GetCertificateKeysRequest, HoldReason,
@@ -16,7 +17,6 @@ use super::checks::{Checks, Halt};
 use super::customer::{self, NotInBook, accident_id};
 use super::erasure_traces::Traces;
 use super::{Journey, pictures, until};
-use crate::client::{Bearer, Refusal, Upload, UploadSource, request_id};
 
 /// Who asks, and who approves.
 const ASKS: &str = "S001";
@@ -90,18 +90,7 @@ impl Journey<'_> {
         let outcome = Upload::whole(self.setting.client, &bearer, &accident_id, &source).await;
         let finished = checks.done("the other customer hands in a picture", outcome)?;
         let note = format!("玄関の鍵は郵便受けの中です {word}");
-        let request = SendSubmissionRequest {
-            request_id: request_id(),
-            accident_id: accident_id.clone(),
-            image_ids: Vec::new(),
-            note: note.clone(),
-        };
-        let call = self
-            .setting
-            .client
-            .claim_images(&bearer)
-            .send_submission(request)
-            .await;
+        let call = send_submission(self.setting.client, &bearer, &accident_id, &note, &request_id()).await;
         let sent = checks
             .answer("the other customer sends it", call)?
             .consistency_token;

@@ -12,7 +12,7 @@ use super::checks::{Checks, Halt};
 use super::customer::{NotInBook, accident_id};
 use super::sending::Taken;
 use super::{Journey, pictures, until};
-use crate::client::{Bearer, Refusal, Upload, UploadSource, request_id};
+use client::{Bearer, Refusal, Upload, UploadSource, request_id};
 
 /// Longest side of a thumbnail in pixels (CI-5).
 const THUMBNAIL_SIDE: u32 = 400;
@@ -155,7 +155,7 @@ impl Journey<'_> {
         let client = self.setting.client;
         let upload = Upload::start(client, bearer, accident, source).await;
         let upload = checks.done("the upload of a photograph is started", upload)?;
-        let kept = upload.write_half_and_break_off().await;
+        let kept = upload.write_half_and_break_off().await.map_err(Refusal::from);
         let kept = checks.done("the upload can be asked for after the cut", kept)?;
         let size = source.bytes.len() as u64;
         checks.check(
@@ -165,10 +165,13 @@ impl Journey<'_> {
         );
         let persisted = checks.done(
             "the upload is resumed where it stopped",
-            upload.write_from(kept).await,
+            upload.write_from(kept).await.map_err(Refusal::from),
         )?;
         checks.equal("CI-6: the upload is resumed where it stopped", &persisted, &size);
-        let finished = checks.done("the resumed upload is finished", upload.finish().await)?;
+        let finished = checks.answer(
+            "the resumed upload is finished",
+            upload.finish(&request_id()).await,
+        )?;
         let image = finished.image.clone().unwrap_or_default();
         received(
             "CI-6: the resumed photograph is whole",
@@ -178,7 +181,7 @@ impl Journey<'_> {
             checks,
         );
         let again = checks
-            .done("finishing again is answered", upload.finish().await)?
+            .answer("finishing again is answered", upload.finish(&request_id()).await)?
             .image
             .unwrap_or_default();
         checks.equal(

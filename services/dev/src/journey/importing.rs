@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use client::import::{FileSummary, Folders, import};
+use client::request_id;
+use contracts::endorsement::v1::ImportContractsRequest;
+
 use super::Setting;
 use super::checks::{Checks, Halt};
-use crate::client::request_id;
-use crate::import::{FileSummary, Folders, Show, import};
+use crate::output::ImportLines;
 use crate::sample::SampleFile;
-use contracts::endorsement::v1::ImportContractsRequest;
 
 pub(super) async fn import_book(
     setting: &Setting<'_>,
@@ -35,7 +37,7 @@ pub(super) async fn import_book(
         "CALLER_NOT_ALLOWED",
     );
 
-    let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
+    let outcome = import(setting.client, &administrator, &folders, &ImportLines::default()).await;
     let mut first = checks.done("the three files are imported", outcome)?;
     for (file, summary) in setting.files.iter().zip(&mut first) {
         let arrived = summary.recorded + summary.unchanged + erased_rows(file, erased, summary, checks);
@@ -47,7 +49,7 @@ pub(super) async fn import_book(
         bad_rows(file, summary, checks);
     }
 
-    let outcome = import(setting.client, &administrator, &folders, Show::Progress).await;
+    let outcome = import(setting.client, &administrator, &folders, &ImportLines::default()).await;
     let mut second = checks.done("the three files are imported again", outcome)?;
     for (file, summary) in setting.files.iter().zip(&mut second) {
         let gone = erased_rows(file, erased, summary, checks);

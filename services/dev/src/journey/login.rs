@@ -1,25 +1,26 @@
 //! Step 3: the password, the challenge, calls that end nothing, and the call that verifies (PV-1, PV-6, PV-8, PV-9).
 
-use contracts::identity::v1::{
-    CompleteLoginRequest, GetAccountRequest, LoginRequest, RefreshRequest, Tokens,
-};
+use std::time::Duration;
+
+use client::login::{self, Credentials, IncomingCall};
+use client::{Bearer, Refusal, answered, request_id};
+use contracts::identity::v1::{GetAccountRequest, LoginResponse, RefreshRequest, Tokens};
 use contracts::phone_verification::v1::report_call_request::Caller;
-use contracts::phone_verification::v1::{
-    Challenge, ChallengeState, GetChallengeRequest, MissingCallerId, OpenChallengeRequest, ReportCallRequest,
-};
+use contracts::phone_verification::v1::{Challenge, ChallengeState, MissingCallerId, ReportCallResponse};
 use contracts::views::v1::ListContractsRequest;
 use kernel::{Clock as _, PhoneNumber, SystemClock};
 use tonic::{Response, Status};
 
 use super::checks::{Checks, Halt};
 use super::{Journey, until};
-use crate::client::{Bearer, Refusal, request_id};
 use crate::session::LoggedIn;
 use crate::stack::LINES;
 
 /// Most a challenge may wait, whatever the rulebook says (PV-9).
 const MAX_TTL_US: i64 = 600_000_000;
 const TRUNK: &str = "journey";
+/// How long one question after the tokens waits.
+const ONE_WAIT: Duration = Duration::from_secs(5);
 
 impl Journey<'_> {
     pub(super) async fn log_in(&mut self, checks: &mut Checks) -> Result<(), Halt> {
@@ -50,7 +51,7 @@ impl Journey<'_> {
             !challenge.instruction.is_empty(),
             &challenge.instruction,
         );
-        let waiting = self.complete(&token, 0).await;
+        let waiting = self.complete(&token, Duration::ZERO).await;
         let waiting = checks.answer("the login can be asked for", waiting)?;
         checks.check(
             "PV-1: no tokens before the call",
@@ -135,7 +136,7 @@ impl Journey<'_> {
     /// Exchanges the verified login for tokens, and those for their successors.
     pub(super) async fn exchange(&mut self, token: &str, checks: &mut Checks) -> Result<(), Halt> {
         let tokens = until(checks, "tokens arrive", async || {
-            match self.complete(token, 5_000).await {
+            match self.complete(token, ONE_WAIT).await {
                 Ok(answer) => answer
                     .into_inner()
                     .ok_or_else(|| "still waiting for the call".to_owned()),
@@ -211,20 +212,13 @@ impl Journey<'_> {
         Ok(())
     }
 
-    async fn password(
-        &self,
-        password: &str,
-    ) -> Result<Response<contracts::identity::v1::LoginResponse>, Status> {
-        let request = LoginRequest {
-            user_id: self.customer.email.clone(),
-            password: password.to_owned(),
-            device: "journey".to_owned(),
+    async fn password(&self, password: &str) -> Result<Response<LoginResponse>, Status> {
+        let credentials = Credentials {
+            user_id: &self.customer.email,
+            password,
+            device: "journey",
         };
-        self.setting
-            .client
-            .identity(&Bearer::nobody())
-            .login(request)
-            .await
+        login::password(self.setting.client, &credentials).await
     }
 
     /// The first factor.
@@ -241,28 +235,15 @@ impl Journey<'_> {
 
     /// Opens the challenge of a login, as soon as phone verification has heard of the customer's number.
     pub(super) async fn challenge(&self, token: &str, checks: &mut Checks) -> Result<Challenge, Halt> {
-        let request = OpenChallengeRequest {
-            request_id: request_id(),
-            login_token: token.to_owned(),
-        };
         let opened = until(checks, "a challenge is opened", async || {
             // Another request id each time: a refusal is no effect to be repeated.
-            let request = OpenChallengeRequest {
-                request_id: request_id(),
-                ..request.clone()
-            };
-            let call = self
-                .setting
-                .client
-                .phone_verification(&Bearer::nobody())
-                .open_challenge(request)
-                .await;
-            call.map_err(Refusal::from)
+            let call = login::open_challenge(self.setting.client, token, &request_id()).await;
+            answered(call)
         })
         .await?;
         checks.done(
             "the answer names the challenge",
-            opened.into_inner().challenge.ok_or("no challenge"),
+            opened.challenge.ok_or("no challenge"),
         )
     }
 
@@ -271,37 +252,20 @@ impl Journey<'_> {
         line: &str,
         caller: Caller,
         call_id: &str,
-    ) -> Result<Response<contracts::phone_verification::v1::ReportCallResponse>, Status> {
-        let request = ReportCallRequest {
-            request_id: request_id(),
+    ) -> Result<Response<ReportCallResponse>, Status> {
+        let call = IncomingCall {
             trunk: TRUNK.to_owned(),
             call_id: call_id.to_owned(),
-            dialled_line: line.to_owned(),
-            received_at_us: 0,
-            caller: Some(caller),
+            line: line.to_owned(),
+            caller,
         };
         let carrier = Bearer::new(self.setting.secrets.carrier());
-        self.setting
-            .client
-            .phone_verification(&carrier)
-            .report_call(request)
-            .await
+        login::report_call(self.setting.client, &carrier, &call, &request_id()).await
     }
 
     /// The challenge as it stands.
     pub(super) async fn look(&self, token: &str, challenge: &Challenge) -> Result<Challenge, Refusal> {
-        let request = GetChallengeRequest {
-            login_token: token.to_owned(),
-            challenge_id: challenge.challenge_id.clone(),
-            wait_ms: 0,
-        };
-        let answer = self
-            .setting
-            .client
-            .phone_verification(&Bearer::nobody())
-            .get_challenge(request)
-            .await?;
-        Ok(answer.into_inner().challenge.unwrap_or_default())
+        login::challenge(self.setting.client, token, &challenge.challenge_id).await
     }
 
     /// How the challenge ended.
@@ -326,17 +290,8 @@ impl Journey<'_> {
         .await
     }
 
-    async fn complete(&self, token: &str, wait_ms: i32) -> Result<Response<Option<Tokens>>, Status> {
-        let request = CompleteLoginRequest {
-            login_token: token.to_owned(),
-            wait_ms,
-        };
-        let answer = self
-            .setting
-            .client
-            .identity(&Bearer::nobody())
-            .complete_login(request)
-            .await?;
+    async fn complete(&self, token: &str, wait: Duration) -> Result<Response<Option<Tokens>>, Status> {
+        let answer = login::complete(self.setting.client, token, wait).await?;
         Ok(answer.map(|answer| answer.tokens))
     }
 }

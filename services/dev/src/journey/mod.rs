@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use kernel::{Clock as _, SystemClock};
 
-use crate::client::{Bearer, Client};
 use crate::sample::{Book, SampleFile};
 use crate::session::{LoggedIn, Session};
 use crate::stack::{DataFolder, Secrets, Stack};
+use client::{Bearer, Client};
 
 pub use checks::{Check, Step, print_table};
 use checks::{Checks, Halt};

@@ -6,7 +6,7 @@ use contracts::phone_verification::v1::report_call_request::Caller;
 
 use super::checks::{Checks, Halt};
 use super::{Journey, until};
-use crate::client::request_id;
+use client::request_id;
 
 const NO_LONGER: &str = "PV-7: the old number verifies no longer, learnt over NATS";
 const GUIDANCE: &str = "PV-9: a call from the old number says that it is not registered";

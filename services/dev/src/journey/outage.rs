@@ -3,18 +3,18 @@
 
 use std::time::Duration;
 
+use client::change::phones;
+use client::{Bearer, Refusal, request_id};
 use contracts::endorsement::v1::Section;
 use contracts::names::VIEWS;
 use contracts::views::v1::{GetViewsStatusRequest, ListContractsRequest, RebuildViewsRequest, ViewsRun};
 use sqlx::{Connection as _, PgConnection};
 use tonic::Status;
 
-use super::change::phones;
 use super::checks::{Checks, Halt};
 use super::customer::OwnContract;
 use super::login::neighbour;
 use super::{Journey, until};
-use crate::client::{Bearer, Refusal, request_id};
 
 /// Changes before the views are killed, before JetStream is wiped, and in all: an even number, so that the number that
 /// stands at the end is the one that stood before.
@@ -75,7 +75,7 @@ impl Journey<'_> {
         checks: &mut Checks,
     ) -> Result<String, Halt> {
         let prepared = self
-            .prepare(bearer, contract, phones(Section::Insured, number))
+            .prepare(bearer, contract, phones(Section::Insured, &[number]))
             .await;
         let prepared = checks.answer("a change is prepared", prepared)?;
         let submitted = self

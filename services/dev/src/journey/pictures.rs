@@ -5,7 +5,7 @@ use std::path::Path;
 use contracts::claim_images::v1::ImageCategory;
 use testkit::photos::{self, PhotoError};
 
-use crate::client::UploadSource;
+use client::UploadSource;
 
 /// Why there are no pictures.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,8 @@ use tonic::{Code, Response, Status};
 use super::Journey;
 use super::checks::{Checks, Halt};
 use super::customer::NotInBook;
-use crate::client::{Bearer, Language, Refusal, request_id};
 use crate::sample::{BookContract, Kind, MASKED_CODE};
+use client::{Bearer, Language, Refusal, request_id};
 
 impl Journey<'_> {
     pub(super) async fn register(&mut self, checks: &mut Checks) -> Result<(), Halt> {

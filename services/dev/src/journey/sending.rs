@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use contracts::claim_images::v1::{Image, ImageState, SendSubmissionRequest};
+use client::{Bearer, request_id, send_submission};
+use contracts::claim_images::v1::{Image, ImageState};
 use contracts::views::v1::{GetAccidentRequest, ListRemindersRequest};
 
 use super::Journey;
 use super::checks::{Checks, Halt};
-use crate::client::{Bearer, request_id};
 
 /// What the customer writes to the adjuster.
 pub(super) const NOTE: &str = "天井から水が漏れています。よろしくお願いします。";
@@ -120,18 +120,11 @@ impl Journey<'_> {
         taken: &Taken,
         checks: &mut Checks,
     ) -> Result<(), Halt> {
-        let request = || SendSubmissionRequest {
-            request_id: request_id(),
-            accident_id: accident_id.clone(),
-            image_ids: Vec::new(),
-            note: NOTE.to_owned(),
+        let submit = async || {
+            let client = self.setting.client;
+            send_submission(client, bearer, &accident_id, NOTE, &request_id()).await
         };
-        let call = self
-            .setting
-            .client
-            .claim_images(bearer)
-            .send_submission(request())
-            .await;
+        let call = submit().await;
         let sent = checks.answer("the pictures are sent", call)?;
         let image_ids: BTreeSet<_> = sent.image_ids.iter().cloned().collect();
         let expected: BTreeSet<_> = taken.received().map(|image| image.image_id.clone()).collect();
@@ -140,12 +133,7 @@ impl Journey<'_> {
             &image_ids,
             &expected,
         );
-        let call = self
-            .setting
-            .client
-            .claim_images(bearer)
-            .send_submission(request())
-            .await;
+        let call = submit().await;
         checks.refused("CI-1: nothing is left to send", call, "NOTHING_TO_SEND");
         self.handed_in = Some(HandedIn {
             accident_id,

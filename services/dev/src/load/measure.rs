@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{LoadError, MULTIPLIED};
-use crate::client::{Bearer, Client, Refusal, request_id};
-use crate::import::{Folders, Show, import};
 use crate::sample::{Book, Recipe, compose, write};
 use crate::stack::{SERVICES, Secrets, Stack};
+use client::import::{Folders, Silent, import};
+use client::{Bearer, Client, Refusal, request_id};
 
 /// How long the views may take to read a long history, and a run to end.
 const PATIENCE: Duration = Duration::from_hours(1);
@@ -266,7 +266,7 @@ async fn command(
             path: folders.files.clone(),
             source,
         })?;
-        let imported = import(client, operator, &folders, Show::Nothing).await;
+        let imported = import(client, operator, &folders, &Silent).await;
         let imported = imported.map_err(|error| LoadError::Not(error.to_string()))?;
         rows += imported.iter().map(|file| file.recorded as u64).sum::<u64>();
         seed += 1;

@@ -55,7 +55,7 @@ pub enum LoadError {
     },
     /// A service refused what was asked.
     #[error(transparent)]
-    Refused(#[from] crate::client::Refusal),
+    Refused(#[from] client::Refusal),
     /// Something did not happen in time, or not as it must.
     #[error("{0}")]
     Not(String),

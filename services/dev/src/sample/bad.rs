@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use client::files::FileRow;
+
 use super::book::Book;
-use super::columns::FileRow;
 
 /// One cell to spoil, with what, and the column that is reported (another one where the fault shows elsewhere).
 struct Spoilt(&'static str, &'static str, &'static str);
@@ -126,7 +127,7 @@ fn rows<R: FileRow>(model: Option<&R>, spoilt: &[Spoilt], prefix: &str) -> Vec<B
     let Some(model) = model else { return Vec::new() };
     let places: BTreeMap<_, _> = R::columns().into_iter().zip(0..).collect();
     let numbered = |number: usize| {
-        let mut cells = model.to_record();
+        let mut cells = model.cells();
         cells[0] = format!("{prefix}{number:08}");
         cells
     };
@@ -135,7 +136,7 @@ fn rows<R: FileRow>(model: Option<&R>, spoilt: &[Spoilt], prefix: &str) -> Vec<B
         .zip(1..)
         .filter_map(|(Spoilt(column, value, reported), number)| {
             let mut cells = numbered(number);
-            (*value).clone_into(cells.get_mut(*places.get(column)?)?);
+            (*value).clone_into(cells.get_mut(*places.get(*column)?)?);
             Some(BadRow {
                 cells,
                 column: reported,

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use client::files::FileRow;
+
 use super::bad::{self, BadRow};
 use super::book::Book;
-use super::columns::FileRow;
 
 /// A line that must be reported as bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,38 +35,24 @@ impl SampleFile {
     }
 }
 
-/// Name of the file of contracts.
-pub const CONTRACTS_FILE: &str = "contracts.csv";
-/// Name of the file of printed credentials.
-pub const CREDENTIALS_FILE: &str = "credentials.csv";
-/// Name of the file of accidents.
-pub const ACCIDENTS_FILE: &str = "accidents.csv";
-
 /// The three files of a book.
 pub fn compose(book: &Book) -> [SampleFile; 3] {
     [
         file(
-            CONTRACTS_FILE,
             book.contracts.iter().map(|contract| &contract.row),
             bad::contracts(book),
         ),
         file(
-            CREDENTIALS_FILE,
             book.contracts.iter().map(|contract| &contract.credential),
             bad::credentials(book),
         ),
-        file(ACCIDENTS_FILE, book.accidents.iter(), bad::accidents(book)),
+        file(book.accidents.iter(), bad::accidents(book)),
     ]
 }
 
-fn file<'a, R: FileRow + 'a>(
-    name: &'static str,
-    good: impl ExactSizeIterator<Item = &'a R>,
-    bad: Vec<BadRow>,
-) -> SampleFile {
-    let header = R::columns().into_iter().map(str::to_owned).collect();
+fn file<'a, R: FileRow + 'a>(good: impl ExactSizeIterator<Item = &'a R>, bad: Vec<BadRow>) -> SampleFile {
     let every = (good.len() / (bad.len() + 1)).max(1);
-    let (mut lines, mut refusals) = (vec![header], Vec::new());
+    let (mut lines, mut refusals) = (vec![R::columns()], Vec::new());
     let mut bad = bad.into_iter();
     let mut refuse = |lines: &mut Vec<Vec<String>>, row: BadRow| {
         lines.push(row.cells);
@@ -80,11 +67,11 @@ fn file<'a, R: FileRow + 'a>(
         {
             refuse(&mut lines, row);
         }
-        lines.push(row.to_record());
+        lines.push(row.cells());
     }
     bad.for_each(|row| refuse(&mut lines, row));
     SampleFile {
-        name,
+        name: R::FILE,
         lines,
         refusals,
     }

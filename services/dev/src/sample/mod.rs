@@ -3,7 +3,6 @@
 
 mod bad;
 mod book;
-mod columns;
 mod files;
 mod kinds;
 mod people;
@@ -12,6 +11,5 @@ mod phones;
 mod tests;
 
 pub use book::{ADJUSTERS, Book, BookContract, MASKED_CODE, OFFICES, Recipe};
-pub use columns::{ACCIDENT_COLUMNS, CONTRACT_COLUMNS, CREDENTIAL_COLUMNS, FileRow};
-pub use files::{ACCIDENTS_FILE, CONTRACTS_FILE, CREDENTIALS_FILE, Refusal, SampleFile, compose, write};
+pub use files::{Refusal, SampleFile, compose, write};
 pub use kinds::Kind;

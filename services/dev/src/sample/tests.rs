@@ -97,15 +97,6 @@ fn pv_4_the_plain_customers_number_is_usable_and_the_others_are_not() {
 }
 
 #[test]
-fn rows_read_back_from_their_records() {
-    for contract in Book::compute(recipe(48)).contracts {
-        let cells = contract.row.to_record();
-        let cells: Vec<_> = cells.iter().map(String::as_str).collect();
-        assert_eq!(ContractRow::from_record(0, &cells).unwrap(), contract.row);
-    }
-}
-
-#[test]
 fn each_file_has_at_least_fifteen_bad_rows_and_loses_no_good_one() {
     let book = Book::compute(recipe(60));
     let files = compose(&book);

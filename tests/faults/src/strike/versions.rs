@@ -8,11 +8,11 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream::LastRawMessageErrorKind};
+use client::{Bearer, Refusal, request_id};
 use contracts::admin::v1::DiscardParkedRequest;
 use contracts::claim_images::v1::DownloadOriginalRequest;
 use contracts::common::v1::EventHeading;
 use contracts::names::{self, CLAIM_IMAGES, VIEWS};
-use dev::client::{Bearer, Refusal, request_id};
 use eventsourcing::Cursor;
 use kernel::{Clock as _, SystemClock};
 use prost::Message as _;
@@ -216,11 +216,7 @@ impl Driver<'_> {
             reason: "told by a newer release; no view shows it".to_owned(),
         };
         let discarded = testkit::poll(DECIDED_WITHIN, async || {
-            let mut admin = self
-                .ground
-                .client
-                .parking_admin(VIEWS, &administrator)
-                .map_err(|error| error.to_string())?;
+            let mut admin = self.ground.client.parking_admin(VIEWS, &administrator);
             let answer = admin.discard_parked(request.clone()).await;
             answer.map_err(|status| Refusal::from(status).to_string())
         });

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use client::{Refusal, request_id};
 use contracts::names::VIEWS;
 use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest};
-use dev::client::{Refusal, request_id};
 use sqlx::PgPool;
 
 use super::AT_REST_WITHIN;

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
+use client::{Bearer, files, request_id};
 use contracts::claim_images::v1::AccidentRow;
 use contracts::identity::v1::RegisterWithInitialCredentialsRequest;
 use contracts::names::IDENTITY;
-use dev::client::{Bearer, request_id};
 use dev::sample::{BookContract, Kind};
-use kernel::{AccidentId, BranchNumber, ClaimNumber, ContractId, PhoneNumber, PolicyNumber};
+use kernel::{AccidentId, ContractId, PhoneNumber};
 
 use super::Work;
 use crate::calls::{Command, NoAnswer};
@@ -94,19 +94,12 @@ impl Customer {
 
 /// The id services know a contract by.
 pub(super) fn contract_id(contract: &BookContract) -> Option<ContractId> {
-    let policy = PolicyNumber::parse(&contract.row.policy_number).ok()?;
-    let branch = match contract.row.branch_number.as_str() {
-        "" => BranchNumber::default(),
-        text => BranchNumber::parse(text).ok()?,
-    };
-    Some(ContractId::of_policy(&policy, &branch))
+    files::contract_id(&contract.row.policy_number, &contract.row.branch_number).ok()
 }
 
 /// The id services know an accident by.
 pub(super) fn accident_id(accident: &AccidentRow) -> Option<AccidentId> {
-    Some(AccidentId::of_claim(
-        &ClaimNumber::parse(&accident.claim_number).ok()?,
-    ))
+    files::accident_id(&accident.claim_number).ok()
 }
 
 impl Work<'_> {

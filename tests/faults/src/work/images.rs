@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use client::{Bearer, Upload, UploadSource, send_submission};
 use contracts::claim_images::v1::{
-    FinishUploadRequest, FinishUploadResponse, ImageCategory, MarkSubmissionSeenRequest, QueryUploadRequest,
-    SendSubmissionRequest, SendSubmissionResponse, StartUploadRequest, WriteUploadRequest,
+    FinishUploadResponse, ImageCategory, MarkSubmissionSeenRequest, SendSubmissionResponse,
 };
 use contracts::names::{CLAIM_IMAGES, VIEWS};
 use contracts::views::v1::GetAccidentRequest;
-use dev::client::Bearer;
-use sha2::{Digest as _, Sha256};
 use tonic::Status;
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
@@ -36,11 +34,14 @@ impl Work<'_> {
             return Ok(());
         };
         let bearer = customer.bearer();
-        let picture = picture()?;
-        let upload = self.start(&bearer, accident, &picture).await?;
-        let finished = self
-            .finish(customer, &bearer, accident, &upload, &picture)
-            .await?;
+        let source = UploadSource {
+            file_name: "faults.jpg".to_owned(),
+            category: ImageCategory::Other,
+            bytes: picture()?,
+        };
+        let upload_id = self.start(&bearer, accident, &source).await?;
+        let upload = Upload::started(&self.client, &bearer, &source, upload_id);
+        let finished = self.finish(customer, accident, &upload).await?;
         if self.calls.chance_of(LOOKS_PERCENT) {
             self.look(&bearer, accident, &finished).await?;
         }
@@ -49,19 +50,18 @@ impl Work<'_> {
     }
 
     /// Leaves no event: an upload is an operational row.
-    async fn start(&self, bearer: &Bearer, accident: &str, picture: &[u8]) -> Result<String, NoAnswer> {
+    async fn start(
+        &self,
+        bearer: &Bearer,
+        accident: &str,
+        source: &UploadSource,
+    ) -> Result<String, NoAnswer> {
         let command = Command {
             service: CLAIM_IMAGES,
             what: "start upload",
             effects: Vec::new(),
         };
-        let request = StartUploadRequest {
-            request_id: dev::client::request_id(),
-            accident_id: accident.to_owned(),
-            category: ImageCategory::Other.into(),
-            size_bytes: picture.len() as u64,
-            file_name: "faults.jpg".to_owned(),
-        };
+        let request = source.start_request(accident);
         let attempt = async || {
             self.client
                 .claim_images(bearer)
@@ -76,10 +76,8 @@ impl Work<'_> {
     async fn finish(
         &self,
         customer: &Customer,
-        bearer: &Bearer,
         accident: &str,
-        upload: &str,
-        picture: &[u8],
+        upload: &Upload<'_>,
     ) -> Result<FinishUploadResponse, NoAnswer> {
         let (request_id, key) = keyed(&customer.scope(), FINISH);
         let command = Command {
@@ -87,45 +85,12 @@ impl Work<'_> {
             what: "finish upload",
             effects: vec![effect(accident, "accident.image_received.v1", key)],
         };
-        let request = FinishUploadRequest {
-            request_id,
-            upload_id: upload.to_owned(),
-            sha256: Sha256::digest(picture).to_vec(),
-        };
         let attempt = async || {
-            self.write(bearer, upload, picture).await?;
-            self.client
-                .claim_images(bearer)
-                .finish_upload(request.clone())
-                .await
+            within(upload.write_rest()).await?;
+            upload.finish(&request_id).await
         };
         let told = |answer: &FinishUploadResponse| proven(&answer.consistency_token);
         self.calls.send(command, attempt, told).await
-    }
-
-    async fn write(&self, bearer: &Bearer, upload: &str, picture: &[u8]) -> Result<(), Status> {
-        let mut images = self.client.claim_images(bearer);
-        let query = QueryUploadRequest {
-            upload_id: upload.to_owned(),
-        };
-        let kept = within(images.query_upload(query))
-            .await?
-            .into_inner()
-            .persisted_size_bytes;
-        let rest = picture
-            .get(usize::try_from(kept).unwrap_or(usize::MAX)..)
-            .unwrap_or_default();
-        if rest.is_empty() {
-            return Ok(());
-        }
-        let chunk = WriteUploadRequest {
-            upload_id: upload.to_owned(),
-            offset: kept,
-            data: rest.to_vec(),
-            crc32c: crc32c::crc32c(rest),
-        };
-        within(images.write_upload(futures::stream::iter([chunk]))).await?;
-        Ok(())
     }
 
     /// Asks the customer's view for the picture that was just acknowledged. While something strikes the view may fail to answer,
@@ -169,18 +134,7 @@ impl Work<'_> {
             what: "send submission",
             effects: vec![effect(accident, "accident.submission_sent.v1", key)],
         };
-        let request = SendSubmissionRequest {
-            request_id,
-            accident_id: accident.to_owned(),
-            image_ids: Vec::new(),
-            note: String::new(),
-        };
-        let attempt = async || {
-            self.client
-                .claim_images(bearer)
-                .send_submission(request.clone())
-                .await
-        };
+        let attempt = async || send_submission(&self.client, bearer, accident, "", &request_id).await;
         let told = |answer: &SendSubmissionResponse| proven(&answer.consistency_token);
         self.calls.send(command, attempt, told).await
     }

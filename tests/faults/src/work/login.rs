@@ -1,12 +1,13 @@
 //! A login: password, challenge, the carrier's report, tokens. Three services and NATS take part in each.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contracts::identity::v1::{CompleteLoginRequest, LoginRequest, Tokens};
+use client::Bearer;
+use client::login::{self, Credentials, IncomingCall};
+use contracts::identity::v1::Tokens;
 use contracts::names::{IDENTITY, PHONE_VERIFICATION};
-use contracts::phone_verification::v1::report_call_request::Caller;
-use contracts::phone_verification::v1::{OpenChallengeRequest, ReportCallRequest};
-use dev::client::{Bearer, request_id};
 use serde::Deserialize;
 use tonic::Status;
 
@@ -17,7 +18,7 @@ use crate::ledger::Effect;
 use crate::recovery::Proof;
 
 /// How long one try waits for the call to arrive.
-const WAIT_MS: i32 = 1_000;
+const ONE_WAIT: Duration = Duration::from_secs(1);
 /// Answers without tokens after which the customer starts over.
 const LOOKS: usize = 20;
 /// Tries to open a challenge: phone verification may not have heard of the number yet.
@@ -58,14 +59,12 @@ impl Work<'_> {
             what: "log in",
             effects: Vec::new(),
         };
-        let attempt = async || {
-            let request = LoginRequest {
-                user_id: customer.email.clone(),
-                password: customer.password.to_owned(),
-                device: "faults".to_owned(),
-            };
-            self.client.identity(&Bearer::nobody()).login(request).await
+        let credentials = Credentials {
+            user_id: &customer.email,
+            password: customer.password,
+            device: "faults",
         };
+        let attempt = async || login::password(&self.client, &credentials).await;
         let answer = self
             .calls
             .send(command, attempt, |answer| {
@@ -95,14 +94,7 @@ impl Work<'_> {
                 what: "open challenge",
                 effects: vec![opened],
             };
-            let attempt = async || {
-                let request = OpenChallengeRequest {
-                    request_id: request_id.clone(),
-                    login_token: token.to_owned(),
-                };
-                let mut phones = self.client.phone_verification(&Bearer::nobody());
-                phones.open_challenge(request).await
-            };
+            let attempt = async || login::open_challenge(&self.client, token, &request_id).await;
             let told = |_: &_| (Vec::new(), Some(Proof::Key(PHONE_VERIFICATION, key)));
             match self.calls.send(command, attempt, told).await {
                 Ok(answer) => return Ok(answer.challenge.unwrap_or_default().line_to_dial),
@@ -110,7 +102,7 @@ impl Work<'_> {
                     if refusal.reason == "NO_USABLE_NUMBER" && tried < OPENINGS =>
                 {
                     tried += 1;
-                    crate::pace::pass(std::time::Duration::from_millis(250)).await;
+                    crate::pace::pass(Duration::from_millis(250)).await;
                 }
                 Err(other) => return Err(other),
             }
@@ -132,19 +124,9 @@ impl Work<'_> {
             what: "report call",
             effects: vec![reported],
         };
-        let request = ReportCallRequest {
-            request_id: report_id,
-            trunk: "faults".to_owned(),
-            call_id: request_id(),
-            dialled_line: line.to_owned(),
-            received_at_us: 0,
-            caller: Some(Caller::Number(phone.to_owned())),
-        };
+        let call = IncomingCall::new("faults", line, Some(phone));
         let carrier = Bearer::new(self.secrets.carrier());
-        let attempt = async || {
-            let mut phones = self.client.phone_verification(&carrier);
-            phones.report_call(request.clone()).await
-        };
+        let attempt = async || login::report_call(&self.client, &carrier, &call, &report_id).await;
         let told = |_: &_| (Vec::new(), None);
         self.calls.send(command, attempt, told).await.map(|_| ())
     }
@@ -158,15 +140,7 @@ impl Work<'_> {
         };
         let mut looks = 0;
         let attempt = async || {
-            let request = CompleteLoginRequest {
-                login_token: token.to_owned(),
-                wait_ms: WAIT_MS,
-            };
-            let answer = self
-                .client
-                .identity(&Bearer::nobody())
-                .complete_login(request)
-                .await?;
+            let answer = login::complete(&self.client, token, ONE_WAIT).await?;
             looks += usize::from(answer.get_ref().tokens.is_none());
             match answer.get_ref().tokens {
                 // The call proved nothing, as where a clock was set between challenge and call: the customer starts over.

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dev::client::{Bearer, Client};
+use client::{Bearer, Client};
 use dev::stack::Secrets;
 use kernel::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;

@@ -1,11 +1,9 @@
 //! A changed phone number: prepared, submitted, in force at once or from tomorrow (EN-7, EN-8).
 
-use contracts::endorsement::v1::endorsement_item::Change;
-use contracts::endorsement::v1::{
-    EndorsementItem, PhonesChange, PrepareEndorsementRequest, Section, SubmitEndorsementRequest,
-};
+use client::Refusal;
+use client::change::{Change, phones};
+use contracts::endorsement::v1::Section;
 use contracts::names::ENDORSEMENT;
-use dev::client::Refusal;
 use kernel::clock::jst_date;
 use kernel::{Clock as _, SystemClock};
 
@@ -23,12 +21,6 @@ const SCHEDULED_PERCENT: u32 = 12;
 impl Work<'_> {
     pub(super) async fn change_phone(&self, customer: &mut Customer) -> Result<(), NoAnswer> {
         let new = neighbour(customer.phones.back().map_or("", String::as_str));
-        let items = vec![EndorsementItem {
-            section: Section::Insured.into(),
-            change: Some(Change::Phones(PhonesChange {
-                numbers: vec![new.clone()],
-            })),
-        }];
         // One that takes effect tomorrow is the last: the next would have to be squared with it (EN-13).
         let later = self.calls.chance_of(SCHEDULED_PERCENT);
         let today = jst_date(SystemClock.now());
@@ -38,15 +30,14 @@ impl Work<'_> {
             today
         }
         .to_string();
-        let prepare = PrepareEndorsementRequest {
+        let change = Change {
             contract_id: customer.contract_id.clone(),
-            items: items.clone(),
-            effective_date: effective_date.clone(),
+            items: vec![phones(Section::Insured, &[&new])],
+            effective_date,
         };
         let bearer = customer.bearer();
         // Changes nothing, so it is no command: one that is not answered is left.
-        let mut endorsement = self.client.endorsement(&bearer);
-        let prepared = endorsement.prepare_endorsement(prepare);
+        let prepared = change.prepare(&self.client, &bearer);
         let prepared = tokio::time::timeout(std::time::Duration::from_secs(3), prepared).await;
         let confirm_token = match prepared {
             Ok(Ok(answer)) => answer.into_inner().confirm_token,
@@ -54,14 +45,6 @@ impl Work<'_> {
             Err(_) => return Err(NoAnswer::GivenUp),
         };
         let (request_id, key) = keyed(&customer.scope(), SUBMIT);
-        let request = SubmitEndorsementRequest {
-            request_id,
-            contract_id: customer.contract_id.clone(),
-            items,
-            effective_date,
-            confirm_token,
-            acknowledged_warnings: Vec::new(),
-        };
         let stream = format!("{ENDORSEMENT}.contract-{}", customer.contract_id);
         let effect = |event_type: &str| Effect {
             service: ENDORSEMENT.to_owned(),
@@ -84,9 +67,8 @@ impl Work<'_> {
             },
         };
         let attempt = async || {
-            self.client
-                .endorsement(&bearer)
-                .submit_endorsement(request.clone())
+            change
+                .submit(&self.client, &bearer, &confirm_token, &request_id)
                 .await
         };
         let told = |answer: &contracts::endorsement::v1::SubmitEndorsementResponse| {

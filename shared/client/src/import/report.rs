@@ -1,32 +1,9 @@
-//! What became of a file: counts, and each bad row with line, column, reason and text. Values of cells are not in it:
-//! they are personal.
+//! What became of a file: counts, and each bad row with line, column, reason and text.
 
 use contracts::common::v1::{ImportOutcome, ImportRowResult};
 use serde::{Deserialize, Serialize};
 
-/// One problem of one row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadRow {
-    /// Line of the file, from 1; the header is line 1.
-    pub line: u32,
-    /// Column; empty where the line itself is not whole.
-    pub column: String,
-    /// `UPPER_SNAKE`.
-    pub reason: String,
-    /// For people.
-    pub message: String,
-}
-
-impl BadRow {
-    pub(super) fn of_line(line: u32, reason: &str, message: String) -> Self {
-        Self {
-            line,
-            column: String::new(),
-            reason: reason.to_owned(),
-            message,
-        }
-    }
-}
+use crate::files::BadRow;
 
 /// What became of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use contracts::common::v1::ImportRowResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ImportError;
+use super::BATCH_ROWS;
+use super::error::ImportError;
 use super::report::FileSummary;
 
 /// What is kept.
@@ -17,6 +18,8 @@ struct Kept {
     digest: String,
     /// Sets this import apart from an earlier one of the same file.
     attempt: Uuid,
+    /// Rows of a batch.
+    batch_rows: usize,
     /// Batches whose results are in the summary.
     acknowledged: usize,
     /// The results so far.
@@ -54,7 +57,7 @@ impl FileState {
         let kept = std::fs::read(&path)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        match kept.filter(|kept| kept.digest == digest) {
+        match kept.filter(|kept| kept.digest == digest && kept.batch_rows == BATCH_ROWS) {
             Some(kept) => Self {
                 path,
                 report,
@@ -91,6 +94,7 @@ impl FileState {
         let kept = Kept {
             digest: self.digest.clone(),
             attempt: self.attempt,
+            batch_rows: BATCH_ROWS,
             acknowledged: self.acknowledged,
             summary: self.summary.clone(),
         };

@@ -70,12 +70,14 @@ fn violation(violation: &tonic_types::FieldViolation) -> Violation {
 }
 
 impl Refusal {
-    /// Whether the same call may well succeed a moment later.
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self.code,
-            Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::DeadlineExceeded
-        )
+    /// Whether the same call may well succeed a moment later. A broken connection reads as one of several codes, without a
+    /// reason.
+    pub fn is_transient(&self) -> bool {
+        match self.code {
+            Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::DeadlineExceeded => true,
+            Code::Unknown | Code::Internal | Code::Cancelled => self.reason.is_empty(),
+            _ => false,
+        }
     }
 }
 
@@ -108,6 +110,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// What a call answered, or its refusal decoded.
+pub fn answered<T>(call: Result<tonic::Response<T>, Status>) -> Result<T, Refusal> {
+    call.map(tonic::Response::into_inner).map_err(Refusal::from)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -139,7 +146,7 @@ mod tests {
             (refusal.reason.as_str(), refusal.metadata["limit"].as_str()),
             ("TOO_MANY", "3")
         );
-        assert!(refusal.is_passing());
+        assert!(refusal.is_transient());
         let text = refusal.to_string();
         assert!(text.contains("TOO_MANY (ResourceExhausted): Too many."), "{text}");
         assert!(

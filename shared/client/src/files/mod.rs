@@ -1,0 +1,37 @@
+//! The core system's three files: UTF-8 CSV with a header, whose columns stand in any order. Each column is written down
+//! once, as the field of the row it is read into; what a cell holds is judged by the service it is sent to.
+
+mod accident;
+mod cells;
+mod columns;
+mod contract;
+mod credential;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use uuid::Uuid;
+
+pub use accident::accident_id;
+pub use columns::Layout;
+pub use contract::contract_id;
+pub use reader::{BadRow, FileContent, FileError, read};
+
+/// A row of one of the files.
+pub trait FileRow: Clone + Default + Send + Sync + 'static {
+    /// The file's name.
+    const FILE: &'static str;
+    /// What the columns of each further part of the row begin with.
+    const PARTS: &'static [&'static str] = &[];
+
+    /// The header, in the order rows are written in.
+    fn columns() -> Vec<String>;
+    /// The cells, one for each column.
+    fn cells(&self) -> Vec<String>;
+    /// Reads the record of one line.
+    fn read(layout: &Layout, record: &csv::StringRecord) -> Result<Self, csv::Error>;
+    /// The line of the file, from 1; the header is line 1.
+    fn line_mut(&mut self) -> &mut u32;
+    /// The id of what the row is about, where its numbers can be read.
+    fn about(&self) -> Option<Uuid>;
+}

@@ -1,0 +1,191 @@
+//! Sends the rows of a batch, in as many calls as it takes.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
+use contracts::common::v1::{ImportOutcome, ImportRowResult};
+use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
+use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential};
+use tonic::{Code, Request, Status};
+
+use super::error::ImportError;
+use super::pace::{Next, Pace};
+use super::progress::Progress;
+use crate::bearer::Bearer;
+use crate::files::FileRow;
+use crate::refusal::Refusal;
+use crate::services::Client;
+use crate::wait::pause;
+
+/// Before a call that was refused is sent again, unless the service says when.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause, whatever the service says.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A row that one of the services imports.
+pub(super) trait Importable: FileRow {
+    async fn send(
+        client: &Client,
+        administrator: &Bearer,
+        request_id: String,
+        rows: Vec<Self>,
+        within: Duration,
+    ) -> Result<Vec<ImportRowResult>, Status>;
+}
+
+/// The service is told how long it has, so that it does not go on with what nobody waits for.
+fn limited<T>(message: T, within: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(within);
+    request
+}
+
+impl Importable for ContractRow {
+    async fn send(
+        client: &Client,
+        administrator: &Bearer,
+        request_id: String,
+        rows: Vec<Self>,
+        within: Duration,
+    ) -> Result<Vec<ImportRowResult>, Status> {
+        let request = limited(ImportContractsRequest { request_id, rows }, within);
+        let answer = client
+            .endorsement(administrator)
+            .import_contracts(request)
+            .await?;
+        Ok(answer.into_inner().results)
+    }
+}
+
+impl Importable for InitialCredential {
+    async fn send(
+        client: &Client,
+        administrator: &Bearer,
+        request_id: String,
+        rows: Vec<Self>,
+        within: Duration,
+    ) -> Result<Vec<ImportRowResult>, Status> {
+        let request = limited(ImportInitialCredentialsRequest { request_id, rows }, within);
+        let answer = client
+            .identity(administrator)
+            .import_initial_credentials(request)
+            .await?;
+        Ok(answer.into_inner().results)
+    }
+}
+
+impl Importable for AccidentRow {
+    async fn send(
+        client: &Client,
+        administrator: &Bearer,
+        request_id: String,
+        rows: Vec<Self>,
+        within: Duration,
+    ) -> Result<Vec<ImportRowResult>, Status> {
+        let request = limited(ImportAccidentsRequest { request_id, rows }, within);
+        let answer = client
+            .claim_images(administrator)
+            .import_accidents(request)
+            .await?;
+        Ok(answer.into_inner().results)
+    }
+}
+
+pub(super) struct Calls<'a> {
+    pub(super) client: &'a Client,
+    pub(super) administrator: &'a Bearer,
+    pub(super) pace: Pace,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Calls<'_> {
+    /// Sends all rows under one request id, which services keep per row: a row of a call that was not answered, and had its
+    /// effect, is recognised in a smaller call and answered as it would have been.
+    pub(super) async fn batch<R: Importable>(
+        &self,
+        request_id: String,
+        rows: &[R],
+    ) -> Result<Vec<ImportRowResult>, ImportError> {
+        // Two rows about one thing are told apart inside one call only.
+        let in_one = repeats(rows);
+        let mut results = Vec::with_capacity(rows.len());
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (most, within) = self.pace.call();
+            let count = if in_one { rest.len() } else { most.min(rest.len()) };
+            let (part, after) = rest.split_at(count);
+            let sent = R::send(
+                self.client,
+                self.administrator,
+                request_id.clone(),
+                part.to_vec(),
+                within,
+            );
+            match sent.await {
+                Ok(answer) => {
+                    results.extend(one_result_per_row::<R>(answer, count)?);
+                    self.pace.answered(Instant::now());
+                    self.progress.advanced(R::FILE, count);
+                    rest = after;
+                }
+                Err(status) => self.after_failure::<R>(status.into(), count, in_one).await?,
+            }
+        }
+        Ok(results)
+    }
+
+    /// Returns when the call may be sent again.
+    async fn after_failure<R: Importable>(
+        &self,
+        refusal: Refusal,
+        rows: usize,
+        in_one: bool,
+    ) -> Result<(), ImportError> {
+        if !refusal.is_transient() {
+            return Err(ImportError::Refused {
+                file: R::FILE,
+                refusal: Box::new(refusal),
+            });
+        }
+        let late = matches!(refusal.code, Code::DeadlineExceeded | Code::Cancelled);
+        let next = if late {
+            self.pace.late(if in_one { 1 } else { rows }, Instant::now())
+        } else {
+            self.pace.refused(Instant::now())
+        };
+        match next {
+            Next::Smaller(rows) => self.progress.slowed(R::FILE, rows),
+            Next::Again => pause(refusal.retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE)).await,
+            Next::GiveUp => {
+                return Err(ImportError::Stuck {
+                    file: R::FILE,
+                    patience: self.pace.patience(),
+                    rows,
+                    refusal: Box::new(refusal),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two rows are about the same thing.
+fn repeats<R: FileRow>(rows: &[R]) -> bool {
+    let mut seen = BTreeSet::new();
+    rows.iter()
+        .filter_map(FileRow::about)
+        .any(|about| !seen.insert(about))
+}
+
+fn one_result_per_row<R: FileRow>(
+    results: Vec<ImportRowResult>,
+    rows: usize,
+) -> Result<Vec<ImportRowResult>, ImportError> {
+    let told = |row: &ImportRowResult| row.outcome() != ImportOutcome::Unspecified;
+    if results.len() == rows && results.iter().all(told) {
+        Ok(results)
+    } else {
+        Err(ImportError::Answer { file: R::FILE })
+    }
+}

@@ -1,0 +1,332 @@
+//! Resuming without a service, and the way of sending against one that is slow, away or odd.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
+use contracts::endorsement::v1::endorsement_service_server::{EndorsementService, EndorsementServiceServer};
+use contracts::endorsement::v1::{
+    GetContractRequest, GetContractResponse, GetEndorsementRequest, GetEndorsementResponse,
+    ImportContractsRequest, ImportContractsResponse, PrepareEndorsementRequest, PrepareEndorsementResponse,
+    SubmitEndorsementRequest, SubmitEndorsementResponse, WithdrawEndorsementRequest,
+    WithdrawEndorsementResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::state::FileState;
+use super::*;
+use crate::files::FileRow;
+
+fn result(line: u32, outcome: ImportOutcome) -> ImportRowResult {
+    let problems = match outcome {
+        ImportOutcome::Refused => vec![ImportProblem {
+            field: "policyholder.phones[1]".to_owned(),
+            reason: "PHONE_NUMBER_UNREADABLE".to_owned(),
+            message: "unreadable".to_owned(),
+        }],
+        _ => Vec::new(),
+    };
+    ImportRowResult {
+        line,
+        outcome: outcome.into(),
+        problems,
+    }
+}
+
+#[test]
+fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    state
+        .acknowledge(vec![
+            result(2, ImportOutcome::Recorded),
+            result(3, ImportOutcome::Refused),
+        ])
+        .unwrap();
+    let next = state.sender().request_id(1);
+    drop(state);
+
+    let state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    assert_eq!(
+        (state.acknowledged, state.summary.recorded, state.summary.refused),
+        (1, 1, 1)
+    );
+    assert_eq!(state.sender().request_id(1), next);
+    assert_eq!(state.summary.problems[0].column, "policyholder_phones");
+
+    let other = FileState::open(folder.path(), "contracts.csv", "d2".to_owned());
+    assert_eq!(other.acknowledged, 0, "another file starts anew");
+}
+
+#[test]
+fn en_16_a_finished_import_leaves_its_report_and_the_next_one_is_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    state
+        .acknowledge(vec![result(3, ImportOutcome::Refused)])
+        .unwrap();
+    let before = state.sender().request_id(0);
+    state.close().unwrap();
+    let report = std::fs::read_to_string(folder.path().join("contracts.csv.report.csv")).unwrap();
+    assert_eq!(
+        report,
+        "line,column,reason,message\n3,policyholder_phones,PHONE_NUMBER_UNREADABLE,unreadable\n"
+    );
+    let again = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    assert_eq!(again.acknowledged, 0);
+    assert_ne!(again.sender().request_id(0), before);
+}
+
+/// A service that answers calls of a few rows only, and whose first calls have their effect without an answer.
+#[derive(Clone, Default)]
+struct Slow {
+    /// Calls of more rows are never answered, but have their effect.
+    answers_rows: usize,
+    /// So many calls are refused as unavailable first.
+    away: Arc<Mutex<usize>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    calls: Vec<usize>,
+    /// Rows by policy number, with the request id that recorded them.
+    recorded: BTreeMap<String, String>,
+    request_ids: BTreeSet<String>,
+}
+
+#[tonic::async_trait]
+impl EndorsementService for Slow {
+    async fn import_contracts(
+        &self,
+        request: Request<ImportContractsRequest>,
+    ) -> Result<Response<ImportContractsResponse>, Status> {
+        assert!(
+            request.metadata().contains_key("grpc-timeout"),
+            "the service knows how long it has"
+        );
+        {
+            let mut away = self.away.lock().unwrap();
+            if *away > 0 {
+                *away -= 1;
+                return Err(Status::unavailable("starting"));
+            }
+        }
+        let request = request.into_inner();
+        let rows = request.rows.len();
+        let results = self.seen.lock().unwrap().record(request);
+        if rows > self.answers_rows {
+            std::future::pending::<()>().await;
+        }
+        Ok(Response::new(ImportContractsResponse { results }))
+    }
+
+    async fn get_contract(
+        &self,
+        _: Request<GetContractRequest>,
+    ) -> Result<Response<GetContractResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn prepare_endorsement(
+        &self,
+        _: Request<PrepareEndorsementRequest>,
+    ) -> Result<Response<PrepareEndorsementResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn submit_endorsement(
+        &self,
+        _: Request<SubmitEndorsementRequest>,
+    ) -> Result<Response<SubmitEndorsementResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn withdraw_endorsement(
+        &self,
+        _: Request<WithdrawEndorsementRequest>,
+    ) -> Result<Response<WithdrawEndorsementResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_endorsement(
+        &self,
+        _: Request<GetEndorsementRequest>,
+    ) -> Result<Response<GetEndorsementResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+impl Seen {
+    /// A row is recorded once; under the same request id it is told so again.
+    fn record(&mut self, request: ImportContractsRequest) -> Vec<ImportRowResult> {
+        self.calls.push(request.rows.len());
+        self.request_ids.insert(request.request_id.clone());
+        let rows = request.rows.into_iter().map(|row| {
+            let by = self
+                .recorded
+                .entry(row.policy_number)
+                .or_insert_with(|| request.request_id.clone());
+            let outcome = if *by == request.request_id {
+                ImportOutcome::Recorded
+            } else {
+                ImportOutcome::Unchanged
+            };
+            result(row.line, outcome)
+        });
+        rows.map(|row| ImportRowResult {
+            problems: Vec::new(),
+            ..row
+        })
+        .collect()
+    }
+}
+
+async fn serve(service: Slow) -> Client {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = tonic::transport::Server::builder().add_service(EndorsementServiceServer::new(service));
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the stand-in ends with the test's runtime"
+    )]
+    tokio::spawn(server.serve_with_incoming(incoming));
+    Client::new(&BTreeMap::from([("endorsement".to_owned(), address)])).unwrap()
+}
+
+/// Files with so many contracts and nothing else.
+fn folders(folder: &std::path::Path, contracts: usize) -> Folders {
+    let write = |name: &str, columns: Vec<String>, rows: &[Vec<String>]| {
+        let mut writer = csv::Writer::from_path(folder.join(name)).unwrap();
+        writer.write_record(columns).unwrap();
+        for row in rows {
+            writer.write_record(row).unwrap();
+        }
+        writer.flush().unwrap();
+    };
+    let rows: Vec<_> = (0..contracts)
+        .map(|number| {
+            ContractRow {
+                policy_number: format!("AB{number:08}"),
+                ..ContractRow::default()
+            }
+            .cells()
+        })
+        .collect();
+    write("contracts.csv", ContractRow::columns(), &rows);
+    write("credentials.csv", InitialCredential::columns(), &[]);
+    write("accidents.csv", AccidentRow::columns(), &[]);
+    Folders {
+        files: folder.to_owned(),
+        state: folder.join("state"),
+    }
+}
+
+const QUICK: Limits = Limits {
+    call: Duration::from_millis(300),
+    patience: Duration::from_mins(1),
+};
+
+#[tokio::test]
+async fn en_16_calls_that_are_not_answered_are_cut_and_every_row_has_the_outcome_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = folders(folder.path(), 450);
+    let service = Slow {
+        answers_rows: 60,
+        ..Slow::default()
+    };
+    let client = serve(service.clone()).await;
+    let summaries = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+        .await
+        .unwrap();
+    let contracts = &summaries[0];
+    assert_eq!(
+        (contracts.recorded, contracts.unchanged, contracts.refused),
+        (450, 0, 0)
+    );
+    let seen = service.seen.lock().unwrap();
+    assert_eq!(seen.recorded.len(), 450);
+    assert_eq!(seen.request_ids.len(), 3, "one for each batch, however it is cut");
+    assert!(
+        seen.calls.contains(&200) && seen.calls.contains(&50),
+        "{:?}",
+        seen.calls
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_for_a_moment_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Slow {
+        answers_rows: 200,
+        away: Arc::new(Mutex::new(2)),
+        ..Slow::default()
+    };
+    let client = serve(service).await;
+    let folders = folders(folder.path(), 10);
+    let summaries = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+        .await
+        .unwrap();
+    assert_eq!(summaries[0].recorded, 10);
+}
+
+#[tokio::test]
+async fn no_progress_at_all_ends_the_import_and_says_that_it_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = serve(Slow::default()).await;
+    let folders = folders(folder.path(), 3);
+    let hasty = Limits {
+        call: Duration::from_millis(50),
+        patience: Duration::from_millis(400),
+    };
+    let stuck = import_within(&client, &Bearer::nobody(), &folders, &Silent, hasty)
+        .await
+        .unwrap_err();
+    assert!(matches!(&stuck, ImportError::Stuck { rows: 1, .. }), "{stuck}");
+    assert!(stuck.to_string().contains("goes on from here"), "{stuck}");
+}
+
+/// Two rows about one contract are told apart inside one call only: in two, the second would be another content of the same
+/// request.
+#[tokio::test]
+async fn a_batch_with_a_row_that_is_repeated_is_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = folders(folder.path(), 20);
+    let text = std::fs::read_to_string(folders.files.join("contracts.csv")).unwrap();
+    let repeated = format!("{text}{}\n", text.lines().last().unwrap());
+    std::fs::write(folders.files.join("contracts.csv"), repeated).unwrap();
+    let service = Slow {
+        answers_rows: 10,
+        ..Slow::default()
+    };
+    let client = serve(service.clone()).await;
+    let hasty = Limits {
+        call: Duration::from_millis(50),
+        patience: Duration::from_millis(400),
+    };
+    let stuck = import_within(&client, &Bearer::nobody(), &folders, &Silent, hasty)
+        .await
+        .unwrap_err();
+    assert!(matches!(&stuck, ImportError::Stuck { rows: 21, .. }), "{stuck}");
+    assert!(service.seen.lock().unwrap().calls.iter().all(|rows| *rows == 21));
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_is_told_before_anything_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = folders(folder.path(), 5);
+    std::fs::remove_file(folders.files.join("accidents.csv")).unwrap();
+    let service = Slow {
+        answers_rows: 200,
+        ..Slow::default()
+    };
+    let client = serve(service.clone()).await;
+    let refused = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("accidents.csv"), "{refused}");
+    assert!(service.seen.lock().unwrap().calls.is_empty());
+}
