@@ -61,14 +61,20 @@ impl MissingReason {
 }
 
 impl CallerId {
-    /// Reads a report: a number if one is given, else the display name's reason, else the network showed none.
+    /// Reads a report: a number as carriers write it (OP-9), else the reason that stands in its place or in the display
+    /// name (PV-6), else the network showed none.
+    ///
+    /// # Errors
+    /// The number is there and is no Japanese telephone number.
     pub fn from_report(number: &str, display_name: &str) -> Result<Self, PhoneNumberError> {
-        match PhoneNumber::parse(number) {
+        match number_of_carrier(number) {
             Ok(number) => Ok(Self::Number(number)),
             Err(PhoneNumberError::Empty) => Ok(Self::Missing(
                 MissingReason::from_display_name(display_name).unwrap_or(MissingReason::Unavailable),
             )),
-            Err(error) => Err(error),
+            Err(error) => MissingReason::from_display_name(user_part(number))
+                .map(Self::Missing)
+                .ok_or(error),
         }
     }
 
@@ -79,6 +85,40 @@ impl CallerId {
             Self::Missing(_) => None,
         }
     }
+}
+
+/// OP-9: a telephone number as carriers report it: as people write it, as a URI, or as E.164 without its plus sign.
+///
+/// # Errors
+/// The text is no Japanese telephone number.
+pub fn number_of_carrier(text: &str) -> Result<PhoneNumber, PhoneNumberError> {
+    let user = user_part(text);
+    PhoneNumber::parse(user).or_else(|error| without_plus(user).ok_or(error))
+}
+
+/// The subscriber of a `tel:` (RFC 3966), `sip:` or `sips:` URI (RFC 3261), without host and parameters; any other text as
+/// it stands.
+fn user_part(text: &str) -> &str {
+    let text = text.trim_matches(|c| matches!(c, '<' | '>' | '"') || marks::is_blank(c));
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return text;
+    };
+    if !["tel", "sip", "sips"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        return text;
+    }
+    let user = rest.split_once('@').map_or(rest, |(user, _)| user);
+    user.split_once(';').map_or(user, |(user, _)| user)
+}
+
+/// `819012345678`: E.164 whose plus sign a switch has dropped. No number is dialled so within Japan, where all begin with 0.
+fn without_plus(user: &str) -> Option<PhoneNumber> {
+    let whole = user.starts_with("81") && user.bytes().all(|byte| byte.is_ascii_digit());
+    whole
+        .then(|| PhoneNumber::parse(&format!("+{user}")).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -121,6 +161,42 @@ mod tests {
         );
         assert_eq!(
             CallerId::from_report("+12125550100", ""),
+            Err(PhoneNumberError::Foreign)
+        );
+    }
+
+    #[test]
+    fn op_9_a_caller_is_read_as_carriers_write_it() {
+        for text in [
+            "819055500001",
+            "+819055500001",
+            "tel:+819055500001",
+            "TEL:09055500001;phone-context=+81",
+            "sip:+819055500001@trunk.example.jp;user=phone",
+            "<sips:09055500001;cpc=ordinary@192.0.2.1>",
+            "090-5550-0001",
+        ] {
+            let caller = CallerId::from_report(text, "").unwrap();
+            assert_eq!(caller.number().unwrap().as_e164(), "+819055500001", "{text}");
+        }
+        for text in ["Anonymous", "sip:anonymous@anonymous.invalid"] {
+            assert_eq!(
+                CallerId::from_report(text, ""),
+                Ok(CallerId::Missing(MissingReason::Withheld)),
+                "{text}"
+            );
+        }
+        for text in [
+            "8190555",
+            "81905550000123",
+            "12125550100",
+            "http://09055500001",
+            "taro",
+        ] {
+            assert!(CallerId::from_report(text, "").is_err(), "{text}");
+        }
+        assert_eq!(
+            CallerId::from_report("tel:+12125550100", ""),
             Err(PhoneNumberError::Foreign)
         );
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use contracts::phone_verification::v1::report_call_request::Caller as WireCaller;
 use contracts::phone_verification::v1::{MissingCallerId, ReportCallRequest};
 use decider::{Problem, ProblemKind};
-use kernel::{CallerId, ChallengeId, MissingReason, PhoneNumber, PhoneNumberError, Timestamp};
+use kernel::caller::number_of_carrier;
+use kernel::{CallerId, ChallengeId, MissingReason, PhoneNumberError, Timestamp};
 
 use crate::calls::ReportedCall;
 use crate::domain::LinePool;
@@ -36,7 +37,7 @@ pub(super) fn reported_call(request: ReportCallRequest, pool: &LinePool) -> Resu
     if !is_name(&request.call_id, CALL_ID_CHARS) {
         problem = problem.field("call_id", "CALL_ID_INVALID");
     }
-    let line = PhoneNumber::parse(&request.dialled_line)
+    let line = number_of_carrier(&request.dialled_line)
         .ok()
         .filter(|line| pool.contains(line));
     if line.is_none() {
@@ -118,7 +119,7 @@ mod tests {
             request_id: String::new(),
             trunk: "carrier-a".to_owned(),
             call_id: "f81d4fae-7dec@192.0.2.1".to_owned(),
-            dialled_line: "+81 3 5000 0003".to_owned(),
+            dialled_line: "sip:+81350000003@192.0.2.1;user=phone".to_owned(),
             caller,
             received_at_us: 0,
         }

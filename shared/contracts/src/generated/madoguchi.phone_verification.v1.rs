@@ -157,7 +157,7 @@ pub struct ReportCallRequest {
     /// The call's id on that trunk.
     #[prost(string, tag = "3")]
     pub call_id: ::prost::alloc::string::String,
-    /// The number that was dialled (any common notation).
+    /// The number that was dialled (any common notation, also as a tel: or sip: URI or with 81 in front).
     #[prost(string, tag = "4")]
     pub dialled_line: ::prost::alloc::string::String,
     /// When it arrived, microseconds since the Unix epoch; 0 = now.
@@ -172,7 +172,7 @@ pub mod report_call_request {
     /// Who called.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Caller {
-        /// The network-asserted number (any common notation).
+        /// The network-asserted number (any common notation, also as a tel: or sip: URI or with 81 in front).
         #[prost(string, tag = "5")]
         Number(::prost::alloc::string::String),
         /// Why there is none.
