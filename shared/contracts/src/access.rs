@@ -311,6 +311,10 @@ pub const TABLE: &[Rule] = &[
         &[CLAIMS_STAFF],
     ),
     rule(
+        "/madoguchi.views.v1.AdjusterViewService/ListSubmissions",
+        &[CLAIMS_STAFF],
+    ),
+    rule(
         "/madoguchi.views.v1.AdjusterViewService/ListTimeline",
         &[ANY_STAFF],
     ),

@@ -93,6 +93,20 @@ pub(super) async fn get(
     }))
 }
 
+/// Refuses an accident that nobody has told of.
+pub(super) async fn known(api: &Api, accident_id: Uuid) -> Result<(), Status> {
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM view.accident WHERE accident_id = $1)")
+        .bind(accident_id)
+        .fetch_one(&api.context.pool)
+        .await
+        .map_err(refuse)?;
+    if known {
+        Ok(())
+    } else {
+        Err(refuse(accident_not_found()))
+    }
+}
+
 fn file(row: &PgRow) -> Result<AccidentFile, sqlx::Error> {
     Ok(AccidentFile {
         accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),

@@ -4,8 +4,7 @@ use contracts::views::v1::{ListGalleryRequest, ListGalleryResponse};
 use service::refuse;
 use tonic::{Request, Response, Status};
 
-use super::Api;
-use crate::problem::accident_not_found;
+use super::{Api, accidents};
 use crate::read::{TimePosition, cut, id, image_position, images, limit};
 
 pub(super) async fn list(
@@ -23,14 +22,7 @@ pub(super) async fn list(
         )
         .map_err(refuse)?;
     api.sources.wait_for(&asked.consistency_tokens).await?;
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM view.accident WHERE accident_id = $1)")
-        .bind(accident_id)
-        .fetch_one(&api.context.pool)
-        .await
-        .map_err(refuse)?;
-    if !known {
-        return Err(refuse(accident_not_found()));
-    }
+    accidents::known(api, accident_id).await?;
     let rows = images(&api.context.pool, accident_id, true, page.after, limit(&page))
         .await
         .map_err(refuse)?;

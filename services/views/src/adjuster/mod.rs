@@ -4,6 +4,7 @@
 mod accidents;
 mod gallery;
 mod queue;
+mod submissions;
 mod timeline;
 
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use contracts::views::v1::adjuster_view_service_server::AdjusterViewService;
 use contracts::views::v1::{
     GetAccidentFileRequest, GetAccidentFileResponse, ListGalleryRequest, ListGalleryResponse,
-    ListQueueRequest, ListQueueResponse, ListTimelineRequest, ListTimelineResponse, SearchAccidentsRequest,
-    SearchAccidentsResponse,
+    ListQueueRequest, ListQueueResponse, ListSubmissionsRequest, ListSubmissionsResponse,
+    ListTimelineRequest, ListTimelineResponse, SearchAccidentsRequest, SearchAccidentsResponse,
 };
 use service::Context;
 use tonic::{Request, Response, Status, async_trait};
@@ -59,6 +60,13 @@ impl AdjusterViewService for Api {
         request: Request<ListGalleryRequest>,
     ) -> Result<Response<ListGalleryResponse>, Status> {
         gallery::list(self, request).await
+    }
+
+    async fn list_submissions(
+        &self,
+        request: Request<ListSubmissionsRequest>,
+    ) -> Result<Response<ListSubmissionsResponse>, Status> {
+        submissions::list(self, request).await
     }
 
     async fn list_timeline(

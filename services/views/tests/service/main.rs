@@ -22,4 +22,5 @@ mod reminders;
 mod restored;
 mod source;
 mod staff;
+mod submissions;
 mod world;

@@ -1181,6 +1181,57 @@ pub struct ListGalleryResponse {
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
 }
+/// Asks for submissions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSubmissionsRequest {
+    /// Accident (UUID).
+    #[prost(string, tag = "1")]
+    pub accident_id: ::prost::alloc::string::String,
+    /// At most this many; 0 = 50, most 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// From the answer before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Tokens of commands whose effect must be visible.
+    #[prost(string, repeated, tag = "4")]
+    pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The submissions of an accident, newest first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSubmissionsResponse {
+    /// A page.
+    #[prost(message, repeated, tag = "1")]
+    pub submissions: ::prost::alloc::vec::Vec<Submission>,
+    /// Empty = the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// How current this is.
+    #[prost(message, optional, tag = "3")]
+    pub freshness: ::core::option::Option<Freshness>,
+}
+/// What a customer sent, and whether it was looked at.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Submission {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub submission_id: ::prost::alloc::string::String,
+    /// Number of pictures.
+    #[prost(uint32, tag = "2")]
+    pub image_count: u32,
+    /// The customer's word; may be empty.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    /// Microseconds since the Unix epoch.
+    #[prost(int64, tag = "4")]
+    pub sent_at_us: i64,
+    /// Microseconds since the Unix epoch; 0 = nobody has looked at it yet.
+    #[prost(int64, tag = "5")]
+    pub seen_at_us: i64,
+    /// Staff id of who looked at it; empty = nobody yet.
+    #[prost(string, tag = "6")]
+    pub seen_by: ::prost::alloc::string::String,
+}
 /// Asks what happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTimelineRequest {
@@ -1438,6 +1489,36 @@ pub mod adjuster_view_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// The submissions of an accident with the customer's notes, looked at or not.
+        pub async fn list_submissions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSubmissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSubmissionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.AdjusterViewService/ListSubmissions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.AdjusterViewService",
+                        "ListSubmissions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// What happened to the accounts and logins of a contract's policyholder: answers "why can't I log in?" (OP-5).
         pub async fn list_timeline(
             &mut self,
@@ -1513,6 +1594,14 @@ pub mod adjuster_view_service_server {
             request: tonic::Request<super::ListGalleryRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListGalleryResponse>,
+            tonic::Status,
+        >;
+        /// The submissions of an accident with the customer's notes, looked at or not.
+        async fn list_submissions(
+            &self,
+            request: tonic::Request<super::ListSubmissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSubmissionsResponse>,
             tonic::Status,
         >;
         /// What happened to the accounts and logins of a contract's policyholder: answers "why can't I log in?" (OP-5).
@@ -1776,6 +1865,55 @@ pub mod adjuster_view_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListGallerySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.views.v1.AdjusterViewService/ListSubmissions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSubmissionsSvc<T: AdjusterViewService>(pub Arc<T>);
+                    impl<
+                        T: AdjusterViewService,
+                    > tonic::server::UnaryService<super::ListSubmissionsRequest>
+                    for ListSubmissionsSvc<T> {
+                        type Response = super::ListSubmissionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSubmissionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdjusterViewService>::list_submissions(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSubmissionsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
