@@ -65,6 +65,13 @@ pub trait Handler: Send + Sync + 'static {
     /// is not known here is [`HandlerError::Content`], never ignored.
     async fn handle(&self, tx: &mut PgTransaction<'_>, batch: &[Delivery]) -> Result<(), HandlerError>;
 
+    /// Makes a batch ready before its transaction begins, while the batch before it is written. What comes of it is written
+    /// once, or dropped: then the batch is handed to [`Handler::handle`], which alone decides what is at fault. Whoever has
+    /// nothing to make ready leaves this to the default.
+    async fn prepare(&self, _batch: Vec<Delivery>) -> Result<Box<dyn PreparedBatch>, HandlerError> {
+        Err(HandlerError::transient("batches are applied as they come"))
+    }
+
     /// The source no longer holds what this consumer has applied. What can be rebuilt empties itself here and calls
     /// [`crate::rewind`] in the same transaction, which holds the consumer's cursor; or it has something built that will take
     /// its place. Whoever acted on what it heard can do neither: the default stops. Called again while the cursor stays.
@@ -75,6 +82,13 @@ pub trait Handler: Send + Sync + 'static {
     ) -> Result<OnDiverged, HandlerError> {
         Ok(OnDiverged::Stop)
     }
+}
+
+/// A batch that was made ready by [`Handler::prepare`].
+#[async_trait]
+pub trait PreparedBatch: Send + Sync {
+    /// Does what [`Handler::handle`] does, in the transaction that also stores the cursor. An error rolls all of it back.
+    async fn write(&self, tx: &mut PgTransaction<'_>) -> Result<(), HandlerError>;
 }
 
 /// A consumer that has applied what its source does not hold (any more): one of the two was restored from an older copy.

@@ -25,7 +25,7 @@ mod trace;
 mod transaction;
 
 pub use checkpoint::relay_position;
-pub use delivery::{Delivery, Divergence, Handler, HandlerError, OnDiverged, Via};
+pub use delivery::{Delivery, Divergence, Handler, HandlerError, OnDiverged, PreparedBatch, Via};
 pub use exclusive::exclusively;
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
 pub use feed::server::Feed;

@@ -21,6 +21,18 @@ use crate::key::{KeySet, MasterKey, SubjectKey, WrappedKey};
 /// The keyring database's migrations (versions 3000 to 3999, schema `keyring`).
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
+/// One look into the index for each key: asked with `= ANY`, PostgreSQL reads all keys there are once some thousand are wanted.
+const BY_KEY: &str = "SELECT k.* FROM unnest($1::uuid[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT key_id, subject_id, master_key_id, nonce, wrapped, destroyed_at IS NOT NULL
+          FROM keyring.subject_key WHERE key_id = wanted.id LIMIT 1) k";
+
+/// As [`BY_KEY`]; a subject has one key.
+const BY_SUBJECT: &str = "SELECT k.* FROM unnest($1::uuid[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT key_id, subject_id, master_key_id, nonce, wrapped, destroyed_at IS NOT NULL
+          FROM keyring.subject_key WHERE subject_id = wanted.id LIMIT 1) k";
+
 /// How long a key is trusted to be still there, unless told otherwise.
 const DEFAULT_TTL: Duration = Duration::from_secs(30);
 
@@ -157,13 +169,7 @@ impl Keyring {
             return Ok(set);
         }
         let ids: Vec<Uuid> = wanted.iter().map(KeyId::as_uuid).collect();
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT key_id, subject_id, master_key_id, nonce, wrapped, destroyed_at IS NOT NULL
-             FROM keyring.subject_key WHERE key_id = ANY($1)",
-        )
-        .bind(ids)
-        .fetch_all(&self.0.pool)
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(BY_KEY).bind(ids).fetch_all(&self.0.pool).await?;
         for found in self.unwrap_rows(rows, generation)? {
             wanted.remove(&found.id());
             add(&mut set, found);
@@ -256,13 +262,10 @@ impl Keyring {
     ) -> Result<(), KeyringError> {
         let generation = self.cache().generation();
         let subjects: Vec<Uuid> = wanted.iter().map(SubjectId::as_uuid).collect();
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT key_id, subject_id, master_key_id, nonce, wrapped, destroyed_at IS NOT NULL
-             FROM keyring.subject_key WHERE subject_id = ANY($1)",
-        )
-        .bind(subjects)
-        .fetch_all(&self.0.pool)
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(BY_SUBJECT)
+            .bind(subjects)
+            .fetch_all(&self.0.pool)
+            .await?;
         for found in self.unwrap_rows(rows, generation)? {
             match found {
                 Found::Live(key) => {

@@ -8,7 +8,7 @@ pub struct ReadRequest {
     /// The event at that cursor (UUID); checked against the store. Required with after_cursor.
     #[prost(string, tag = "2")]
     pub after_event_id: ::prost::alloc::string::String,
-    /// At most this many items; 0 = 500, the most.
+    /// At most this many items; 0 = 500, most 2,000.
     #[prost(int32, tag = "3")]
     pub page_size: i32,
 }

@@ -8,18 +8,21 @@ use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
 use contracts::feed::v1::{FeedItem, ReadRequest, ReadResponse};
 use contracts::names;
 use eventsourcing::{Cursor, EventStore, Position, RecordedEvent, StoreError};
+use futures::future::try_join;
 use kernel::ids::EventId;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::{DIVERGED, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
+use super::{DEFAULT_PAGE_SIZE, DIVERGED, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::checkpoint;
 use crate::outgoing::{Outgoing, Publish};
 
 /// Events read from the store at once.
 const SCAN: usize = 500;
+/// Events read at once where few are asked for: not each is published.
+const SCAN_LEAST: usize = 20;
 
 /// The feed of one service.
 #[derive(Clone)]
@@ -84,21 +87,25 @@ impl Feed {
         Ok(held.map_err(|error| store_status(&error))? == Some(position.event_id))
     }
 
+    /// A page after `after`. What comes next is read from the store while what was read before is published.
     async fn page(&self, after: Option<Cursor>, size: usize) -> Result<(Vec<FeedItem>, bool), Status> {
-        let mut items = Vec::new();
-        let mut bytes = 0;
+        let scan = SCAN.min(size.max(SCAN_LEAST));
+        let (mut items, mut bytes) = (Vec::new(), 0);
         let mut previous = after;
-        let mut scanned = after;
+        let mut events = self.scan(after, scan).await?;
         loop {
-            let events = self
-                .store
-                .read_all(scanned, SCAN)
-                .await
-                .map_err(|error| store_status(&error))?;
-            let last_chunk = events.len() < SCAN;
-            for event in &events {
-                scanned = Some(event.cursor);
-                let Some(outgoing) = self.outgoing(event)? else {
+            let last_chunk = events.len() < scan;
+            let scanned = events.last().map(|event| event.cursor);
+            let next = async {
+                if last_chunk || items.len() + events.len() >= size {
+                    Ok(None)
+                } else {
+                    self.scan(scanned, scan).await.map(Some)
+                }
+            };
+            let (published, next) = try_join(self.published(events.clone()), next).await?;
+            for (event, outgoing) in events.iter().zip(published) {
+                let Some(outgoing) = outgoing else {
                     continue;
                 };
                 if items.len() >= size || bytes >= MAX_PAGE_BYTES {
@@ -115,7 +122,25 @@ impl Feed {
             if items.len() >= size || bytes >= MAX_PAGE_BYTES {
                 return Ok((items, false));
             }
+            events = match next {
+                Some(next) => next,
+                None => self.scan(scanned, scan).await?,
+            };
         }
+    }
+
+    async fn scan(&self, after: Option<Cursor>, count: usize) -> Result<Arc<Vec<RecordedEvent>>, Status> {
+        let events = self.store.read_all(after, count).await;
+        events.map(Arc::new).map_err(|error| store_status(&error))
+    }
+
+    /// What the others hear of each event; made beside other calls, since many take a while.
+    async fn published(&self, events: Arc<Vec<RecordedEvent>>) -> Result<Vec<Option<Outgoing>>, Status> {
+        let feed = self.clone();
+        let published = move || events.iter().map(|event| feed.outgoing(event)).collect();
+        tokio::task::spawn_blocking(published)
+            .await
+            .map_err(|_| Status::internal("publishing ended early"))?
     }
 
     fn item(&self, event: &RecordedEvent, outgoing: Outgoing, previous: Option<Cursor>) -> FeedItem {
@@ -200,7 +225,7 @@ impl FeedService for Feed {
             self.check(after).await?;
         }
         let size = match usize::try_from(request.page_size) {
-            Ok(0) => MAX_PAGE_SIZE,
+            Ok(0) => DEFAULT_PAGE_SIZE,
             Ok(size) => size.min(MAX_PAGE_SIZE),
             Err(_) => return Err(invalid("page_size", "must not be negative")),
         };

@@ -6,15 +6,17 @@
 mod metrics;
 mod resume;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, Context, message::PublishMessage};
 use contracts::names;
 use eventsourcing::{CodecError, EventStore, Followed, Position, RecordedEvent, StoreError};
 use futures::StreamExt;
+use futures::future::join;
 use kernel::ids::EventId;
 use sqlx::PgPool;
 use tokio::time::MissedTickBehavior;
@@ -121,6 +123,14 @@ struct Place {
     sequence: u64,
     /// The checkpoint is older than `scanned`.
     dirty: bool,
+    /// The checkpoint is older than `published`.
+    unsaved: bool,
+}
+
+/// A message on its way to the stream.
+struct Sent {
+    event: Position,
+    acknowledgement: PublishAckFuture,
 }
 
 impl Relay {
@@ -228,13 +238,15 @@ impl Relay {
         let mut place = self.resume(context).await?;
         let subject = names::heartbeat(&self.settings.jetstream.prefix, self.service);
         let after = place.scanned.map(|scanned| scanned.cursor);
-        let mut events = self.store.follow(after).ready_chunks(self.settings.batch);
+        let events = self.store.follow(after).ready_chunks(self.settings.batch);
+        let mut events = pin!(events.peekable());
         let mut beat = tokio::time::interval(self.settings.heartbeat);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut inspect = tokio::time::interval(self.settings.inspect);
         inspect.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return self.save(held, &mut place).await,
                 _ = inspect.tick() => self.inspect(context, &place).await?,
                 _ = beat.tick() => {
@@ -243,9 +255,20 @@ impl Relay {
                 }
                 chunk = events.next() => {
                     let chunk = chunk.ok_or(Trouble::Passing("following the store", "it ended".into()))?;
-                    self.forward(context, held, &mut place, chunk).await?;
+                    let mut forwarding = pin!(self.forward(context, held, &mut place, chunk));
+                    // The store is read on meanwhile.
+                    let mut read = false;
+                    loop {
+                        tokio::select! {
+                            biased;
+                            forwarded = &mut forwarding => break forwarded?,
+                            _ = events.as_mut().peek(), if !read => read = true,
+                        }
+                    }
                     backoff.reset();
                 }
+                // Nothing more to send for now.
+                () = std::future::ready(()), if place.unsaved => self.save(held, &mut place).await?,
             }
         }
     }
@@ -264,8 +287,7 @@ impl Relay {
         }
     }
 
-    /// Sends a batch, then writes the checkpoint. One message is in flight at a time: of several, a later one could
-    /// pass the fence by accident where an earlier one was refused.
+    /// Sends a batch while the checkpoint of the one before it is written.
     async fn forward(
         &self,
         context: &Context,
@@ -273,25 +295,54 @@ impl Relay {
         place: &mut Place,
         chunk: Vec<Result<Followed, StoreError>>,
     ) -> Result<(), Trouble> {
+        let before = place.unsaved.then_some(*place);
+        let save = async {
+            match before {
+                Some(before) => self.write_checkpoint(held, &before).await,
+                None => Ok(()),
+            }
+        };
         let sequence_before = place.sequence;
+        let (sent, saved) = join(self.send_all(context, place, chunk), save).await;
+        saved?;
+        place.unsaved = place.sequence != sequence_before;
+        sent
+    }
+
+    /// Sends what is published of a batch. One message is in flight at a time: of several, a later one could pass the fence by
+    /// accident where an earlier one was refused. While it is, the next one is made.
+    async fn send_all(
+        &self,
+        context: &Context,
+        place: &mut Place,
+        chunk: Vec<Result<Followed, StoreError>>,
+    ) -> Result<(), Trouble> {
         let mut caught_up = false;
+        let mut in_flight = None;
         for followed in chunk {
-            match followed.map_err(store_trouble)? {
-                Followed::CaughtUp => caught_up = true,
-                Followed::Event(event) => {
-                    caught_up = false;
-                    if let Some(outgoing) = self.outgoing(&event)? {
-                        self.metrics.pending(&event);
-                        self.send(context, place, &event, outgoing).await?;
-                        self.metrics.published();
-                    }
-                    place.scanned = Some(event.position());
-                    place.dirty = true;
-                }
+            let followed = followed.map_err(store_trouble);
+            let outgoing = match &followed {
+                Ok(Followed::Event(event)) => self.outgoing(event),
+                Ok(Followed::CaughtUp) | Err(_) => Ok(None),
+            };
+            if let Some(sent) = in_flight.take() {
+                self.acknowledged(place, sent).await?;
+            }
+            let (followed, outgoing) = (followed?, outgoing?);
+            caught_up = matches!(followed, Followed::CaughtUp);
+            let Followed::Event(event) = followed else {
+                continue;
+            };
+            if let Some(outgoing) = outgoing {
+                self.metrics.pending(&event);
+                in_flight = Some(self.send(context, place, &event, outgoing).await?);
+            } else {
+                place.scanned = Some(event.position());
+                place.dirty = true;
             }
         }
-        if place.sequence != sequence_before {
-            self.save(held, place).await?;
+        if let Some(sent) = in_flight {
+            self.acknowledged(place, sent).await?;
         }
         if caught_up {
             self.metrics.caught_up();
@@ -299,14 +350,14 @@ impl Relay {
         Ok(())
     }
 
-    /// Sends one message and awaits its acknowledgement.
+    /// Sends one message.
     async fn send(
         &self,
         context: &Context,
-        place: &mut Place,
+        place: &Place,
         event: &RecordedEvent,
         outgoing: Outgoing,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Sent, Trouble> {
         let prefix = &self.settings.jetstream.prefix;
         let subject = names::subject(prefix, self.service, outgoing.entity_kind, outgoing.event_name);
         let labels = Labels {
@@ -319,15 +370,27 @@ impl Relay {
             .headers(labels.write())
             .expected_stream(names::stream(prefix, self.service))
             .expected_last_sequence(place.sequence);
-        let refused = |error| publish_trouble(event.id, &error);
-        let ack = context
+        let acknowledgement = context
             .send_publish(subject, message)
             .await
-            .map_err(refused)?
+            .map_err(|error| publish_trouble(event.id, &error))?;
+        Ok(Sent {
+            event: event.position(),
+            acknowledgement,
+        })
+    }
+
+    /// Awaits the acknowledgement of a message.
+    async fn acknowledged(&self, place: &mut Place, sent: Sent) -> Result<(), Trouble> {
+        let ack = sent
+            .acknowledgement
             .await
-            .map_err(refused)?;
+            .map_err(|error| publish_trouble(sent.event.event_id, &error))?;
+        self.metrics.published();
         place.sequence = ack.sequence;
-        place.published = Some(event.position());
+        place.published = Some(sent.event);
+        place.scanned = Some(sent.event);
+        place.dirty = true;
         Ok(())
     }
 
@@ -340,7 +403,16 @@ impl Relay {
     }
 
     async fn save(&self, held: &Held<'_>, place: &mut Place) -> Result<(), Trouble> {
-        let (true, Some(scanned)) = (place.dirty, place.scanned) else {
+        if place.dirty {
+            self.write_checkpoint(held, place).await?;
+        }
+        place.dirty = false;
+        place.unsaved = false;
+        Ok(())
+    }
+
+    async fn write_checkpoint(&self, held: &Held<'_>, place: &Place) -> Result<(), Trouble> {
+        let Some(scanned) = place.scanned else {
             return Ok(());
         };
         let checkpoint = Checkpoint {
@@ -350,11 +422,7 @@ impl Relay {
         let saved = checkpoint::save(&self.pool, self.service, held.fence(), &checkpoint)
             .await
             .map_err(passing("writing the checkpoint"))?;
-        if !saved {
-            return Err(Trouble::Superseded);
-        }
-        place.dirty = false;
-        Ok(())
+        if saved { Ok(()) } else { Err(Trouble::Superseded) }
     }
 }
 

@@ -94,6 +94,7 @@ impl Relay {
                 published: None,
                 sequence,
                 dirty: false,
+                unsaved: false,
             });
         };
         if self.knows(&checkpoint).await? {
@@ -103,6 +104,7 @@ impl Relay {
                 published,
                 sequence,
                 dirty: false,
+                unsaved: false,
             });
         }
         self.metrics.repaired(SendRepair::StoreRestored);
@@ -117,6 +119,7 @@ impl Relay {
             published,
             sequence,
             dirty: true,
+            unsaved: false,
         })
     }
 

@@ -148,31 +148,35 @@ impl Subscription {
         to: &Progress,
         segment: &Segment<'_>,
     ) -> Result<Attempt, SubscriptionError> {
-        let traced = self.settings.traced.then_some(segment.messages);
-        let spans: Vec<tracing::Span> = traced
-            .into_iter()
-            .flatten()
-            .map(|delivery| message_span(self.consumer, delivery))
-            .collect();
-        let span = if let [only] = spans.as_slice() {
-            only.clone()
-        } else {
-            let all = tracing::info_span!(
-                "apply batch",
-                messaging.consumer = self.consumer,
-                messaging.source = self.source,
-                messages = segment.messages.len()
-            );
-            for span in &spans {
-                all.add_link(span.context().span().span_context().clone());
-            }
-            all
-        };
+        let span = self.batch_span(segment.messages);
         match self.transact(from, to, segment).instrument(span).await {
             Ok(attempt) => Ok(attempt),
             Err(Stop::Database(error)) => Ok(Attempt::Passing(error.into())),
             Err(Stop::Fatal(error)) => Err(error),
         }
+    }
+
+    /// The span of a transaction: of the message, or linked to those of all messages.
+    pub(super) fn batch_span(&self, messages: &[Delivery]) -> tracing::Span {
+        let traced = self.settings.traced.then_some(messages);
+        let spans: Vec<tracing::Span> = traced
+            .into_iter()
+            .flatten()
+            .map(|delivery| message_span(self.consumer, delivery))
+            .collect();
+        if let [only] = spans.as_slice() {
+            return only.clone();
+        }
+        let all = tracing::info_span!(
+            "apply batch",
+            messaging.consumer = self.consumer,
+            messaging.source = self.source,
+            messages = messages.len()
+        );
+        for span in &spans {
+            all.add_link(span.context().span().span_context().clone());
+        }
+        all
     }
 
     async fn transact(

@@ -1,12 +1,11 @@
 //! A consumer that is filled from its source's feed alone, as far as its owner says: a second generation of what another
-//! consumer keeps current. Batches, cursors and fences are those of every subscription.
+//! consumer keeps current.
 
 use eventsourcing::Position;
 
-use super::catch_up::follows;
 use super::position::{self, Progress};
+use super::pull::Goal;
 use super::{Subscription, SubscriptionError, Trouble};
-use crate::delivery::Delivery;
 
 /// How far a refill goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +36,15 @@ pub enum RefillError {
     Interrupted(Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<Until> for Goal {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::End => Self::End,
+            Until::Event(last) => Self::Event(last),
+        }
+    }
+}
+
 impl From<Trouble> for RefillError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
@@ -61,39 +69,8 @@ impl Subscription {
         {
             return Ok(reached(&progress, until));
         }
-        let mut page = self.page(&progress, 0).await?;
-        let mut ahead = progress;
-        loop {
-            if !follows(&progress, &page.deliveries) {
-                let problem = format!("the feed of {} is not in order", self.source);
-                return Err(RefillError::Interrupted(problem.into()));
-            }
-            if let Until::Event(last) = until {
-                let within = page
-                    .deliveries
-                    .partition_point(|delivery| delivery.cursor <= last.cursor);
-                page.end |= within < page.deliveries.len();
-                page.deliveries.truncate(within);
-                page.end |= page
-                    .deliveries
-                    .last()
-                    .is_some_and(|delivery| delivery.cursor == last.cursor);
-            }
-            // The next page comes while this one is applied.
-            ahead.position = page.deliveries.last().map(Delivery::position).or(ahead.position);
-            let next = async {
-                if page.end {
-                    Ok(None)
-                } else {
-                    self.page(&ahead, 0).await.map(Some)
-                }
-            };
-            let ((), next) = tokio::try_join!(self.apply(&mut progress, &page.deliveries, None), next)?;
-            match next {
-                Some(next) => page = next,
-                None => return Ok(reached(&progress, until)),
-            }
-        }
+        self.pull(&mut progress, until.into()).await?;
+        Ok(reached(&progress, until))
     }
 }
 
