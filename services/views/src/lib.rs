@@ -3,14 +3,12 @@
 
 mod accident_order;
 mod adjuster;
-mod admin;
-mod apply;
 mod customer;
-mod freshness;
-mod generation;
+mod generations;
+mod model;
 mod problem;
 mod read;
-mod runs;
+mod sources;
 
 use std::sync::Arc;
 
@@ -20,10 +18,13 @@ use contracts::views::v1::customer_view_service_server::CustomerViewServiceServe
 use contracts::views::v1::views_admin_service_server::ViewsAdminServiceServer;
 use service::{Context, Service, StartError, Wiring};
 
-use crate::apply::Applier;
-use crate::freshness::Sources;
-use crate::generation::Generation;
-use crate::runs::{Registry, Worker};
+use crate::generations::admin;
+use crate::generations::freshness::Sources;
+use crate::generations::generation::Generation;
+use crate::generations::registry::Registry;
+use crate::generations::restored::RebuiltOnDivergence;
+use crate::generations::worker::Worker;
+use crate::sources::projector;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -44,10 +45,13 @@ impl Service for Views {
         let registry = Registry::new(context.pool.clone(), context.clock.clone());
         let mut handles = Vec::with_capacity(SERVICES.len());
         for source in SERVICES {
-            let applier = Applier::of(source, context.keyring.clone(), Generation::Serving);
-            let applier = applier.rebuilt_by(registry.clone());
-            let consumer = Generation::Serving.consumer();
-            handles.push((source, wiring.subscribe(consumer, source, Arc::new(applier))?));
+            let serving = Generation::Serving;
+            let projector = projector(source, context.keyring.clone(), serving.schema());
+            let rebuilt = RebuiltOnDivergence::new(projector, registry.clone());
+            handles.push((
+                source,
+                wiring.subscribe(serving.consumer(), source, Arc::new(rebuilt))?,
+            ));
         }
         let sources = Arc::new(Sources::new(context.pool.clone(), handles));
         wiring.grpc(CustomerViewServiceServer::new(customer::Api::new(

@@ -18,7 +18,7 @@ use contracts::views::v1::{
 use service::Context;
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::freshness::Sources;
+use crate::generations::freshness::Sources;
 
 /// Answers staff.
 pub(crate) struct Api {

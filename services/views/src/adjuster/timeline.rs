@@ -36,7 +36,7 @@ pub(super) async fn list(
     let (after_us, after_id) = page.after.unwrap_or_default();
     let rows = sqlx::query(
         "SELECT t.* FROM view.timeline t JOIN view.account a USING (account_id)
-          WHERE a.subjects @> ARRAY[$1] AND ($2 OR (t.occurred_at, t.event_id) < ($3, $4))
+          WHERE a.subjects @> ARRAY[$1::uuid] AND ($2 OR (t.occurred_at, t.event_id) < ($3, $4))
           ORDER BY t.occurred_at DESC, t.event_id DESC LIMIT $5",
     )
     .bind(policyholder)

@@ -18,7 +18,7 @@ use service::{Context, caller};
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
-use crate::freshness::Sources;
+use crate::generations::freshness::Sources;
 
 /// Answers customers.
 pub(crate) struct Api {

@@ -11,7 +11,7 @@ use crate::erasure::{readable, told};
 use crate::rebuild::{dump, rebuild};
 use crate::world::{NOON, SOON, World};
 
-/// What `apply/erased.rs` locks.
+/// What `sources/erasure.rs` locks.
 const LOCK: i64 = 0x6d61_646f_6572_6173;
 
 async fn tell_erased(world: &World, person: u128) {

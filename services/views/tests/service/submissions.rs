@@ -60,9 +60,7 @@ async fn ci_3_the_note_of_a_submission_stays_readable_once_it_is_seen() {
     let world = world().await;
     let at = "2026-11-16T00:00:00Z";
     world
-        .claim_images(accident_id(1), 4, |_| {
-            Event::SubmissionSeen(seen(1, 1, &[1], at))
-        })
+        .claim_images(accident_id(1), 4, |_| Event::SubmissionSeen(seen(1, 1, &[1], at)))
         .await;
     let listed = ask(&world, ADJUSTER, of(1)).await.unwrap().submissions;
     let expected = |number, seen_at_us, seen_by: &str| Submission {
@@ -93,7 +91,12 @@ async fn submissions_come_page_by_page_and_to_claims_staff_only() {
     let mut pages = Vec::new();
     loop {
         let page = ask(&world, ADJUSTER, request.clone()).await.unwrap();
-        pages.push(page.submissions.into_iter().map(|one| one.sent_at_us).collect::<Vec<_>>());
+        pages.push(
+            page.submissions
+                .into_iter()
+                .map(|one| one.sent_at_us)
+                .collect::<Vec<_>>(),
+        );
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
             break;
@@ -105,10 +108,18 @@ async fn submissions_come_page_by_page_and_to_claims_staff_only() {
         let refused = ask(&world, other, of(1)).await;
         assert_refused(refused, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
     }
-    assert_refused(ask(&world, ADJUSTER, of(2)).await, Code::NotFound, "ACCIDENT_NOT_FOUND");
+    assert_refused(
+        ask(&world, ADJUSTER, of(2)).await,
+        Code::NotFound,
+        "ACCIDENT_NOT_FOUND",
+    );
     let nonsense = ListSubmissionsRequest {
         accident_id: "1".to_owned(),
         ..of(1)
     };
-    assert_invalid(ask(&world, ADJUSTER, nonsense).await, "accident_id", "ACCIDENT_ID_INVALID");
+    assert_invalid(
+        ask(&world, ADJUSTER, nonsense).await,
+        "accident_id",
+        "ACCIDENT_ID_INVALID",
+    );
 }

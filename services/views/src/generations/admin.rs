@@ -13,22 +13,10 @@ use service::{Context, caller, command, refuse};
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
-use crate::freshness::Sources;
+use super::freshness::Sources;
+use super::registry::{Begun, Comparison, Kind, Registry, Run};
+use crate::model::TABLES;
 use crate::problem::{no_run_under_way, run_under_way};
-use crate::runs::{Begun, Comparison, Kind, Registry, Run};
-
-/// Every table of the views; a test compares with what the migrations made.
-const TABLES: [&str; 9] = [
-    "accident",
-    "account",
-    "contract",
-    "contract_endorsement_date",
-    "image",
-    "phones",
-    "request",
-    "submission",
-    "timeline",
-];
 
 /// Answers operators.
 pub(crate) struct Api {
@@ -129,10 +117,10 @@ impl ViewsAdminService for Api {
         _request: Request<GetViewsStatusRequest>,
     ) -> Result<Response<GetViewsStatusResponse>, Status> {
         let mut tables = Vec::with_capacity(TABLES.len());
-        for name in TABLES {
-            let rows = self.registry.rows(name).await.map_err(refuse)?;
+        for table in &TABLES {
+            let rows = self.registry.rows(table.name).await.map_err(refuse)?;
             tables.push(ViewTable {
-                name: name.to_owned(),
+                name: table.name.to_owned(),
                 rows,
             });
         }

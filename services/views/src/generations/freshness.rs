@@ -10,7 +10,7 @@ use service::{ConsistencyToken, SubscriptionHandle, refuse};
 use sqlx::PgPool;
 use tonic::Status;
 
-use crate::generation::Generation;
+use super::generation::Generation;
 use crate::problem::{behind, invalid};
 
 /// How long a query waits for what its consistency tokens name.

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgPool, PgTransaction, Row as _};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::generation::Generation;
+use super::generation::Generation;
 
 /// Tables with more rows than this, by the planner's knowledge, are not counted for a status.
 const MOST_COUNTED: i64 = 100_000;
@@ -214,15 +214,15 @@ impl Registry {
         row.as_ref().map(Run::of).transpose()
     }
 
-    /// Notes how far a run has come; false if it was ended meanwhile.
-    pub(super) async fn note(&self, run: Uuid, stage: Stage) -> Result<bool, sqlx::Error> {
-        let noted =
+    /// Records how far a run has come; false if it was ended meanwhile.
+    pub(super) async fn set_stage(&self, run: Uuid, stage: Stage) -> Result<bool, sqlx::Error> {
+        let updated =
             sqlx::query("UPDATE rebuild.run SET state = $2 WHERE request_key = $1 AND ended_at IS NULL")
                 .bind(run)
                 .bind(stage.as_str())
                 .execute(&self.pool)
                 .await?;
-        Ok(noted.rows_affected() > 0)
+        Ok(updated.rows_affected() > 0)
     }
 
     /// Ends a run in the transaction that did what it was for; false if it was ended meanwhile, and nothing may be done.
@@ -250,15 +250,16 @@ impl Registry {
     }
 
     /// What a run found replaces what it had found before an interruption.
-    pub(super) async fn found(&self, run: Uuid, found: &[Comparison]) -> Result<(), sqlx::Error> {
+    pub(super) async fn store_comparisons(&self, run: Uuid, found: &[Comparison]) -> Result<(), sqlx::Error> {
         let mut tx = self.pool.begin().await?;
-        for table in ["rebuild.differing_row", "rebuild.compared"] {
-            let sql = format!("DELETE FROM {table} WHERE request_key = $1");
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(run)
-                .execute(&mut *tx)
-                .await?;
-        }
+        sqlx::query("DELETE FROM rebuild.differing_row WHERE request_key = $1")
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM rebuild.compared WHERE request_key = $1")
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
         for comparison in found {
             insert(&mut tx, run, comparison).await?;
         }

@@ -3,8 +3,8 @@
 
 use sqlx::{AssertSqlSafe, PgTransaction};
 
+use super::generation::{Generation, tables};
 use super::registry::{Comparison, Difference};
-use crate::generation::{Generation, tables};
 
 /// Rows named of each table.
 const FIRST: i64 = 20;

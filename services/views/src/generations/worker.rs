@@ -5,17 +5,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::names::SERVICES;
 use messaging::{RefillError, exclusively, hold, take_over};
 use service::{Context, StartError};
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgPool, PgTransaction};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::compare::compare;
 use super::fill::Filler;
+use super::generation::{self, Generation, NO_STATEMENT_TIMEOUT};
 use super::registry::{Comparison, End, Registry, Run, Stage};
-use crate::generation::{self, Generation, UNHURRIED};
 
 /// How long a dead instance's run waits for its successor.
 const LEASE: Duration = Duration::from_secs(10);
@@ -23,8 +24,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long the serving generation may be held up while the last events are closed.
 const HOLD_WITHIN: Duration = Duration::from_secs(2);
-/// One for each source, one that holds, one that compares.
-const CONNECTIONS: u32 = 6;
+/// One that holds, one that compares.
+const CONNECTIONS: u32 = 2;
 
 /// Works runs off.
 pub(crate) struct Worker {
@@ -37,7 +38,7 @@ pub(crate) struct Worker {
 
 /// Why a run has not come to its end yet.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum RunError {
     /// Cancelled, or worked off by somebody else.
     #[error("the run was ended")]
     Ended,
@@ -52,12 +53,13 @@ enum Trouble {
 
 impl Worker {
     pub(crate) fn new(context: Context, registry: Registry) -> Result<Self, StartError> {
-        let options = eventsourcing::PostgresStore::pool_options()
-            .max_connections(CONNECTIONS)
-            .idle_timeout(Duration::from_mins(1))
-            .acquire_timeout(Duration::from_secs(30));
-        let pool = pool_like(&context.pool, options);
-        let filler = Filler::new(&context, pool.clone())?;
+        let options = context.pool.connect_options().as_ref().clone();
+        let pool = pool(options.clone(), CONNECTIONS);
+        // A crash may take the last rows of an unfinished generation with the cursors that name them; the switch is a commit of
+        // the other pool, which waits for everything before it.
+        let filling = options.options([("synchronous_commit", "off")]);
+        let connections = u32::try_from(SERVICES.len()).unwrap_or(CONNECTIONS);
+        let filler = Filler::new(&context, self::pool(filling, connections))?;
         Ok(Self {
             context,
             registry,
@@ -98,7 +100,7 @@ impl Worker {
     }
 
     /// Works the run under way off; false if there is none.
-    async fn next(&self) -> Result<bool, Trouble> {
+    async fn next(&self) -> Result<bool, RunError> {
         let Some(run) = self.registry.under_way().await? else {
             generation::drop_leftovers(&self.pool).await?;
             return Ok(false);
@@ -108,24 +110,24 @@ impl Worker {
             ended = self.until_ended(&run) => ended,
         };
         match outcome {
-            Ok(()) | Err(Trouble::Ended) => Ok(true),
-            Err(Trouble::Changed) => {
+            Ok(()) | Err(RunError::Ended) => Ok(true),
+            Err(RunError::Changed) => {
                 tracing::warn!(run.id = %run.id, "a migration has changed the view tables: the run begins anew");
                 generation::start_over(&self.pool).await?;
                 Ok(true)
             }
-            Err(Trouble::Fill(RefillError::Subscription(error))) => {
+            Err(RunError::Fill(RefillError::Subscription(error))) => {
                 // The source was restored while its feed was read.
                 tracing::warn!(run.id = %run.id, error = &error as &dyn std::error::Error, "a run begins anew");
                 generation::start_over(&self.pool).await?;
                 Ok(true)
             }
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
     /// Returns when the run's row has been ended by somebody else.
-    async fn until_ended(&self, run: &Run) -> Result<(), Trouble> {
+    async fn until_ended(&self, run: &Run) -> Result<(), RunError> {
         loop {
             let _ = timeout(LOOK_AGAIN, self.registry.changed().notified()).await;
             let now = self.registry.under_way().await?;
@@ -136,7 +138,7 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&self, run: &Run) -> Result<(), Trouble> {
+    async fn carry_out(&self, run: &Run) -> Result<(), RunError> {
         self.stage(run, Stage::Filling).await?;
         if generation::prepare(&self.pool, run.id).await? {
             // So that what is read anew is not opened with keys that were destroyed since.
@@ -157,7 +159,7 @@ impl Worker {
 
     /// Holds the serving generation for a moment, closes the rest, and answers a transaction whose snapshot sees both
     /// generations at the same cursors, with the sources of which there is no same cursor.
-    async fn same_cursors(&self, run: &Run) -> Result<(PgTransaction<'static>, Vec<&'static str>), Trouble> {
+    async fn same_cursors(&self, run: &Run) -> Result<(PgTransaction<'static>, Vec<&'static str>), RunError> {
         self.stage(run, Stage::Comparing).await?;
         let (held, diverged) = self.hold().await?;
         let mut snapshot = self
@@ -174,7 +176,7 @@ impl Worker {
 
     /// Locks the serving generation's cursors with the next one filled up to them. Most is closed before the lock is taken; where
     /// the rest takes too long, the lock is let go and taken again.
-    async fn hold(&self) -> Result<(PgTransaction<'static>, Vec<&'static str>), Trouble> {
+    async fn hold(&self) -> Result<(PgTransaction<'static>, Vec<&'static str>), RunError> {
         loop {
             self.filler.fill().await?;
             let mut held = self.pool.begin().await?;
@@ -190,26 +192,26 @@ impl Worker {
         &self,
         run: &Run,
         mut snapshot: PgTransaction<'static>,
-    ) -> Result<Vec<Comparison>, Trouble> {
-        sqlx::query(UNHURRIED).execute(&mut *snapshot).await?;
-        if !generation::is_whole(&mut snapshot).await? {
-            return Err(Trouble::Changed);
+    ) -> Result<Vec<Comparison>, RunError> {
+        sqlx::query(NO_STATEMENT_TIMEOUT).execute(&mut *snapshot).await?;
+        if !generation::is_complete(&mut snapshot).await? {
+            return Err(RunError::Changed);
         }
         let found = compare(&mut snapshot).await?;
         snapshot.rollback().await?;
-        self.registry.found(run.id, &found).await?;
+        self.registry.store_comparisons(run.id, &found).await?;
         Ok(found)
     }
 
-    async fn switch(&self, run: &Run) -> Result<(), Trouble> {
+    async fn switch(&self, run: &Run) -> Result<(), RunError> {
         self.stage(run, Stage::Switching).await?;
         let (mut held, _) = self.hold().await?;
-        generation::hold_still(&mut held).await?;
-        if !generation::is_whole(&mut held).await? {
-            return Err(Trouble::Changed);
+        generation::block_ddl(&mut held).await?;
+        if !generation::is_complete(&mut held).await? {
+            return Err(RunError::Changed);
         }
         if !self.registry.end(&mut held, run.id, End::Done, None).await? {
-            return Err(Trouble::Ended);
+            return Err(RunError::Ended);
         }
         generation::switch(&mut held).await?;
         take_over(
@@ -224,7 +226,7 @@ impl Worker {
     }
 
     /// Ends an audit. With a source that was restored there was nothing to compare at the same place.
-    async fn conclude(&self, run: &Run, diverged: &[&str]) -> Result<(), Trouble> {
+    async fn conclude(&self, run: &Run, diverged: &[&str]) -> Result<(), RunError> {
         let failure = (!diverged.is_empty())
             .then(|| format!("{} was restored from an older copy", diverged.join(", ")));
         let end = if failure.is_some() { End::Failed } else { End::Done };
@@ -234,24 +236,27 @@ impl Worker {
             .end(&mut tx, run.id, end, failure.as_deref())
             .await?
         {
-            return Err(Trouble::Ended);
+            return Err(RunError::Ended);
         }
         tx.commit().await?;
         Ok(())
     }
 
-    async fn stage(&self, run: &Run, stage: Stage) -> Result<(), Trouble> {
-        if self.registry.note(run.id, stage).await? {
+    async fn stage(&self, run: &Run, stage: Stage) -> Result<(), RunError> {
+        if self.registry.set_stage(run.id, stage).await? {
             Ok(())
         } else {
-            Err(Trouble::Ended)
+            Err(RunError::Ended)
         }
     }
 }
 
-/// A pool of its own to the same database.
-fn pool_like(pool: &PgPool, options: PgPoolOptions) -> PgPool {
-    options.connect_lazy_with(pool.connect_options().as_ref().clone())
+fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    eventsourcing::PostgresStore::pool_options()
+        .max_connections(connections)
+        .idle_timeout(Duration::from_mins(1))
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_lazy_with(options)
 }
 
 fn report(run: &Run, found: &[Comparison]) {

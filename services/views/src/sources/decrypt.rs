@@ -1,30 +1,24 @@
 //! Opens sealed fields with the id of the event that carries them. The keys of a whole batch are fetched with one query;
 //! what was erased reads as absent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contracts::common::v1::SealedField as WireField;
 use kernel::{EventId, KeyId};
 use messaging::{HandlerError, sealed_from_wire};
 use privacy::{KeySet, Keyring, KeyringError, open_field};
+use uuid::Uuid;
 
-use super::Malformed;
+use super::message::Malformed;
 
 /// The keys that a batch needs, and which event needs each.
 #[derive(Debug, Default)]
-pub(super) struct Wanted(HashMap<KeyId, EventId>);
+pub(super) struct KeyRequest(HashMap<KeyId, EventId>);
 
-impl Wanted {
-    /// Notes the fields' keys; malformed ones are found where they are opened.
-    pub(super) fn note<'a>(
-        &mut self,
-        event: EventId,
-        fields: impl IntoIterator<Item = Option<&'a WireField>>,
-    ) {
-        let sealed = fields
-            .into_iter()
-            .flatten()
-            .filter(|field| !field.ciphertext.is_empty());
+impl KeyRequest {
+    /// Adds the fields' keys; malformed ones are found where they are opened.
+    pub(super) fn collect<'a>(&mut self, event: EventId, fields: impl IntoIterator<Item = &'a WireField>) {
+        let sealed = fields.into_iter().filter(|field| !field.ciphertext.is_empty());
         for key in sealed.filter_map(|field| field.key_id.parse().ok()) {
             self.0.entry(key).or_insert(event);
         }
@@ -32,13 +26,16 @@ impl Wanted {
 
     /// Fetches them. A key the keyring cannot give stops the event that needs it first; a keyring that is away, or whose
     /// master key is not configured here, is waited for.
-    pub(super) async fn fetch(self, keyring: &Keyring) -> Result<Opened, HandlerError> {
+    pub(super) async fn fetch(self, keyring: &Keyring) -> Result<DecryptedFields, HandlerError> {
         if self.0.is_empty() {
-            return Ok(Opened(KeySet::default()));
+            return Ok(DecryptedFields::default());
         }
         let ids: BTreeSet<KeyId> = self.0.keys().copied().collect();
         match keyring.open_keys(&ids).await {
-            Ok(keys) => Ok(Opened(keys)),
+            Ok(keys) => Ok(DecryptedFields {
+                keys,
+                subjects: HashSet::new(),
+            }),
             Err(error @ (KeyringError::UnknownKey(key) | KeyringError::Damaged(key))) => {
                 match self.0.get(&key) {
                     Some(event) => Err(HandlerError::content(*event, Malformed::Sealed(error))),
@@ -50,13 +47,17 @@ impl Wanted {
     }
 }
 
-/// The keys of a batch.
-pub(super) struct Opened(KeySet);
+/// The keys of a batch, and whose fields they have opened.
+#[derive(Default)]
+pub(super) struct DecryptedFields {
+    keys: KeySet,
+    subjects: HashSet<Uuid>,
+}
 
-impl Opened {
+impl DecryptedFields {
     /// A text, if there is one and it was not erased.
     pub(super) fn text(
-        &self,
+        &mut self,
         event: EventId,
         field: Option<&WireField>,
     ) -> Result<Option<String>, Malformed> {
@@ -64,10 +65,17 @@ impl Opened {
             return Ok(None);
         };
         let field = sealed_from_wire(field).map_err(|_| Malformed::Id("sealed field"))?;
-        let opened = open_field(&self.0, event, &field).map_err(|error| Malformed::Sealed(error.into()))?;
+        let opened =
+            open_field(&self.keys, event, &field).map_err(|error| Malformed::Sealed(error.into()))?;
         let Some(json) = opened else { return Ok(None) };
+        self.subjects.insert(field.subject.as_uuid());
         serde_json::from_slice(&json)
             .map(Some)
             .map_err(|_| Malformed::Sealed(KeyringError::Content { path: field.path }))
+    }
+
+    /// Whose fields were opened.
+    pub(super) fn into_subjects(self) -> HashSet<Uuid> {
+        self.subjects
     }
 }

@@ -17,11 +17,11 @@ pub(crate) enum Generation {
 const OLD: &str = "view_old";
 
 /// How long the old generation's tables are waited for; a statement that reads them has begun before the switch.
-const DROP_WITHIN: &str = "SET LOCAL lock_timeout = '5s'";
+const DROP_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
 
-/// What the tables of a schema are made of: their columns, keys, checks and, if wanted, indexes. Columns by their order, not
+/// Everything that tells whether two schemas have the same tables: their columns, keys, checks and, if wanted, indexes. Columns by their order, not
 /// their number, which a dropped one leaves a gap in.
-const MADE_OF: &str = "
+const SCHEMA_FINGERPRINT: &str = "
 SELECT item FROM (
     SELECT format('%s %s %s %s %s %s', t.relname, row_number() OVER (PARTITION BY t.oid ORDER BY a.attnum), a.attname,
                   format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS item
@@ -37,7 +37,10 @@ SELECT item FROM (
 ) AS parts ORDER BY item";
 
 /// Building indexes and reading whole tables takes as long as it takes.
-pub(crate) const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
+pub(crate) const NO_STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = 0";
+
+/// What PostgreSQL may take to sort an index's keys.
+const INDEX_MEMORY: &str = "SET LOCAL maintenance_work_mem = '256MB'";
 
 impl Generation {
     /// The schema its tables stand in.
@@ -72,7 +75,7 @@ pub(crate) async fn prepare(pool: &PgPool, run: Uuid) -> Result<bool, sqlx::Erro
     drop_old(pool).await?;
     let mut tx = pool.begin().await?;
     let filled_by = format!("{run} {}", env!("CARGO_PKG_VERSION"));
-    if is_filled_by(&mut tx, &filled_by).await? && made_alike(&mut tx, false).await? {
+    if is_filled_by(&mut tx, &filled_by).await? && schemas_match(&mut tx, false).await? {
         return Ok(false);
     }
     discard(&mut tx).await?;
@@ -116,26 +119,29 @@ async fn is_filled_by(tx: &mut PgTransaction<'_>, filled_by: &str) -> Result<boo
 }
 
 /// Whether both generations have the same tables: a migration may have come since the next one was made.
-async fn made_alike(connection: &mut PgConnection, indexes: bool) -> Result<bool, sqlx::Error> {
-    let mut made_of: [Vec<String>; 2] = Default::default();
-    for (made_of, generation) in made_of.iter_mut().zip([Generation::Serving, Generation::Next]) {
-        *made_of = sqlx::query_scalar(MADE_OF)
+async fn schemas_match(connection: &mut PgConnection, indexes: bool) -> Result<bool, sqlx::Error> {
+    let mut fingerprint: [Vec<String>; 2] = Default::default();
+    for (fingerprint, generation) in fingerprint
+        .iter_mut()
+        .zip([Generation::Serving, Generation::Next])
+    {
+        *fingerprint = sqlx::query_scalar(SCHEMA_FINGERPRINT)
             .bind(generation.schema())
             .bind(indexes)
             .fetch_all(&mut *connection)
             .await?;
     }
-    let [serving, next] = made_of;
+    let [serving, next] = fingerprint;
     Ok(serving == next)
 }
 
 /// Whether the next generation, filled and indexed, can be compared with the serving one and take its place.
-pub(crate) async fn is_whole(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    made_alike(connection, true).await
+pub(crate) async fn is_complete(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    schemas_match(connection, true).await
 }
 
 /// Keeps migrations from the serving tables until the transaction ends; one that has begun is waited for.
-pub(crate) async fn hold_still(tx: &mut PgTransaction<'_>) -> Result<(), sqlx::Error> {
+pub(crate) async fn block_ddl(tx: &mut PgTransaction<'_>) -> Result<(), sqlx::Error> {
     for table in tables(&mut *tx).await? {
         let lock = format!(
             "LOCK TABLE {}.{table} IN ACCESS SHARE MODE",
@@ -159,14 +165,15 @@ pub(crate) async fn index(pool: &PgPool) -> Result<(), sqlx::Error> {
     .await?;
     for index in missing {
         let mut tx = pool.begin().await?;
-        execute(&mut tx, UNHURRIED.to_owned()).await?;
+        execute(&mut tx, NO_STATEMENT_TIMEOUT.to_owned()).await?;
+        execute(&mut tx, INDEX_MEMORY.to_owned()).await?;
         execute(&mut tx, index).await?;
         tx.commit().await?;
     }
     // Or the first queries after the switch are planned as if the tables were empty.
     for table in tables(&mut *pool.acquire().await?).await? {
         let mut tx = pool.begin().await?;
-        execute(&mut tx, UNHURRIED.to_owned()).await?;
+        execute(&mut tx, NO_STATEMENT_TIMEOUT.to_owned()).await?;
         execute(&mut tx, format!("ANALYZE {}.{table}", Generation::Next.schema())).await?;
         tx.commit().await?;
     }
@@ -202,7 +209,7 @@ pub(crate) async fn drop_leftovers(pool: &PgPool) -> Result<(), sqlx::Error> {
 /// Drops what was served before a switch. Statements that still read it are waited for, for a while.
 async fn drop_old(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut tx = pool.begin().await?;
-    execute(&mut tx, DROP_WITHIN.to_owned()).await?;
+    execute(&mut tx, DROP_LOCK_TIMEOUT.to_owned()).await?;
     execute(&mut tx, format!("DROP SCHEMA IF EXISTS {OLD} CASCADE")).await?;
     tx.commit().await
 }

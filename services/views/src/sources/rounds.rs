@@ -1,7 +1,7 @@
 //! What a batch writes, gathered so that one statement writes many rows and the outcome is the one of applying each event
 //! by itself. Events of different entities touch different rows, so only the order within an entity counts.
 
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
@@ -50,85 +50,9 @@ impl<R: Default> Rounds<R> {
     }
 }
 
-/// A section of a row, written where its version is newer.
-pub(super) trait Section {
-    fn version(&self) -> i64;
-
-    /// Takes over what stays as the first event had it.
-    fn keep_from(&mut self, _first: Self)
-    where
-        Self: Sized,
-    {
-    }
-}
-
-/// Sections by key, the newest of each; what the same statement finds in the table is compared there.
-#[derive(Debug)]
-pub(super) struct Newest<K, S>(BTreeMap<K, S>);
-
-impl<K, S> Default for Newest<K, S> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<K: Ord, S: Section> Newest<K, S> {
-    pub(super) fn put(&mut self, key: K, section: S) {
-        match self.0.entry(key) {
-            btree_map::Entry::Vacant(entry) => {
-                entry.insert(section);
-            }
-            btree_map::Entry::Occupied(mut entry) => {
-                if entry.get().version() < section.version() {
-                    let first = entry.insert(section);
-                    entry.get_mut().keep_from(first);
-                }
-            }
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// One column of all sections, in the order of their keys.
-    pub(super) fn column<'s, V>(&'s self, value: impl Fn(&'s S) -> V) -> Vec<V> {
-        self.0.values().map(value).collect()
-    }
-
-    pub(super) fn keys<V>(&self, value: impl Fn(&K) -> V) -> Vec<V> {
-        self.0.keys().map(value).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, PartialEq, Eq)]
-    struct Row {
-        version: i64,
-        first: &'static str,
-    }
-
-    impl Section for Row {
-        fn version(&self) -> i64 {
-            self.version
-        }
-
-        fn keep_from(&mut self, first: Self) {
-            self.first = first.first;
-        }
-    }
-
-    #[test]
-    fn the_newest_section_of_a_key_stays_and_keeps_what_only_the_first_says() {
-        let mut sections = Newest::default();
-        for (version, first) in [(2, "two"), (1, "one"), (4, "four"), (4, "again")] {
-            sections.put('a', Row { version, first });
-        }
-        assert_eq!(sections.column(|row| (row.version, row.first)), [(4, "two")]);
-    }
 
     #[test]
     fn an_entity_starts_a_round_where_it_writes_again_after_it_amended() {

@@ -1,7 +1,5 @@
 //! Fills the next generation from the feeds, never further than the serving one has come.
 
-use std::sync::Arc;
-
 use contracts::names::SERVICES;
 use eventsourcing::Position;
 use futures::future::try_join_all;
@@ -9,8 +7,8 @@ use messaging::{RefillError, Refilled, Subscription, Until, position_of};
 use service::{Context, StartError};
 use sqlx::PgPool;
 
-use crate::apply::Applier;
-use crate::generation::Generation;
+use super::generation::Generation;
+use crate::sources::projector;
 
 /// The subscriptions of the next generation.
 pub(super) struct Filler {
@@ -23,9 +21,9 @@ impl Filler {
     pub(super) fn new(context: &Context, pool: PgPool) -> Result<Self, StartError> {
         let mut sources = Vec::with_capacity(SERVICES.len());
         for source in SERVICES {
-            let applier = Applier::of(source, context.keyring.clone(), Generation::Next);
+            let projector = projector(source, context.keyring.clone(), Generation::Next.schema());
             let consumer = Generation::Next.consumer();
-            let subscription = context.refill(consumer, source, pool.clone(), Arc::new(applier))?;
+            let subscription = context.refill(consumer, source, pool.clone(), projector)?;
             sources.push((source, subscription));
         }
         Ok(Self { pool, sources })

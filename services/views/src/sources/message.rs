@@ -1,0 +1,70 @@
+//! What every integration event has, and how its texts become ids, instants and numbers. Nothing that fails here names a value.
+
+use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
+use kernel::{EventId, Timestamp};
+use uuid::Uuid;
+
+/// An integration event that cannot be applied, however often it is tried.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Malformed {
+    #[error("not a message of this source")]
+    Message(#[from] prost::DecodeError),
+    #[error(
+        "its kind of event is not known here: the views must be released before the service that sends it"
+    )]
+    UnknownKind,
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("{0} is no id")]
+    Id(&'static str),
+    #[error("{0} is no instant")]
+    Instant(&'static str),
+    #[error("{0} does not fit")]
+    TooLarge(&'static str),
+    #[error("a sealed field cannot be opened")]
+    Sealed(#[source] privacy::KeyringError),
+}
+
+/// What every applied event has.
+pub(super) struct Heading {
+    pub(super) event: EventId,
+    pub(super) entity: Uuid,
+    pub(super) version: i64,
+    pub(super) occurred_at: SqlTimestamp,
+}
+
+pub(super) fn heading(
+    event: EventId,
+    entity: &str,
+    version: u64,
+    occurred_at_us: i64,
+) -> Result<Heading, Malformed> {
+    Ok(Heading {
+        event,
+        entity: id("entity_id", entity)?,
+        version: integer("version", version)?,
+        occurred_at: instant("occurred_at_us", occurred_at_us)?,
+    })
+}
+
+pub(super) fn id(field: &'static str, text: &str) -> Result<Uuid, Malformed> {
+    Uuid::parse_str(text).map_err(|_| Malformed::Id(field))
+}
+
+pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, Malformed> {
+    texts.iter().map(|text| id(field, text)).collect()
+}
+
+pub(super) fn instant(field: &'static str, micros: i64) -> Result<SqlTimestamp, Malformed> {
+    Timestamp::from_microsecond(micros)
+        .map(ToSqlx::to_sqlx)
+        .map_err(|_| Malformed::Instant(field))
+}
+
+pub(super) fn integer(field: &'static str, value: u64) -> Result<i64, Malformed> {
+    i64::try_from(value).map_err(|_| Malformed::TooLarge(field))
+}
+
+pub(super) fn small(field: &'static str, value: u32) -> Result<i32, Malformed> {
+    i32::try_from(value).map_err(|_| Malformed::TooLarge(field))
+}
