@@ -3,7 +3,7 @@
 
 use client::import::{Folders, Silent, import};
 use client::{Bearer, Client};
-use dev::load::{load, measure};
+use dev::load::{Load, load, measure};
 use dev::sample::{Book, Recipe, compose, write};
 use dev::stack::{Secrets, Stack};
 use kernel::{Clock as _, SystemClock};
@@ -23,7 +23,7 @@ async fn a_rebuild_while_commands_go_on_fails_no_query_changes_no_row_and_needs_
     a_book(&stack).await;
     let written = load(&mut stack, EVENTS).await.unwrap();
     assert!(written >= EVENTS);
-    let figures = measure(&mut stack).await.unwrap();
+    let figures = measure(&mut stack, Load::QueriesAndCommands).await.unwrap();
     stack.stop().await;
     assert!(figures.events >= 20_000 && figures.rows > 20_000, "{figures:?}");
     assert_eq!(figures.queries_failed, 0, "{figures:?}");

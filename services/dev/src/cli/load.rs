@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
-use crate::load::{Figures, load, measure};
+use crate::load::{Figures, Following, Load as Beside, follow, load, measure};
 use crate::say;
 use crate::stack::Stack;
 
@@ -14,6 +14,12 @@ pub(super) struct Load {
     /// How many events to write; 0 measures what is there
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     events: u64,
+    /// Events that the views then follow as they are sent; 0 measures no following
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    follow: u64,
+    /// Rebuild with nothing beside it
+    #[arg(long)]
+    alone: bool,
     /// Where the figures are written
     #[arg(long, value_name = "FILE", default_value = "target/rebuild.json")]
     report: PathBuf,
@@ -31,7 +37,15 @@ impl Load {
             let written = load(&mut stack, self.events).await?;
             say!("{written} events written");
         }
-        let figures = measure(&mut stack).await;
+        let beside = if self.alone {
+            Beside::Nothing
+        } else {
+            Beside::QueriesAndCommands
+        };
+        let figures = measure(&mut stack, beside).await;
+        if self.follow > 0 && figures.is_ok() {
+            show_following(&follow(&mut stack, self.follow).await?);
+        }
         stack.stop().await;
         let figures = figures?;
         if let Some(parent) = self.report.parent() {
@@ -41,6 +55,15 @@ impl Load {
         show(&figures);
         Ok(())
     }
+}
+
+fn show_following(following: &Following) {
+    say!("{:<34}{:>12.0}", "followed, events/s", following.per_second);
+    say!(
+        "{:<34}{:>12.0}",
+        "serial fenced messages/s",
+        following.serial_per_second
+    );
 }
 
 fn show(figures: &Figures) {

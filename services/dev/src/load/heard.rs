@@ -41,7 +41,7 @@ pub(super) async fn by_everybody_but_the_views(stack: &Stack) -> Result<(), Load
 }
 
 /// Cursor and id of a store's last event.
-async fn last(connection: &mut PgConnection) -> Result<(Vec<u8>, Uuid), LoadError> {
+pub(super) async fn last(connection: &mut PgConnection) -> Result<(Vec<u8>, Uuid), LoadError> {
     let row = sqlx::query(
         "SELECT epoch, xid::text::bigint AS xid, position, event_id FROM store.event
           ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1",

@@ -61,8 +61,17 @@ pub struct Figures {
     pub differing_rows: i64,
 }
 
+/// What goes on while the views are rebuilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Nothing else.
+    Nothing,
+    /// Adjusters' queries and imports.
+    QueriesAndCommands,
+}
+
 /// Rebuilds the views of a stack that has a long history ([`super::load`]).
-pub async fn measure(stack: &mut Stack) -> Result<Figures, LoadError> {
+pub async fn measure(stack: &mut Stack, load: Load) -> Result<Figures, LoadError> {
     caught_up(stack).await?;
     // A new process: the most memory it ever had is what this takes.
     stack.restart(VIEWS).await?;
@@ -78,7 +87,7 @@ pub async fn measure(stack: &mut Stack) -> Result<Figures, LoadError> {
             .map_err(|error| LoadError::Not(error.to_string()))
     };
     let (operator, supervisor) = (token("operator", "administrator")?, token("S001", "supervisor")?);
-    let (ended, watch) = watch::channel(false);
+    let (ended, watch) = watch::channel(load == Load::Nothing);
     let rebuilding = async {
         let run = rebuild(&client, &operator).await;
         let _ = ended.send(true);

@@ -4,6 +4,7 @@
 //! views had heard of them long ago, and JetStream has forgotten them: the views have the feeds to read.
 
 mod copies;
+mod follow;
 mod heard;
 mod measure;
 mod template;
@@ -18,7 +19,8 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::stack::{SERVICES, Stack, StackError};
 
-pub use measure::{Figures, measure};
+pub use follow::{Following, follow};
+pub use measure::{Figures, Load, measure};
 use template::Template;
 
 /// What is multiplied: a service and the category of its streams.
@@ -68,7 +70,7 @@ pub async fn load(stack: &mut Stack, events: u64) -> Result<u64, LoadError> {
         stack.kill(service).await;
     }
     let keyring = keyring(stack).await?;
-    let written = multiply(stack, &keyring, events).await?;
+    let written = multiply(stack, &keyring, events, MULTIPLIED).await?;
     heard::by_everybody_but_the_views(stack).await?;
     wipe_jetstream(stack).await?;
     for service in SERVICES {
@@ -77,9 +79,14 @@ pub async fn load(stack: &mut Stack, events: u64) -> Result<u64, LoadError> {
     Ok(written)
 }
 
-async fn multiply(stack: &Stack, keyring: &Keyring, events: u64) -> Result<u64, LoadError> {
+async fn multiply(
+    stack: &Stack,
+    keyring: &Keyring,
+    events: u64,
+    multiplied: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Result<u64, LoadError> {
     let mut sources = Vec::new();
-    for (service, category) in MULTIPLIED {
+    for (service, category) in multiplied {
         let mut connection = PgConnection::connect(&stack.database_url(service)).await?;
         let template = Template::read(&mut connection, keyring, service, category).await?;
         sources.push((connection, Arc::new(template)));
