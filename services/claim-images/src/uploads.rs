@@ -63,9 +63,6 @@ pub(crate) struct Upload {
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads(pub(crate) PgPool);
 
-const COLUMNS: &str = "upload_id, image_id, accident_id, account_id, subject_id, category, size_bytes, file_name, \
-                       payload_hash, state, sha256, expires_at";
-
 impl Uploads {
     /// Adds the row, or gives the one that an earlier attempt added.
     pub(crate) async fn start(&self, upload: &Upload) -> Result<Upload, sqlx::Error> {
@@ -92,8 +89,7 @@ impl Uploads {
 
     /// One row.
     pub(crate) async fn find(&self, upload: UploadId) -> Result<Option<Upload>, sqlx::Error> {
-        let query = format!("SELECT {COLUMNS} FROM claim_images.upload WHERE upload_id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(query))
+        let row = sqlx::query("SELECT * FROM claim_images.upload WHERE upload_id = $1")
             .bind(upload.as_uuid())
             .fetch_optional(&self.0)
             .await?;
@@ -199,12 +195,11 @@ impl Uploads {
 
     /// Some uploads whose time is over.
     pub(crate) async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<Upload>, sqlx::Error> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM claim_images.upload WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(query))
-            .bind(now.to_sqlx())
-            .bind(limit);
+        let query = sqlx::query(
+            "SELECT * FROM claim_images.upload WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
+        )
+        .bind(now.to_sqlx())
+        .bind(limit);
         query.fetch_all(&self.0).await?.iter().map(read).collect()
     }
 

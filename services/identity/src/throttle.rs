@@ -150,7 +150,7 @@ impl Throttle {
         let keys: Vec<Uuid> = rows.iter().map(|(key, ..)| *key).collect();
         sqlx::query(
             "UPDATE identity.attempt AS mine
-             SET failures = mine.failures + 1, blocked_until = $4 + make_interval(secs => new.delay_s), forget_at = $3
+             SET failures = mine.failures + 1, blocked_until = $4::timestamptz + make_interval(secs => new.delay_s), forget_at = $3
              FROM unnest($1::uuid[], $2::bigint[]) AS new (key, delay_s) WHERE mine.key = new.key",
         )
         .bind(keys)

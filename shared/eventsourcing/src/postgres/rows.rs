@@ -10,26 +10,19 @@ use uuid::Uuid;
 use crate::postgres::failure::store_failure;
 use crate::{Cursor, RecordedEvent, StoreError};
 
-macro_rules! select_event {
-    ($rest:literal) => {
-        concat!(
-            "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at ",
-            "FROM store.event WHERE ",
-            $rest
-        )
-    };
-}
-
-pub(super) const READ_STREAM: &str = select_event!("stream = $1 AND revision >= $2 ORDER BY revision");
+pub(super) const READ_STREAM: &str =
+    "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at
+       FROM store.event WHERE stream = $1 AND revision >= $2 ORDER BY revision";
 
 /// Only what nothing can appear before any more: events of an earlier epoch (all of its appends have ended before the
 /// next one began) and those older than every transaction still running. xmin is instance-wide, so a transaction
 /// forgotten open in any database delays readers; it never makes them skip.
-pub(super) const READ_ALL: &str = select_event!(
-    "(epoch, xid, position) > ($1, $2::bigint::text::xid8, $3) \
-     AND (epoch < (SELECT e.epoch FROM store.epoch e) OR xid < pg_snapshot_xmin(pg_current_snapshot())) \
-     ORDER BY epoch, xid, position LIMIT $4"
-);
+pub(super) const READ_ALL: &str =
+    "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at
+       FROM store.event
+      WHERE (epoch, xid, position) > ($1, $2::bigint::text::xid8, $3)
+        AND (epoch < (SELECT e.epoch FROM store.epoch e) OR xid < pg_snapshot_xmin(pg_current_snapshot()))
+      ORDER BY epoch, xid, position LIMIT $4";
 
 pub(super) const EVENT_AT: &str =
     "SELECT event_id FROM store.event WHERE (epoch, xid, position) = ($1, $2::bigint::text::xid8, $3)";

@@ -16,16 +16,6 @@ use crate::delivery::{Delivery, Via};
 use crate::fault::Fault;
 
 /// The columns of a [`ParkedMessage`].
-macro_rules! select_message {
-    ($rest:literal) => {
-        concat!(
-            "SELECT consumer, source, cursor, event_id, entity_id, subject, error, attempts, first_at, last_at, \
-                length(payload) AS payload_bytes FROM messaging.parked ",
-            $rest
-        )
-    };
-}
-
 /// A message to be set aside.
 #[derive(Debug)]
 pub(crate) struct Aside {
@@ -299,11 +289,13 @@ pub(super) async fn list(
         ),
         None => (None, None, None),
     };
-    let rows = sqlx::query(select_message!(
-        "WHERE ($1 = '' OR consumer = $1) AND ($2 = '' OR source = $2)
+    let rows = sqlx::query(
+        "SELECT consumer, source, cursor, event_id, entity_id, subject, error, attempts, first_at, last_at,
+                length(payload) AS payload_bytes FROM messaging.parked
+          WHERE ($1 = '' OR consumer = $1) AND ($2 = '' OR source = $2)
            AND ($3::text IS NULL OR (consumer, source, cursor) > ($3, $4, $5))
-         ORDER BY consumer, source, cursor LIMIT $6"
-    ))
+         ORDER BY consumer, source, cursor LIMIT $6",
+    )
     .bind(&filter.consumer)
     .bind(&filter.source)
     .bind(consumer)
@@ -321,9 +313,11 @@ pub(super) async fn details(
     source: &str,
     event_id: EventId,
 ) -> Result<Option<ParkedDetails>, sqlx::Error> {
-    let row = sqlx::query(select_message!(
-        "WHERE consumer = $1 AND source = $2 AND event_id = $3"
-    ))
+    let row = sqlx::query(
+        "SELECT consumer, source, cursor, event_id, entity_id, subject, error, attempts, first_at, last_at,
+                length(payload) AS payload_bytes FROM messaging.parked
+          WHERE consumer = $1 AND source = $2 AND event_id = $3",
+    )
     .bind(consumer)
     .bind(source)
     .bind(event_id.as_uuid())
