@@ -20,6 +20,7 @@ use crate::domain::{
 };
 use crate::erasure_rows::ErasureRows;
 use crate::signing::Signer;
+use crate::unsigned::not_signed;
 
 /// The steps' names. **Format**: request keys rest on them.
 const RECORD: &str = "record-erased";
@@ -285,7 +286,7 @@ impl IntoStatus for EraserError {
             Self::Load(error) => error.into_status(),
             Self::Keyring(error) => error.into_status(),
             Self::Rows(error) => error.into_status(),
-            Self::Sign(error) => crate::api::not_signed(error),
+            Self::Sign(error) => not_signed(error),
             Self::Codec(error) => error.into_status(),
         }
     }

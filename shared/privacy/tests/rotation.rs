@@ -107,13 +107,38 @@ async fn a_damaged_key_stops_the_rotation_by_name() {
     assert!(matches!(refused, KeyringError::Damaged(_)), "{refused}");
 }
 
-/// Processes with either master key in front seal, open and erase while two rotations run, one of which is killed again
-/// and again. In the end every living key is under the new master key and every erased subject stays erased.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// Rotates until nothing is left, cut off again and again in the middle of whatever it does; how often.
 #[allow(
     clippy::disallowed_methods,
     reason = "a task of its own is what can be killed"
 )]
+async fn rotated_and_killed(database: &TestDatabase) -> u32 {
+    let mut killed = 0_u32;
+    loop {
+        let rotating = process(database, new(), old());
+        let batch = tokio::spawn(async move { rotating.rewrap(7).await });
+        // Cut off in the middle of whatever it does at that moment.
+        for _ in 0..killed % 97 {
+            tokio::task::yield_now().await;
+        }
+        batch.abort();
+        if batch.await.is_err() {
+            killed += 1;
+        }
+        if process(database, new(), old()).left_to_rewrap().await.unwrap() == 0 {
+            return killed;
+        }
+        if killed > 400 {
+            // What is left is done without being disturbed.
+            while process(database, new(), old()).rewrap(7).await.unwrap() > 0 {}
+            return killed;
+        }
+    }
+}
+
+/// Processes with either master key in front seal, open and erase while two rotations run, one of which is killed again
+/// and again. In the end every living key is under the new master key and every erased subject stays erased.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everything_goes_on_while_the_master_key_changes_and_rotations_are_killed() {
     const SUBJECTS: u128 = 120;
     let database = database().await;
@@ -123,29 +148,6 @@ async fn everything_goes_on_while_the_master_key_changes_and_rotations_are_kille
         fields.push(sealed(&before, subject(number)).await);
     }
 
-    let killed = async {
-        let mut killed = 0_u32;
-        loop {
-            let rotating = process(&database, new(), old());
-            let batch = tokio::spawn(async move { rotating.rewrap(7).await });
-            // Cut off in the middle of whatever it does at that moment.
-            for _ in 0..killed % 97 {
-                tokio::task::yield_now().await;
-            }
-            batch.abort();
-            if batch.await.is_err() {
-                killed += 1;
-            }
-            if process(&database, new(), old()).left_to_rewrap().await.unwrap() == 0 {
-                return killed;
-            }
-            if killed > 400 {
-                // What is left is done without being disturbed.
-                while process(&database, new(), old()).rewrap(7).await.unwrap() > 0 {}
-                return killed;
-            }
-        }
-    };
     let sealing = async {
         let both = [process(&database, old(), new()), process(&database, new(), old())];
         let mut made = Vec::new();
@@ -163,7 +165,7 @@ async fn everything_goes_on_while_the_master_key_changes_and_rotations_are_kille
             keyring.destroy(subject(number)).await.unwrap();
         }
     };
-    let (killed, made, ()) = tokio::join!(killed, sealing, erasing);
+    let (killed, made, ()) = tokio::join!(rotated_and_killed(&database), sealing, erasing);
     assert!(killed > 0, "no rotation was cut off");
 
     // Those that were made under the old one meanwhile.

@@ -207,7 +207,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Rulebook;
+    use crate::rules::Rulebook;
 
     fn verdict_at(text: &str, at: &str) -> Verdict {
         let rules = Rulebook::default_rulebook().numbers;

@@ -233,7 +233,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::Rulebook;
+    use crate::rules::Rulebook;
 
     fn instant(text: &str) -> Timestamp {
         format!("{text}+09:00").parse().unwrap()

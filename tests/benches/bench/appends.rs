@@ -1,9 +1,11 @@
 //! Durable appends of single events at 1, 16 and 64 clients: the store, a bare INSERT, cqrs-es and disintegrate take turns on
 //! one server.
 
+use crate::extent::Extent;
+use crate::failure::Failure;
 use crate::report::Report;
 use crate::rivals::Rivals;
-use crate::{Extent, Failure, clients, server};
+use crate::{clients, server};
 
 const CLIENTS: [usize; 3] = [1, 16, 64];
 const CRATES: [&str; 2] = ["cqrs-es", "disintegrate"];

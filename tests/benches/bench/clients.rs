@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use eventsourcing::{EventStore as _, Expected, PostgresStore, Repository};
 use tokio::task::JoinSet;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ledger::{AMOUNT, Ledger, LedgerId, Note, STREAM_EVENTS, event, random, request, stream};
 
 /// Appends a second by so many clients, each to streams of ten events of its own.

@@ -10,9 +10,11 @@ use privacy::{Keyring, MasterKey};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use testkit::PrivatePostgres;
 
+use crate::extent::Extent;
+use crate::failure::Failure;
 use crate::ledger::{Ledger, SERVICE};
 use crate::report::Report;
-use crate::{Extent, Failure, clients, server};
+use crate::{clients, server};
 
 const CLIENTS: usize = 16;
 /// Events at the end of the log that a follower reads.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// One figure, with the baseline it was measured in turns with, where there is one.
 #[derive(Debug, Serialize)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
 
+use crate::failure::Failure;
 use crate::ledger::{event, random, stream};
-use crate::{Failure, server};
+use crate::server;
 
 /// One row of what an event is, with a primary key and nothing else to keep: less than any event store can do with.
 const BARE_TABLE: &str = "CREATE TABLE IF NOT EXISTS bare (id bigserial PRIMARY KEY, stream text NOT NULL,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eventsourcing::{MIGRATOR, PostgresStore};
 use testkit::{PostgresOptions, PrivatePostgres};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// The server, with PostgreSQL's own settings: commits wait for the disk.
 pub(crate) async fn start() -> Result<PrivatePostgres, Failure> {

@@ -17,8 +17,9 @@ use kernel::{Clock as _, SystemClock};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolCopyExt as _};
 
+use crate::extent::Extent;
+use crate::failure::Failure;
 use crate::report::{Report, percentile};
-use crate::{Extent, Failure};
 
 const SEED: u64 = 1;
 const BATCH_ROWS: usize = 200;

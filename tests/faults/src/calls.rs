@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ledger::{Effect, End, Ledger};
 use crate::recovery::{Proof, Recovery};
 

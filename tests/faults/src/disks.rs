@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// What each may grow to. Held in memory, as far as it is used.
 const SIZE: &str = "1500m";

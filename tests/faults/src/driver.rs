@@ -7,10 +7,11 @@ use dev::stack::{Stack, StackError};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Failure;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ground::Ground;
 use crate::ledger::Ledger;
-use crate::plan::{Fault, Plan, Strike};
+use crate::plan::{Plan, Strike};
 use crate::proxy::Mode;
 use crate::recovery::Recovery;
 use crate::report::Tally;

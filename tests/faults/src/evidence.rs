@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ground::{Ground, STORES};
 
 const EVENTS: &str = "SELECT row_to_json(event)::text FROM store.event ORDER BY epoch, event.xid, position";

@@ -10,8 +10,8 @@ use kernel::{Clock as _, SystemClock};
 use sqlx::PgPool;
 use toml::Value;
 
-use crate::Failure;
 use crate::disks::Disks;
+use crate::failure::Failure;
 use crate::observer::Observer;
 use crate::proxy::{CLIENT, Proxies};
 

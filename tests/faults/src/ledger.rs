@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// An event a command is to leave, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,12 @@ mod calls;
 mod disks;
 mod driver;
 mod evidence;
+mod failure;
+mod fault;
 mod ground;
 mod ledger;
 mod observer;
+mod options;
 mod pace;
 mod plan;
 mod proxy;
@@ -17,7 +20,6 @@ mod strike;
 mod verdict;
 mod work;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use client::Client;
@@ -27,10 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 use calls::Calls;
 use driver::Driver;
+pub use failure::Failure;
+pub use fault::Fault;
 use ground::Ground;
 use ledger::Ledger;
 pub use observer::Phase;
-pub use plan::Fault;
+pub use options::Options;
 use plan::Plan;
 use recovery::Recovery;
 pub use report::Report;
@@ -41,32 +45,6 @@ use work::Work;
 const LEAST_ACKNOWLEDGED: u64 = 20;
 /// How long they are waited for once nothing strikes any more.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(5);
-
-/// Why the suite itself could not go on, told once to whoever runs it.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// What is to be run.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where every choice comes from.
-    pub seed: u64,
-    /// How many rounds: in each every fault strikes once and the kills strike.
-    pub rounds: u32,
-    /// SIGKILLs of a round.
-    pub kills: u32,
-    /// The faults besides the kills.
-    pub faults: Vec<Fault>,
-    /// Every how many rounds the views are compared with a rebuild; always after the last.
-    pub rebuild_every: u32,
-    /// How long a lease lasts, in milliseconds.
-    pub lease_ms: u32,
-    /// Folder of the services' programs.
-    pub programs: PathBuf,
-    /// Where the report is written after each round: a run that is cut short has said what it saw.
-    pub report: PathBuf,
-    /// Where logs and ledger are kept if something is wrong.
-    pub evidence: PathBuf,
-}
 
 /// Runs the rounds. The report says what struck and what was found wrong.
 ///

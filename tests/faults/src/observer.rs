@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// A database that does not answer by then tells nothing.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::pace::pass;
 
 /// Who opens the connections: a service, or the suite's client.

@@ -7,11 +7,13 @@ use std::time::Duration;
 use dev::say;
 use serde::Serialize;
 
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ledger::{End, Entry};
 use crate::observer::Phase;
-use crate::plan::{Component, Fault};
+use crate::options::Options;
+use crate::plan::Component;
 use crate::recovery::Recovery;
-use crate::{Failure, Options};
 
 /// Counts while the rounds go on.
 #[derive(Debug, Default)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::claim_images::v1 as proto;
+use contracts::names::CLAIM_IMAGES;
 use decider::{Problem, ProblemKind};
 use kernel::ids::UploadId;
-use service::{Service as _, command, consistency_token, refuse, status};
+use service::{command, consistency_token, refuse, status};
 use sha2::Digest as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
@@ -19,8 +20,9 @@ use crate::content::{self, Refused};
 use crate::decoder::Decoded;
 use crate::domain::{Command, ContentType, ImageState, NewImage, Sha256};
 use crate::originals::Kind;
+use crate::publish::publish;
 use crate::uploads::{Upload, UploadState};
-use crate::{ClaimImages, publish, wire};
+use crate::wire;
 
 const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
 /// When a decoder may be free again.
@@ -83,7 +85,7 @@ pub(super) async fn finish(
     });
     Ok(Response::new(proto::FinishUploadResponse {
         image,
-        consistency_token: consistency_token(ClaimImages::NAME, publish, &executed.events),
+        consistency_token: consistency_token(CLAIM_IMAGES, publish, &executed.events),
     }))
 }
 

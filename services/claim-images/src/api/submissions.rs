@@ -1,13 +1,14 @@
 //! Sending pictures to the adjuster (CI-1, CI-2) and the adjuster's having seen them.
 
 use contracts::claim_images::v1 as proto;
+use contracts::names::CLAIM_IMAGES;
 use kernel::ids::{AccidentId, SubmissionId};
-use service::{Service as _, command, consistency_token, refuse};
+use service::{command, consistency_token, refuse};
 use tonic::{Request, Response, Status};
 
 use super::{Api, owner, parse, rejected, staff};
 use crate::domain::Command;
-use crate::{ClaimImages, publish};
+use crate::publish::publish;
 
 const SEND: &str = "/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission";
 const MARK_SEEN: &str = "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen";
@@ -42,7 +43,7 @@ pub(super) async fn send(
             .flat_map(|sent| &sent.image_ids)
             .map(ToString::to_string)
             .collect(),
-        consistency_token: consistency_token(ClaimImages::NAME, publish, &executed.events),
+        consistency_token: consistency_token(CLAIM_IMAGES, publish, &executed.events),
     }))
 }
 
@@ -66,6 +67,6 @@ pub(super) async fn mark_seen(
         .await
         .map_err(refuse)?;
     Ok(Response::new(proto::MarkSubmissionSeenResponse {
-        consistency_token: consistency_token(ClaimImages::NAME, publish, &executed.events),
+        consistency_token: consistency_token(CLAIM_IMAGES, publish, &executed.events),
     }))
 }

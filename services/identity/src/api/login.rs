@@ -21,6 +21,7 @@ use crate::domain::{AccountCommand, AccountRejection, PasswordHash, REFRESH_LIFE
 use crate::publish::publish;
 use crate::random;
 use crate::tokens::{LOGIN_LIFE, NewRefresh, expiry};
+use crate::unsigned::not_signed;
 
 /// Longest wait for a call, in milliseconds.
 const MAX_WAIT_MS: i32 = 30_000;
@@ -62,7 +63,7 @@ pub(super) async fn login(
     let token = api
         .tokens
         .login(account, login, holder, now, expires_at)
-        .map_err(session::not_signed)?;
+        .map_err(not_signed)?;
     Ok(Response::new(LoginResponse {
         login_token: token,
         login_expires_at_us: expires_at.as_microsecond(),

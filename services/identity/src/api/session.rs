@@ -1,7 +1,5 @@
 //! Sessions: refresh (ID-16), logout, one's own account, and the keys others verify tokens by.
 
-use std::time::Duration;
-
 use contracts::identity::v1::{
     GetAccountRequest, GetAccountResponse, GetKeysResponse, LogoutRequest, LogoutResponse, RefreshRequest,
     RefreshResponse, Tokens,
@@ -10,7 +8,6 @@ use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::ExecuteError;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::{AccountId, SessionId, Timestamp};
-use service::tokens::IssueError;
 use service::{Customer, caller, command, refuse};
 use tonic::{Request, Response, Status};
 
@@ -19,6 +16,7 @@ use crate::domain::account::{Holder, Session, SessionEnd};
 use crate::domain::refresh_family::{IssuedToken, TokenRefusal};
 use crate::domain::{AccountCommand, AccountRejection, REFRESH_LIFE};
 use crate::tokens::{ACCESS_LIFE, expiry};
+use crate::unsigned::{keys_unavailable, not_signed};
 
 pub(super) async fn refresh(
     api: &Api,
@@ -144,18 +142,6 @@ pub(super) fn tokens(
         refresh_token: refresh.token,
         refresh_expires_at_us: refresh.expires_at.as_microsecond(),
     })
-}
-
-/// A key that was read at the start signs; if not, the caller can only come back.
-#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
-pub(crate) fn not_signed(error: IssueError) -> Status {
-    tracing::error!(%error, "a token cannot be signed");
-    refuse(keys_unavailable())
-}
-
-/// Another instance may have what this one lacks.
-const fn keys_unavailable() -> Problem {
-    Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(Duration::from_secs(5))
 }
 
 /// The door lets only customers in here.

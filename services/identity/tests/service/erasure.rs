@@ -129,6 +129,24 @@ impl World {
     }
 }
 
+/// At once: no session, no login, no e-mail address, and another may have the user ID.
+async fn nothing_is_left(world: &World, subject: SubjectId, account: &str, refresh_token: &str) {
+    assert_eq!(
+        reason(world.refresh(refresh_token).await),
+        "REFRESH_TOKEN_INVALID"
+    );
+    assert_eq!(
+        reason(world.login("a@example.jp", PASSWORD).await),
+        "LOGIN_FAILED"
+    );
+    world.is_gone(account.parse().unwrap()).await;
+    let own = SubjectId::of_account(account.parse().unwrap());
+    let certificate = world.look_at(own).await.unwrap().certificate;
+    assert_eq!(world.proven(&certificate).await.with_subject, Some(subject));
+    let other = world.contract(2, CODE).await;
+    world.register(&other, CODE, "a@example.jp").await.unwrap();
+}
+
 #[tokio::test]
 async fn op_4_two_persons_erase_a_customer_and_a_certificate_proves_it() {
     let world = World::start().await;
@@ -179,21 +197,7 @@ async fn op_4_two_persons_erase_a_customer_and_a_certificate_proves_it() {
         ("XC20P", "SUBJECT_REQUEST")
     );
 
-    // At once: no session, no login, no e-mail address, and another may have the user ID.
-    assert_eq!(
-        reason(world.refresh(&tokens.refresh_token).await),
-        "REFRESH_TOKEN_INVALID"
-    );
-    assert_eq!(
-        reason(world.login("a@example.jp", PASSWORD).await),
-        "LOGIN_FAILED"
-    );
-    world.is_gone(account.parse().unwrap()).await;
-    let own = SubjectId::of_account(account.parse().unwrap());
-    let certificate = world.look_at(own).await.unwrap().certificate;
-    assert_eq!(world.proven(&certificate).await.with_subject, Some(subject));
-    let other = world.contract(2, CODE).await;
-    world.register(&other, CODE, "a@example.jp").await.unwrap();
+    nothing_is_left(&world, subject, &account, &tokens.refresh_token).await;
 
     // A repeat says the same and does nothing.
     let (again, _) = world.approve_erasure(id, APPROVES, subject).await.unwrap();
@@ -241,11 +245,11 @@ async fn op_4_a_registration_that_ends_after_the_erasure_is_erased_as_well() {
     let world = World::start().await;
     let contract = world.contract(1, CODE).await;
     world.know(contract.subject).await;
-    crate::walk::may_be_held(&world, &[REGISTERED]).await;
-    let held = crate::walk::hold(&world, REGISTERED).await;
+    crate::holding::may_be_held(&world, &[REGISTERED]).await;
+    let held = crate::holding::hold(&world, REGISTERED).await;
     let registering = world.register(&contract, CODE, "a@example.jp");
     let erasing = async {
-        crate::walk::until_waiting(&world, REGISTERED).await;
+        crate::holding::until_waiting(&world, REGISTERED).await;
         world.request_erasure(ASKS, contract.subject).await.unwrap();
         world
             .approve_erasure(random(), APPROVES, contract.subject)

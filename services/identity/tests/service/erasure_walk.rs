@@ -9,10 +9,10 @@ use testkit::walk::{LANGUAGES, Refusal, Walk};
 use tonic::Code::{FailedPrecondition, NotFound, PermissionDenied};
 use tonic::Status;
 
+use crate::asking::reading;
 use crate::crash::stop_before;
 use crate::erasure::{APPROVES, ASKS};
 use crate::source::random;
-use crate::walk::reading;
 use crate::world::World;
 
 /// A call that is to be refused.
@@ -85,9 +85,10 @@ async fn ask(world: &World, call: &Call, language: &str) -> Status {
     refused.expect("the call is refused")
 }
 
-pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
-    let [kept, asked, held, going] = [1, 2, 3, 4].map(|_| SubjectId::from_uuid(random()));
-    for subject in [kept, asked, held, going] {
+/// Somebody whose data are kept, whose erasure is asked for, who is on hold, and whose erasure is under way.
+async fn everyone(world: &World) -> [SubjectId; 4] {
+    let everyone @ [_, asked, held, going] = [1, 2, 3, 4].map(|_| SubjectId::from_uuid(random()));
+    for subject in everyone {
         world.know(subject).await;
     }
     world.request_erasure(ASKS, asked).await.unwrap();
@@ -106,7 +107,11 @@ pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
         .approve_erasure(random(), APPROVES, going)
         .await
         .unwrap_err();
+    everyone
+}
 
+pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
+    let [kept, asked, held, going] = everyone(world).await;
     let refused = |reason| Refusal::new(FailedPrecondition, reason);
     let nobody = random().to_string();
     let table = [

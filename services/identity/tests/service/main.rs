@@ -8,11 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod asking;
 mod crash;
 mod enumeration;
 mod erasure;
 mod erasure_crash;
 mod erasure_walk;
+mod holding;
 mod import;
 mod keyring;
 mod login;

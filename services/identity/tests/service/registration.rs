@@ -27,13 +27,10 @@ async fn id_3_registers_by_a_strong_or_a_weak_code_and_logs_in() {
 }
 
 #[tokio::test]
-async fn id_2_id_4_id_8_every_refusal_names_its_reason() {
+async fn id_4_a_masked_code_and_wrong_credentials_are_told_apart_from_nothing_else() {
     let world = World::start().await;
     let known = world.contract(1, CODE).await;
     let masked = world.contract(2, "*****").await;
-    let group = world.contract_of(3, CODE, "GROUP", "CORPORATE").await;
-    let unheard = Contract::new(4);
-    world.import(vec![unheard.row(CODE)]).await;
 
     // ID-4: one answer for a masked code, a contract with a code, and no contract at all; never a failed attempt.
     for contract in [&masked, &known, &Contract::new(99)] {
@@ -62,8 +59,15 @@ async fn id_2_id_4_id_8_every_refusal_names_its_reason() {
         reason(world.register(&masked, "ANY2CODE", "a@example.jp").await),
         "INITIAL_CREDENTIALS_WRONG"
     );
+}
 
-    // ID-2: the reasons are told only to someone with the right code.
+#[tokio::test]
+async fn id_2_who_is_not_eligible_is_told_why_only_with_the_right_code() {
+    let world = World::start().await;
+    let group = world.contract_of(3, CODE, "GROUP", "CORPORATE").await;
+    let unheard = Contract::new(4);
+    world.import(vec![unheard.row(CODE)]).await;
+
     assert_eq!(
         reason(world.register(&group, "WRONG2CODE9X", "a@example.jp").await),
         "INITIAL_CREDENTIALS_WRONG"
@@ -76,6 +80,12 @@ async fn id_2_id_4_id_8_every_refusal_names_its_reason() {
     let waiting = world.register(&unheard, CODE, "a@example.jp").await.unwrap_err();
     assert_eq!((waiting.code(), retry_after_s(&waiting)), (Code::Unavailable, 30));
     assert_eq!(reason(Err::<(), _>(waiting)), "CONTRACT_NOT_YET_KNOWN");
+}
+
+#[tokio::test]
+async fn id_8_what_was_used_before_and_what_is_malformed_is_told_and_uses_nothing_up() {
+    let world = World::start().await;
+    let known = world.contract(1, CODE).await;
 
     let bad = world
         .register_as(random(), &known, CODE, "nobody", "short")

@@ -7,10 +7,11 @@ use contracts::names::ENDORSEMENT;
 use dev::stack::SERVICES;
 use rand::RngExt as _;
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::pace::pass;
-use crate::plan::{Component, Fault};
+use crate::plan::Component;
 
 /// Where Debian and Ubuntu install it, by architecture.
 const LIBRARIES: [&str; 2] = [

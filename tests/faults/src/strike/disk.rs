@@ -6,12 +6,12 @@ use contracts::names::CLAIM_IMAGES;
 use rand::RngExt as _;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::Failure;
 use crate::disks::Disk;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ground::STORES;
 use crate::pace::pass;
-use crate::plan::Fault;
 
 /// How long there is no room.
 const FULL: Duration = Duration::from_millis(1_200);

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ground::STORES;
 use crate::pace::pass;
-use crate::plan::Fault;
 
 /// What is lost by rolling back: so much is sent after the copy was taken.
 const SINCE_THE_COPY: Duration = Duration::from_millis(1_200);

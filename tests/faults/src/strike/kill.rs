@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
 use crate::observer::Phase;
 use crate::pace::pass;
 use crate::plan::Component;

@@ -10,9 +10,9 @@ mod pause;
 mod relays;
 mod versions;
 
-use crate::Failure;
 use crate::driver::Driver;
-use crate::plan::Fault;
+use crate::failure::Failure;
+use crate::fault::Fault;
 
 impl Driver<'_> {
     /// Strikes with one fault and makes it well again.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ground::STORES;
 use crate::pace::pass;
-use crate::plan::Fault;
 
 const LASTS: Duration = Duration::from_millis(1_500);
 const ABORTED: u32 = 50;

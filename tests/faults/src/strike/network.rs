@@ -6,11 +6,12 @@ use dev::stack::Peer;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::ground::STORES;
 use crate::pace::pass;
-use crate::plan::{Component, Fault};
+use crate::plan::Component;
 use crate::proxy::{CLIENT, Mode};
 
 /// Pairs of one strike; each counts as one.

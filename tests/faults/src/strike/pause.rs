@@ -6,10 +6,11 @@ use std::time::Duration;
 use dev::stack::SERVICES;
 use rand::RngExt as _;
 
-use crate::Failure;
 use crate::driver::Driver;
+use crate::failure::Failure;
+use crate::fault::Fault;
 use crate::pace::pass;
-use crate::plan::{Component, Fault};
+use crate::plan::Component;
 
 /// Both run for a while before the second instance is stopped.
 const TOGETHER: Duration = Duration::from_millis(400);

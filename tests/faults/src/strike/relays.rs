@@ -6,9 +6,9 @@ use std::time::Duration;
 use contracts::names::SERVICES as PUBLISHERS;
 use rand::RngExt as _;
 
-use crate::Failure;
 use crate::driver::Driver;
-use crate::plan::Fault;
+use crate::failure::Failure;
+use crate::fault::Fault;
 
 /// How often leases change hands in one strike.
 const HAND_OVERS: usize = 3;

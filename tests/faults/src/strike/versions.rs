@@ -19,9 +19,9 @@ use prost::Message as _;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::Failure;
 use crate::driver::Driver;
-use crate::plan::Fault;
+use crate::failure::Failure;
+use crate::fault::Fault;
 
 /// An arm far beyond those in use: field 99, a message without fields (protobuf wire format: tag 99, length-delimited, empty).
 const UNKNOWN_ARM: [u8; 3] = [0x9a, 0x06, 0x00];

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contracts::names::SERVICES as PUBLISHERS;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ground::Ground;
 use crate::ledger::Ledger;
 use truth::Truth;

@@ -9,7 +9,7 @@ use async_nats::jetstream::consumer::pull::OrderedConfig;
 use contracts::names::{self, SERVICES as PUBLISHERS};
 use futures::StreamExt as _;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ground::Ground;
 
 /// Longest pause between two messages of a stream that are both there.

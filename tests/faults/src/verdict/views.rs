@@ -8,7 +8,7 @@ use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest};
 use sqlx::PgPool;
 
 use super::AT_REST_WITHIN;
-use crate::Failure;
+use crate::failure::Failure;
 use crate::ground::Ground;
 
 /// Differing rows that are told.

@@ -13,8 +13,8 @@ use turbojpeg::{Image, PixelFormat, Subsamp};
 
 use super::Work;
 use super::customer::Customer;
-use crate::Failure;
 use crate::calls::{Command, NoAnswer, keyed};
+use crate::failure::Failure;
 use crate::ledger::{Effect, End};
 use crate::recovery::Proof;
 

@@ -17,8 +17,8 @@ use dev::stack::Secrets;
 use kernel::{Clock as _, SystemClock};
 use tokio_util::sync::CancellationToken;
 
-use crate::Failure;
 use crate::calls::{Calls, NoAnswer};
+use crate::failure::Failure;
 use crate::pace::pass;
 use customer::Customer;
 
