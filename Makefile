@@ -47,8 +47,8 @@ bench: cargo install ## Measure the store, the way into the views and a rebuild 
 
 test-kurrentdb: build ## Run the event store's suite and the journey on the KurrentDB at KURRENTDB_URL, which must be empty
 	@test -n "$(KURRENTDB_URL)" || { echo 'Say where it is: make test-kurrentdb KURRENTDB_URL=esdb://user:password@host:2113' >&2; exit 64; }
-	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test store -- \
-		contract::kurrentdb repository::kurrentdb
+	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test kurrentdb -- \
+		contract:: repository::
 	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test system -- kurrentdb::
 
 check: build check-tools ## Format, lints, generated code unchanged, dependencies, protos

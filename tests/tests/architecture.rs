@@ -165,7 +165,14 @@ fn the_testkit_is_shipped_with_nothing_but_the_development_tools() {
         let here = folder(package);
         let uses = ours(&metadata, package, shipped).contains("shared/testkit");
         assert!(
-            !uses || ["services/dev", "tests/faults"].contains(&here.as_str()),
+            !uses
+                || [
+                    "services/dev",
+                    "tests/faults",
+                    "shared/kurrentdb/fake",
+                    "shared/eventsourcing/suite"
+                ]
+                .contains(&here.as_str()),
             "{here} depends on the testkit outside its tests"
         );
     }

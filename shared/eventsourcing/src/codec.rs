@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Metadata, NewEvent, RecordedEvent, Request, StreamName};
+use crate::envelope::{Metadata, NewEvent, RecordedEvent};
+use crate::request::Request;
+use crate::stream::StreamName;
 
 /// An event that cannot be read or written. A reader of its own log stops at it.
 #[derive(Debug, thiserror::Error)]

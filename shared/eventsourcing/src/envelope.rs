@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Cursor, Position, StreamName};
+use crate::cursor::{Cursor, Position};
+use crate::stream::StreamName;
 
 /// Who asked for a change. Staff and peers go by their directory's id, never by a person's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub enum Actor {
 /// Stored beside every event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The request that caused the event ([`crate::RequestKey`]); a retry is recognised by it.
+    /// The request that caused the event ([`crate::request::RequestKey`]); a retry is recognised by it.
     pub request_key: Uuid,
     /// The event's index among the events of that request in this stream, from 0.
     pub request_index: u32,

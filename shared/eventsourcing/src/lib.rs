@@ -4,7 +4,6 @@
 mod codec;
 mod cursor;
 mod envelope;
-pub mod kurrentdb;
 pub mod postgres;
 mod repository;
 mod request;
@@ -14,7 +13,6 @@ mod stream;
 pub use codec::{CodecError, OpenError, decode_sealed, open, open_all};
 pub use cursor::{Cursor, CursorError, Position};
 pub use envelope::{Actor, Metadata, NewEvent, RecordedEvent};
-pub use kurrentdb::{KurrentSettings, KurrentSettingsError, KurrentStore};
 pub use postgres::{MIGRATOR, PostgresStore, outside_transactions};
 pub use repository::{Committed, ExecuteError, Executed, LoadError, Loaded, Repository};
 pub use request::{Cause, Request, RequestKey, Trigger};

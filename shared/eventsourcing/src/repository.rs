@@ -4,15 +4,15 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use decider::Decider;
 use kernel::ids::SubjectId;
 use privacy::{Keyring, KeyringError};
 
-use crate::codec::{encode, open_all};
-use crate::{
-    AppendError, Appended, CodecError, EventStore, Expected, NewEvent, OpenError, RecordedEvent, Request,
-    StoreError, StreamName,
-};
-use decider::Decider;
+use crate::codec::{CodecError, OpenError, encode, open_all};
+use crate::envelope::{NewEvent, RecordedEvent};
+use crate::request::Request;
+use crate::store::{AppendError, Appended, EventStore, Expected, StoreError};
+use crate::stream::StreamName;
 
 /// How often a command is decided anew because somebody else was quicker.
 const ROUNDS: u32 = 8;

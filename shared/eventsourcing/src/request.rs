@@ -8,7 +8,8 @@ use kernel::ids::EventId;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Actor, RecordedEvent, StreamName};
+use crate::envelope::{Actor, RecordedEvent};
+use crate::stream::StreamName;
 
 /// Namespaces of the derivations; changing one disowns every stored request.
 const CALLER: Uuid = Uuid::from_u128(0x6d61_646f_6775_5000_8001_0000_0000_0001);
@@ -188,7 +189,8 @@ impl Trigger for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cursor, Metadata};
+    use crate::cursor::Cursor;
+    use crate::envelope::Metadata;
 
     const ID: Uuid = Uuid::from_u128(7);
 

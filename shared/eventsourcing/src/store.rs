@@ -5,7 +5,9 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use kernel::ids::EventId;
 
-use crate::{Cursor, NewEvent, RecordedEvent, StreamName};
+use crate::cursor::Cursor;
+use crate::envelope::{NewEvent, RecordedEvent};
+use crate::stream::StreamName;
 
 /// The store of one service's events.
 #[async_trait]

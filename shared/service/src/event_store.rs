@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventsourcing::{EventStore, KurrentSettings, KurrentStore, PostgresStore, StoreError};
+use eventsourcing::{EventStore, PostgresStore, StoreError};
+use kurrentdb::{KurrentSettings, KurrentStore};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};

@@ -6,8 +6,8 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use eventsourcing::KurrentSettings;
 use jsonwebtoken::jwk::JwkSet;
+use kurrentdb::KurrentSettings;
 use messaging::JetStreamConfig;
 use privacy::{MasterKey, Pepper};
 use rulebook::Rulebook;

@@ -10,8 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use kurrentdb_fake::{KurrentDb, KurrentDbOptions};
 use sqlx::{Connection as _, PgConnection};
-use testkit::kurrentdb::{KurrentDb, KurrentDbOptions};
 use testkit::{Certificates, PostgresOptions, PrivateNats, PrivatePostgres, wait_for};
 
 mod probe;

@@ -51,7 +51,10 @@ impl Certificates {
     }
 
     /// For a server that speaks HTTP/2.
-    pub(crate) fn http2_server(&self) -> io::Result<ServerConfig> {
+    ///
+    /// # Errors
+    /// When the files are no certificate and its key.
+    pub fn http2_server(&self) -> io::Result<ServerConfig> {
         let certificates = CertificateDer::pem_file_iter(&self.certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(io::Error::other)?;

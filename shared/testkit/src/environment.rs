@@ -4,8 +4,6 @@
 pub const POSTGRES_URL_VARIABLE: &str = "MADOGUCHI_TEST_POSTGRES_URL";
 /// URL of a NATS server with JetStream; when set, tests use it and start none.
 pub const NATS_URL_VARIABLE: &str = "MADOGUCHI_TEST_NATS_URL";
-/// Connection string of a KurrentDB; when set, tests of that event store use it and start none in process.
-pub const KURRENTDB_URL_VARIABLE: &str = "KURRENTDB_URL";
 /// Folder of `initdb` and `postgres`, for installations in unusual places.
 pub(crate) const POSTGRES_BIN_VARIABLE: &str = "PG_BIN";
 /// Path of the `nats-server` program, for installations in unusual places.

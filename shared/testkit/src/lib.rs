@@ -1,5 +1,4 @@
-//! Private PostgreSQL and NATS servers and a KurrentDB in process, for tests and for the runner of `make run`, and waiting
-//! that ends. Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere
+//! Private PostgreSQL and NATS servers for tests and for the runner of `make run`, and waiting that ends. Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere
 //! but in `services/dev`.
 
 mod certificates;
@@ -7,7 +6,6 @@ pub mod customer_issuer;
 mod environment;
 mod error;
 mod guarded;
-pub mod kurrentdb;
 mod lookup;
 mod nats;
 mod occupancy;
@@ -24,7 +22,7 @@ mod wait;
 pub mod walk;
 
 pub use certificates::Certificates;
-pub use environment::{KURRENTDB_URL_VARIABLE, NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
+pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
 pub use error::ServerError;
 pub use guarded::{GuardedCommand, GuardedProcess};
 pub use nats::PrivateNats;

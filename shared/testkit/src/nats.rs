@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::Certificates;
+use crate::certificates::Certificates;
 use crate::error::{ServerError, tail_of};
 use crate::guarded::{GuardedCommand, GuardedProcess};
 use crate::lookup::nats_server;

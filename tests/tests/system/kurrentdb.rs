@@ -1,4 +1,4 @@
-//! The journey with the event store switched by the environment alone, on the testkit's KurrentDB as a process, or on the
+//! The journey with the event store switched by the environment alone, on the fake KurrentDB as a process of its own, or on the
 //! real one that `KURRENTDB_URL` names. That one must be empty: contracts have the same ids in every journey.
 
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ struct Server {
 impl Server {
     fn new(folder: &Path) -> Self {
         let (log, url_file) = (folder.join("events.log"), folder.join("url"));
-        let program = programs().join("testkit-kurrentdb");
+        let program = programs().join("kurrentdb-fake");
         let command = GuardedCommand::new(program, folder, folder.join("kurrentdb.out"))
             .argument("--file")
             .argument(&log)
@@ -57,7 +57,7 @@ fn play(folder: &Path, url: &str) {
 #[test]
 fn the_journey_holds_with_the_events_in_kurrentdb_and_again_after_its_server_was_killed() {
     let folder = data_folder();
-    if let Some(url) = testkit::kurrentdb::real_url() {
+    if let Some(url) = kurrentdb_fake::real_url() {
         play(folder.path(), &url);
         play(folder.path(), &url);
         return;

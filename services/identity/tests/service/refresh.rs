@@ -3,7 +3,7 @@
 
 use contracts::identity::v1::{RefreshRequest, Tokens};
 use futures::future::join_all;
-use testkit::kurrentdb::KurrentDb;
+use kurrentdb_fake::KurrentDb;
 use testkit::wait_for;
 use uuid::Uuid;
 

@@ -1,5 +1,5 @@
-//! Generates shared/contracts/src/generated from proto/, and the wire of the testkit's KurrentDB from its own protos, without
-//! protoc. The result is committed, so that building the workspace needs no generator and a change of the published
+//! Generates shared/contracts/src/generated from proto/, and the wire of the KurrentDB in process from its own protos,
+//! without protoc. The result is committed, so that building the workspace needs no generator and a change of the published
 //! language shows up in review. `--check` compares instead.
 
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ const SETS: [Set; 2] = [
         published: true,
     },
     Set {
-        protos: "shared/testkit/protos",
-        target: "shared/testkit/src/kurrentdb/generated",
+        protos: "shared/kurrentdb/fake/protos",
+        target: "shared/kurrentdb/fake/src/generated",
         published: false,
     },
 ];

@@ -5,9 +5,11 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Error, FromRow};
 use uuid::Uuid;
 
+use crate::envelope::NewEvent;
 use crate::postgres::failure::{append_failure, store_failure};
 use crate::postgres::rows;
-use crate::{AppendError, Appended, Expected, NewEvent, StoreError, StreamName};
+use crate::store::{AppendError, Appended, Expected, StoreError};
+use crate::stream::StreamName;
 
 /// One append: all of it or nothing.
 pub(super) struct Item {
@@ -244,7 +246,7 @@ fn other_version() -> Error {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::{Actor, Metadata};
+    use crate::envelope::{Actor, Metadata};
 
     #[test]
     fn an_item_is_as_large_as_what_is_sent_of_it() {

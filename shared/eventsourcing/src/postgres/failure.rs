@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-use crate::{AppendError, StoreError};
+use crate::store::{AppendError, StoreError};
 
 /// Classes and codes of SQLSTATE that another attempt can outlive: connection, resources, operator, deadlock and
 /// serialization, lock not available, a transaction ended for idling, and the read-only side of a failover.

@@ -7,7 +7,10 @@ use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::{Cursor, EventStore, Followed, PostgresStore, RecordedEvent, StoreError};
+use crate::cursor::Cursor;
+use crate::envelope::RecordedEvent;
+use crate::postgres::PostgresStore;
+use crate::store::{EventStore, Followed, StoreError};
 
 const PAGE: usize = 256;
 /// The pause after the last sign of life, doubled up to the longest.

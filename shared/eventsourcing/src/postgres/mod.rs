@@ -18,10 +18,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{
-    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, StoreError,
-    StreamName,
-};
+use crate::cursor::Cursor;
+use crate::envelope::{NewEvent, RecordedEvent};
+use crate::store::{AppendError, Appended, EventStore, Expected, Followed, StoreError};
+use crate::stream::StreamName;
 use append::Item;
 pub use connection::outside_transactions;
 use failure::store_failure;

@@ -7,8 +7,10 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use crate::cursor::Cursor;
+use crate::envelope::RecordedEvent;
 use crate::postgres::failure::store_failure;
-use crate::{Cursor, RecordedEvent, StoreError};
+use crate::store::StoreError;
 
 pub(super) const READ_STREAM: &str =
     "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at

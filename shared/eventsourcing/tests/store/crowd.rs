@@ -9,10 +9,11 @@ use kernel::ids::EventId;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::backend::{Backend, Postgres, connect};
-use crate::checker::check;
-use crate::contract::{seen_of, take};
-use crate::drill::{events, ids, stream};
+use crate::backend::{Postgres, connect};
+use store_suite::backend::Backend;
+use store_suite::checker::check;
+use store_suite::drill::{events, ids, stream};
+use store_suite::following::{seen_of, take};
 
 const WRITERS: u64 = 64;
 const APPENDS: u128 = 12;

@@ -12,9 +12,10 @@ use futures::{FutureExt, StreamExt};
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use testkit::wait_for;
 
-use crate::backend::{Backend, Postgres};
-use crate::contract::DEADLINE;
-use crate::drill::{events, stream};
+use crate::backend::Postgres;
+use store_suite::backend::Backend;
+use store_suite::drill::{events, stream};
+use store_suite::following::DEADLINE;
 
 type Wanted = (StreamName, Expected, Vec<NewEvent>);
 type Outcome = Result<Appended, AppendError>;

@@ -8,13 +8,13 @@
 
 mod backend;
 mod cancelled;
-mod checker;
 mod contract;
 mod crowd;
-mod drill;
 mod group;
-mod kurrentdb;
 mod order;
 mod repository;
 mod restore;
+mod scene;
+mod unavailable;
 mod unique;
+mod wild;

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use eventsourcing::{EventStore, Expected, MIGRATOR};
+use eventsourcing::{EventStore, Expected, MIGRATOR, RecordedEvent};
 use sqlx::{Connection, PgConnection};
 use testkit::{PostgresOptions, PrivatePostgres, wait_for};
 
-use crate::backend::{Backend, Postgres, connect};
-use crate::contract::{DEADLINE, seen_of, take, take_all};
-use crate::drill::{events, ids, stream};
+use crate::backend::{Postgres, connect};
+use store_suite::backend::Backend;
+use store_suite::drill::{events, ids, stream};
+use store_suite::following::{DEADLINE, seen_of, take, take_all};
 
 /// `pg_dump` and `pg_restore` of the newest server installed, as the servers themselves are of.
 fn program(name: &str) -> PathBuf {
@@ -40,34 +41,34 @@ fn must(command: &mut Command) {
     );
 }
 
-#[tokio::test]
-async fn a_dump_restored_into_a_new_instance_shows_everything_in_order_and_goes_on() {
-    let quick = PostgresOptions {
-        durable: false,
-        max_connections: 50,
-    };
-    let old = PrivatePostgres::temporary(quick).await.unwrap();
-    old.create_database("drill").await.unwrap();
-    let store = connect(&old.url("drill")).await;
+const QUICK: PostgresOptions = PostgresOptions {
+    durable: false,
+    max_connections: 50,
+};
+
+/// A server with a store in it.
+async fn instance() -> PrivatePostgres {
+    let server = PrivatePostgres::temporary(QUICK).await.unwrap();
+    server.create_database("drill").await.unwrap();
+    server
+}
+
+/// A store far ahead in transaction ids, with fifteen events.
+async fn history(server: &PrivatePostgres) -> Vec<RecordedEvent> {
+    let store = connect(&server.url("drill")).await;
     MIGRATOR.run(store.pool()).await.unwrap();
-    // The old instance is far ahead in transaction ids.
     let spend = "DO $$ BEGIN FOR i IN 1 .. 3000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
     sqlx::raw_sql(spend).execute(store.pool()).await.unwrap();
     for id in 1..=5 {
-        store
-            .append(&stream(id), Expected::NoStream, events(&stream(id), 1, 2))
-            .await
-            .unwrap();
-        store
-            .append(&stream(id), Expected::Revision(1), events(&stream(id), 2, 1))
-            .await
-            .unwrap();
+        for (expected, request, count) in [(Expected::NoStream, 1, 2), (Expected::Revision(1), 2, 1)] {
+            let batch = events(&stream(id), request, count);
+            store.append(&stream(id), expected, batch).await.unwrap();
+        }
     }
-    let before = take_all(&mut store.follow(None), 15).await;
-    assert_eq!(before.len(), 15);
+    take_all(&mut store.follow(None), 15).await
+}
 
-    let new = PrivatePostgres::temporary(quick).await.unwrap();
-    new.create_database("drill").await.unwrap();
+fn copy(from: &PrivatePostgres, to: &PrivatePostgres) {
     let folder = tempfile::tempdir().unwrap();
     let dump = folder.path().join("drill.dump");
     must(
@@ -75,26 +76,37 @@ async fn a_dump_restored_into_a_new_instance_shows_everything_in_order_and_goes_
             .arg("-Fc")
             .arg("-f")
             .arg(&dump)
-            .arg(old.url("drill")),
+            .arg(from.url("drill")),
     );
     must(
         Command::new(program("pg_restore"))
             .arg("--exit-on-error")
             .arg("-d")
-            .arg(new.url("drill"))
+            .arg(to.url("drill"))
             .arg(&dump),
     );
+}
 
-    // What makes the epoch necessary: by transaction id alone nothing would be visible here.
-    let mut plain = PgConnection::connect(&new.url("drill")).await.unwrap();
-    let hidden: i64 = sqlx::query_scalar(
+/// Events that would be invisible by transaction id alone.
+async fn hidden(server: &PrivatePostgres) -> i64 {
+    let mut plain = PgConnection::connect(&server.url("drill")).await.unwrap();
+    sqlx::query_scalar(
         "SELECT count(*) FROM store.event WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())",
     )
     .fetch_one(&mut plain)
     .await
-    .unwrap();
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_dump_restored_into_a_new_instance_shows_everything_in_order_and_goes_on() {
+    let (old, new) = (instance().await, instance().await);
+    let before = history(&old).await;
+    copy(&old, &new);
+    // What makes the epoch necessary.
     assert_eq!(
-        hidden, 15,
+        hidden(&new).await,
+        15,
         "the new instance must be behind in transaction ids for this test to mean anything"
     );
 

@@ -2,8 +2,9 @@
 
 use eventsourcing::{AppendError, EventStore, Expected};
 
-use crate::backend::{Backend, Postgres};
-use crate::drill::{events, stream};
+use crate::backend::Postgres;
+use store_suite::backend::Backend;
+use store_suite::drill::{events, stream};
 
 #[tokio::test]
 async fn a_request_that_comes_again_at_a_later_revision_is_told_that_it_has_written() {

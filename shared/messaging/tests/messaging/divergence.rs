@@ -7,7 +7,9 @@ use messaging::SubscriptionError;
 use testkit::wait_for;
 use tokio::time::timeout;
 
-use crate::world::{CONSUMER, DEADLINE, Ledger, WhenDiverged, World};
+use crate::ledger::{Ledger, WhenDiverged};
+use crate::tally::DEADLINE;
+use crate::world::{CONSUMER, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_consumer_stops_loudly_when_its_source_was_restored() {

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::world::{DEADLINE, World};
+use crate::tally::DEADLINE;
+use crate::world::World;
 
 const NAME: &str = "tidying";
 const LEASE: Duration = Duration::from_secs(2);

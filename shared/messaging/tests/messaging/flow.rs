@@ -7,7 +7,9 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use messaging::{RelayError, RelaySettings, position_of, relay_position};
 use testkit::wait_for;
 
-use crate::world::{CONSUMER, DEADLINE, Ledger, SOURCE, World};
+use crate::ledger::Ledger;
+use crate::tally::{DEADLINE, SOURCE};
+use crate::world::{CONSUMER, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn published_events_are_applied_once_and_in_the_order_of_the_store() {

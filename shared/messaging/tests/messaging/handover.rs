@@ -5,7 +5,10 @@ use std::time::Duration;
 use messaging::relay_position;
 use testkit::wait_for;
 
-use crate::world::{DEADLINE, LEASE, Ledger, SOURCE, World};
+use crate::ledger::Ledger;
+use crate::running::LEASE;
+use crate::tally::{DEADLINE, SOURCE};
+use crate::world::World;
 
 /// So long that nobody renews during a test: a holder that does not notice it was superseded.
 const ASLEEP: Duration = Duration::from_mins(10);

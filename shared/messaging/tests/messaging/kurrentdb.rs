@@ -1,8 +1,9 @@
 //! Relay, feed and subscription over a source whose events are in a KurrentDB: the same chain on the other cursor.
 
-use testkit::kurrentdb::KurrentDb;
+use kurrentdb_fake::KurrentDb;
 
-use crate::world::{Ledger, World};
+use crate::ledger::Ledger;
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_in_kurrentdb_are_applied_once_and_in_order_across_cuts_and_a_wiped_stream() {

@@ -11,7 +11,8 @@ use prost::Message as _;
 use sqlx::PgTransaction;
 use tokio::sync::Notify;
 
-use crate::world::{CONSUMER, SOURCE};
+use crate::tally::SOURCE;
+use crate::world::CONSUMER;
 
 /// Writes down what it applies, and fails where told to.
 #[derive(Clone, Default)]

@@ -7,15 +7,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod appending;
 mod divergence;
 mod exclusive;
 mod feed;
 mod flow;
+mod gate;
 mod handover;
 mod kurrentdb;
 mod ledger;
 mod parking;
 mod refill;
 mod replay;
+mod running;
+mod tally;
 mod transport_loss;
 mod world;

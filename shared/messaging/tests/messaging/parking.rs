@@ -7,7 +7,9 @@ use messaging::SubscriptionSettings;
 use testkit::wait_for;
 use uuid::Uuid;
 
-use crate::world::{DEADLINE, Ledger, World, random};
+use crate::ledger::Ledger;
+use crate::tally::{DEADLINE, random};
+use crate::world::World;
 
 fn unreadable(ledger: &Ledger, numbers: impl IntoIterator<Item = u64>) {
     ledger.unreadable.lock().unwrap().extend(numbers);

@@ -10,7 +10,9 @@ use messaging::{
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::world::{CONSUMER, DEADLINE, Ledger, SOURCE, World, publish, random};
+use crate::ledger::Ledger;
+use crate::tally::{DEADLINE, SOURCE, publish, random};
+use crate::world::{CONSUMER, World};
 
 /// The consumer that is being built.
 const NEXT: &str = "next";

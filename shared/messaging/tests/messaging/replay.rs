@@ -9,7 +9,10 @@ use testkit::wait_for;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::world::{CONSUMER, DEADLINE, LEASE, Ledger, SOURCE, World, random};
+use crate::ledger::Ledger;
+use crate::running::LEASE;
+use crate::tally::{DEADLINE, SOURCE, random};
+use crate::world::{CONSUMER, World};
 
 pub(crate) fn decision(number: u128) -> Decision {
     Decision {

@@ -7,7 +7,9 @@ use contracts::names;
 use messaging::SubscriptionSettings;
 use testkit::wait_for;
 
-use crate::world::{DEADLINE, Ledger, SOURCE, World};
+use crate::ledger::Ledger;
+use crate::tally::{DEADLINE, SOURCE};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_in_the_stream_is_filled_from_the_feed() {
@@ -160,7 +162,7 @@ async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbea
     let head = events
         .iter()
         .rev()
-        .find(|event| crate::world::publish(event).unwrap().is_some())
+        .find(|event| crate::tally::publish(event).unwrap().is_some())
         .unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(names::CURSOR_HEADER, head.cursor.to_string());

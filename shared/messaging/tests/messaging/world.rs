@@ -1,133 +1,25 @@
-//! A small service that counts, its relay and feed, and consumers that write down what they apply.
+//! A service that counts and a consumer of it: their databases, the transport between them, and what both hold.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream;
-use contracts::common::v1::EventHeading;
-use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
-use contracts::feed::v1::{ReadRequest, ReadResponse};
 use contracts::names;
-use eventsourcing::{
-    Actor, AppendError, CodecError, EventStore, Expected, KurrentSettings, KurrentStore, Metadata, NewEvent,
-    PostgresStore, RecordedEvent, StreamName, decode_sealed,
-};
-use kernel::EventId;
-use messaging::{
-    Feed, FeedClient, Filter, JetStreamConfig, Outgoing, ParkedMessage, Parking, Relay, RelayError,
-    RelaySettings, Subscription, SubscriptionError, SubscriptionSettings, position_of,
-};
-use prost::Message as _;
-use serde::{Deserialize, Serialize};
+use eventsourcing::{EventStore, PostgresStore};
+use kurrentdb::{KurrentSettings, KurrentStore};
+use messaging::{Feed, FeedClient, Filter, JetStreamConfig, ParkedMessage, position_of};
 use sqlx::PgPool;
 use testkit::{TestDatabase, TestNats, wait_for};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tonic::transport::{Channel, Endpoint, Server};
-use tonic::{Request, Response, Status};
+use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
-pub(crate) use crate::ledger::{Ledger, WhenDiverged};
+use crate::gate::{Gate, serve};
+use crate::tally::{DEADLINE, SOURCE, publish};
 
-pub(crate) const SOURCE: &str = "tally";
 pub(crate) const CONSUMER: &str = "ledger";
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-pub(crate) const LEASE: Duration = Duration::from_secs(2);
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-enum Event {
-    #[serde(rename = "tally.counted.v1")]
-    Counted {
-        number: u64,
-        /// The entity it is published for; its stream's id, if none.
-        #[serde(default)]
-        about: Option<Uuid>,
-    },
-    /// Its payload is no message at all.
-    #[serde(rename = "tally.garbled.v1")]
-    Garbled {},
-    /// Its payload is larger than the server takes.
-    #[serde(rename = "tally.overflowed.v1")]
-    Overflowed {},
-    #[serde(rename = "tally.noted.v1")]
-    Noted {},
-}
-
-/// Counting is public, noting is not.
-pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
-    let stream = recorded.stream.id();
-    let (entity_id, payload) = match decode_sealed::<Event>(recorded)? {
-        Event::Counted { number, about } => {
-            let entity_id = about.unwrap_or(stream);
-            let heading = EventHeading {
-                event_id: recorded.id.to_string(),
-                entity_id: entity_id.to_string(),
-                version: number,
-                occurred_at_us: 0,
-            };
-            (entity_id, heading.encode_to_vec())
-        }
-        Event::Garbled {} => (stream, vec![0xff; 3]),
-        Event::Overflowed {} => (stream, vec![0; 2 * 1024 * 1024]),
-        Event::Noted {} => return Ok(None),
-    };
-    Ok(Some(Outgoing {
-        entity_kind: "tally",
-        event_name: "counted",
-        entity_id,
-        payload,
-    }))
-}
-
-/// A running relay or subscription.
-pub(crate) struct Running<E> {
-    shutdown: CancellationToken,
-    task: JoinHandle<Result<(), E>>,
-}
-
-impl<E: std::fmt::Debug> Running<E> {
-    fn start<F: Future<Output = Result<(), E>> + Send + 'static>(
-        run: impl FnOnce(CancellationToken) -> F,
-    ) -> Self
-    where
-        E: Send + 'static,
-    {
-        let shutdown = CancellationToken::new();
-        let task = TaskTracker::new().spawn(run(shutdown.clone()));
-        Self { shutdown, task }
-    }
-
-    pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
-        tokio::time::timeout(DEADLINE, self.task)
-            .await
-            .expect("ends in time")
-            .unwrap()
-            .unwrap();
-    }
-
-    /// Nothing is released or written any more.
-    pub(crate) async fn kill(self) {
-        self.task.abort();
-        let _ = self.task.await;
-    }
-
-    /// Waits for it to give up.
-    pub(crate) async fn failure(self) -> E {
-        tokio::time::timeout(DEADLINE, self.task)
-            .await
-            .expect("gives up in time")
-            .unwrap()
-            .unwrap_err()
-    }
-}
 
 pub(crate) struct World {
     pub(crate) source: TestDatabase,
@@ -139,8 +31,8 @@ pub(crate) struct World {
     address: SocketAddr,
     /// How often a relay looks at its stream.
     pub(crate) inspect: Duration,
-    counted: AtomicU64,
-    stored: AtomicU64,
+    pub(crate) counted: AtomicU64,
+    pub(crate) stored: AtomicU64,
 }
 
 impl World {
@@ -197,77 +89,6 @@ impl World {
             counted: AtomicU64::new(0),
             stored: AtomicU64::new(0),
         }
-    }
-
-    /// Appends `events` events, every third of them not public.
-    pub(crate) async fn append(&self, events: u64) {
-        for _ in 0..events {
-            let number = self.counted.fetch_add(1, Ordering::SeqCst);
-            let event = if number % 3 == 2 {
-                Event::Noted {}
-            } else {
-                Event::Counted { number, about: None }
-            };
-            self.append_one(number, event).await;
-        }
-    }
-
-    /// Appends one published event for each of `entities`; gives their numbers.
-    pub(crate) async fn append_about(&self, entities: &[Uuid]) -> Vec<u64> {
-        let mut numbers = Vec::with_capacity(entities.len());
-        for entity in entities {
-            let number = self.counted.fetch_add(1, Ordering::SeqCst);
-            let about = Some(*entity);
-            self.append_one(number, Event::Counted { number, about }).await;
-            numbers.push(number);
-        }
-        numbers
-    }
-
-    /// Appends one published event whose payload tells nothing.
-    pub(crate) async fn append_garbled(&self) {
-        let number = self.counted.fetch_add(1, Ordering::SeqCst);
-        self.append_one(number, Event::Garbled {}).await;
-    }
-
-    /// An event that no message can carry.
-    pub(crate) async fn append_too_large(&self) {
-        let number = self.counted.fetch_add(1, Ordering::SeqCst);
-        self.append_one(number, Event::Overflowed {}).await;
-    }
-
-    /// Appends so many events to one stream at once, published ones or others.
-    pub(crate) async fn append_at_once(&self, events: u64, published: bool) {
-        let batch = (0..events).map(|_| {
-            let number = self.counted.fetch_add(1, Ordering::SeqCst);
-            let event = if published {
-                Event::Counted { number, about: None }
-            } else {
-                Event::Noted {}
-            };
-            new_event(number, &event)
-        });
-        let stream = StreamName::new(SOURCE, "tally", random());
-        let append = self.store.append(&stream, Expected::NoStream, batch.collect());
-        append.await.unwrap();
-        self.stored.fetch_add(events, Ordering::SeqCst);
-    }
-
-    async fn append_one(&self, number: u64, event: Event) {
-        let event = new_event(number, &event);
-        let stream = StreamName::new(SOURCE, "tally", random());
-        // Repeated as a client would whose connection was cut.
-        wait_for("the event to be appended", DEADLINE, async || {
-            let append = self
-                .store
-                .append(&stream, Expected::NoStream, vec![event.clone()]);
-            match append.await {
-                Ok(_) | Err(AppendError::Duplicate) => Ok(()),
-                Err(error) => Err(error),
-            }
-        })
-        .await;
-        self.stored.fetch_add(1, Ordering::SeqCst);
     }
 
     /// What the store's replay gives: the published events in order. Waits until all that was appended can be seen:
@@ -443,89 +264,6 @@ impl World {
         ids
     }
 
-    pub(crate) fn relay(&self) -> Running<RelayError> {
-        self.relay_as(self.relay_settings())
-    }
-
-    pub(crate) fn relay_with(&self, lease_ttl: Duration) -> Running<RelayError> {
-        self.relay_as(RelaySettings {
-            lease_ttl,
-            ..self.relay_settings()
-        })
-    }
-
-    pub(crate) fn relay_settings(&self) -> RelaySettings {
-        RelaySettings {
-            jetstream: jetstream_config(&self.nats),
-            lease_ttl: LEASE,
-            heartbeat: Duration::from_millis(100),
-            batch: 16,
-            inspect: self.inspect,
-        }
-    }
-
-    pub(crate) fn relay_as(&self, settings: RelaySettings) -> Running<RelayError> {
-        let store = self.store.clone();
-        let relay = Relay::new(
-            SOURCE,
-            store,
-            self.source.pool.clone(),
-            self.client.clone(),
-            publish,
-            settings,
-        );
-        Running::start(|shutdown| relay.run(shutdown))
-    }
-
-    pub(crate) fn subscription(&self, ledger: &Ledger) -> Running<SubscriptionError> {
-        self.subscription_with(ledger, LEASE)
-    }
-
-    pub(crate) fn subscription_with(
-        &self,
-        ledger: &Ledger,
-        lease_ttl: Duration,
-    ) -> Running<SubscriptionError> {
-        self.subscription_as(
-            ledger,
-            SubscriptionSettings {
-                lease_ttl,
-                ..self.settings()
-            },
-        )
-    }
-
-    pub(crate) fn settings(&self) -> SubscriptionSettings {
-        SubscriptionSettings {
-            prefix: self.nats.prefix.clone(),
-            lease_ttl: LEASE,
-            batch: 16,
-            grace: Duration::from_millis(500),
-            silence: Duration::from_secs(3),
-            ..SubscriptionSettings::default()
-        }
-    }
-
-    pub(crate) fn subscription_as(
-        &self,
-        ledger: &Ledger,
-        settings: SubscriptionSettings,
-    ) -> Running<SubscriptionError> {
-        let subscription = self.unstarted(ledger, settings);
-        Running::start(|shutdown| subscription.run(shutdown))
-    }
-
-    fn unstarted(&self, ledger: &Ledger, settings: SubscriptionSettings) -> Subscription {
-        let (pool, nats) = (self.consumer.pool.clone(), self.client.clone());
-        let handler = Arc::new(ledger.clone());
-        Subscription::new(CONSUMER, pool, nats, self.feed_client(), handler, settings)
-    }
-
-    /// What the consumer has parked, as a replica sees it whose subscription is not active.
-    pub(crate) fn parking(&self, ledger: &Ledger) -> Parking {
-        self.unstarted(ledger, self.settings()).parking()
-    }
-
     pub(crate) fn feed_client(&self) -> FeedClient {
         FeedClient::new(SOURCE, self.channel(), Some("secret")).unwrap()
     }
@@ -567,96 +305,11 @@ impl World {
     }
 }
 
-fn new_event(number: u64, event: &Event) -> NewEvent {
-    let mut tree = serde_json::to_value(event).unwrap();
-    let event_type = tree["type"].as_str().unwrap().to_owned();
-    let metadata = Metadata {
-        request_key: random(),
-        request_index: 0,
-        payload_hash: String::new(),
-        actor: Actor::System("test".to_owned()),
-        correlation_id: random(),
-        causation_id: None,
-        traceparent: Some(format!("00-{:032x}-{:016x}-01", number + 1, number + 1)),
-        occurred_at: "2026-04-01T00:00:00Z".parse().unwrap(),
-    };
-    NewEvent {
-        id: EventId::from_uuid(random()),
-        event_type,
-        data: tree["data"].take(),
-        metadata,
-    }
-}
-
 pub(crate) fn jetstream_config(nats: &TestNats) -> JetStreamConfig {
     JetStreamConfig {
         url: nats.url.clone(),
         prefix: nats.prefix.clone(),
         max_bytes: 1 << 24,
         ..Default::default()
-    }
-}
-
-pub(crate) fn random() -> Uuid {
-    // Only to be different from each other.
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    Uuid::from_u64_pair(u64::from(std::process::id()), NEXT.fetch_add(1, Ordering::SeqCst))
-}
-
-async fn serve(feed: Gate) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = Server::builder().add_service(FeedServiceServer::new(feed));
-    TaskTracker::new().spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    address
-}
-
-/// A feed that can be away, or in disorder.
-#[derive(Clone)]
-pub(crate) struct Gate {
-    feed: Arc<Feed>,
-    closed: Arc<AtomicBool>,
-    disordered: Arc<AtomicBool>,
-    pub(crate) refused: Arc<AtomicU64>,
-}
-
-impl Gate {
-    fn new(feed: Feed) -> Self {
-        Self {
-            feed: Arc::new(feed),
-            closed: Arc::default(),
-            disordered: Arc::default(),
-            refused: Arc::default(),
-        }
-    }
-
-    pub(crate) fn close(&self, closed: bool) {
-        self.closed.store(closed, Ordering::SeqCst);
-    }
-
-    /// The next page that holds two events or more has them the other way round.
-    pub(crate) fn disorder_once(&self) {
-        self.disordered.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn is_in_order(&self) -> bool {
-        !self.disordered.load(Ordering::SeqCst)
-    }
-}
-
-#[tonic::async_trait]
-impl FeedService for Gate {
-    async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {
-        assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
-        if self.closed.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(Status::unavailable("away"));
-        }
-        let mut page = self.feed.read(request).await?;
-        let items = &mut page.get_mut().items;
-        if items.len() > 1 && self.disordered.swap(false, Ordering::SeqCst) {
-            items.reverse();
-        }
-        Ok(page)
     }
 }

@@ -11,9 +11,17 @@
     reason = "the world is shared with another test binary, neither uses all of it"
 )]
 
+#[path = "../messaging/appending.rs"]
+mod appending;
+#[path = "../messaging/gate.rs"]
+mod gate;
 #[path = "../messaging/ledger.rs"]
 mod ledger;
 mod observed;
+#[path = "../messaging/running.rs"]
+mod running;
+#[path = "../messaging/tally.rs"]
+mod tally;
 #[path = "../messaging/world.rs"]
 mod world;
 

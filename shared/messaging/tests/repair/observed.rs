@@ -15,7 +15,7 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use testkit::wait_for;
 use tokio::sync::{Mutex as Turn, MutexGuard};
 
-use crate::world::DEADLINE;
+use crate::tally::DEADLINE;
 
 static TURN: Turn<()> = Turn::const_new(());
 static PROCESS: OnceLock<Process> = OnceLock::new();

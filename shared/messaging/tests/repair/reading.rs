@@ -11,8 +11,10 @@ use kernel::EventId;
 use messaging::{SubscriptionSettings, position_of};
 use testkit::wait_for;
 
+use crate::ledger::{Ledger, WhenDiverged};
 use crate::observed::Observed;
-use crate::world::{CONSUMER, DEADLINE, Ledger, SOURCE, WhenDiverged, World, random};
+use crate::tally::{DEADLINE, SOURCE, random};
+use crate::world::{CONSUMER, World};
 
 fn headers(position: &Position, previous: Option<Cursor>) -> HeaderMap {
     let mut headers = HeaderMap::new();

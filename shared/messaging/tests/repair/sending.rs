@@ -6,8 +6,10 @@ use contracts::names;
 use messaging::relay_position;
 use testkit::wait_for;
 
+use crate::ledger::Ledger;
 use crate::observed::Observed;
-use crate::world::{DEADLINE, Ledger, SOURCE, World};
+use crate::tally::{DEADLINE, SOURCE};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_deleted_while_nothing_happens_is_there_again_before_the_next_event() {

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use testkit::{PrivateNats, TestNats, wait_for};
 
+use crate::ledger::Ledger;
 use crate::observed::Observed;
-use crate::world::{DEADLINE, Ledger, World};
+use crate::tally::DEADLINE;
+use crate::world::World;
 
 async fn on(server: &PrivateNats) -> World {
     let nats = TestNats {

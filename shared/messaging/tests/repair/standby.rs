@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
+use crate::ledger::Ledger;
 use crate::observed::Observed;
-use crate::world::{Ledger, World, random};
+use crate::tally::random;
+use crate::world::World;
 
 /// The greatest over replicas counts, so whoever stands by must not go on telling what it counted last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use eventsourcing::{KurrentSettings, KurrentStore};
 use kernel::clock::ManualClock;
+use kurrentdb::{KurrentSettings, KurrentStore};
+use kurrentdb_fake::{KurrentDb, KurrentDbOptions};
 use service::{Overrides, Running, StartError, start_in_process};
-use testkit::kurrentdb::{KurrentDb, KurrentDbOptions};
 use testkit::wait_for;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -72,6 +72,17 @@ async fn a_service_on_kurrentdb_does_not_serve_while_it_is_away_and_goes_on_when
     running.stop().await.unwrap();
 }
 
+/// Why the service does not start, at once.
+async fn refused(home: &Home, url: &str) -> StartError {
+    let started = tokio::time::timeout(SOON, start(home, url)).await.unwrap();
+    let Err(error) = started else {
+        panic!("it started");
+    };
+    assert!(matches!(error, StartError::Failed { .. }), "{error}");
+    assert!(error.to_string().contains("event_store.url"), "{error}");
+    error
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kurrentdb_that_is_not_up_yet_is_waited_for_and_one_that_refuses_is_not() {
     let home = Home::new().await;
@@ -91,14 +102,14 @@ async fn a_kurrentdb_that_is_not_up_yet_is_waited_for_and_one_that_refuses_is_no
     let running = tokio::time::timeout(SOON, starting).await.unwrap().unwrap();
     running.stop().await.unwrap();
 
-    let refused = start(&home, &url.replace("right", "wrong")).await;
-    let refused = tokio::time::timeout(SOON, async { refused }).await.unwrap();
-    match refused {
-        Err(error @ StartError::Failed { .. }) => {
-            assert!(error.to_string().contains("event_store.url"), "{error}");
-            assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
-        }
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("it started with a wrong password"),
-    }
+    let wrong = refused(&home, &url.replace("right", "wrong")).await;
+    assert!(!format!("{wrong:?}").contains("wrong"), "{wrong:?}");
+
+    let options = KurrentDbOptions {
+        version: "23.10.7".to_owned(),
+        ..KurrentDbOptions::default()
+    };
+    let old = KurrentDb::start_with(options).await.unwrap();
+    let old = refused(&home, &old.url()).await;
+    assert!(format!("{old:?}").contains("23.10.7"), "{old:?}");
 }
