@@ -1,0 +1,55 @@
+//! How long a file and a function may be, written by hand, for tests and production alike.
+
+use std::fs;
+
+use crate::open;
+use crate::paths::Outline;
+use crate::workspace::{files, root, within};
+
+const FILE_LINES: usize = 500;
+const FUNCTION_LINES: usize = 70;
+
+const FOLDERS: [&str; 4] = ["proto", "services", "shared", "tests"];
+
+#[test]
+fn no_file_is_longer_than_one_can_keep_in_mind() {
+    let mut found = Vec::new();
+    for path in FOLDERS
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), &["rs", "proto", "sql", "sh"]))
+    {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        let name = within(&path);
+        if lines > FILE_LINES && !open::FILES.contains(&name.as_str()) {
+            found.push(format!("{name}: {lines} lines"));
+        }
+    }
+    assert!(found.is_empty(), "over {FILE_LINES} lines:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    let (mut found, mut seen) = (Vec::new(), 0);
+    for path in FOLDERS
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), &["rs"]))
+    {
+        let name = within(&path);
+        for function in Outline::with_tests(&path).functions {
+            seen += 1;
+            let open = open::FUNCTIONS.contains(&(name.as_str(), function.name.as_str()));
+            if function.lines > FUNCTION_LINES && !open {
+                found.push(format!(
+                    "{name}:{}: {} has {} lines",
+                    function.line, function.name, function.lines
+                ));
+            }
+        }
+    }
+    assert!(seen > 3_000, "only {seen} functions were read");
+    assert!(
+        found.is_empty(),
+        "over {FUNCTION_LINES} lines:\n{}",
+        found.join("\n")
+    );
+}
