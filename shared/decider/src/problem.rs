@@ -1,6 +1,7 @@
 //! A rejection in the caller's terms. Texts for people are found by the reason at the edge; here are only codes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// Why a request was refused, for the caller.
@@ -54,6 +55,20 @@ pub struct FieldViolation {
 pub trait Explain: std::error::Error + Send + Sync + 'static {
     /// The error in the caller's terms.
     fn explain(&self) -> Problem;
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Explain for Problem {
+    fn explain(&self) -> Problem {
+        self.clone()
+    }
 }
 
 impl Problem {

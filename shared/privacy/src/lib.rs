@@ -2,6 +2,7 @@
 //! Depends on the kernel alone. The bytes it writes are a Format: see docs/adr/0004-personal-data.md.
 
 mod cache;
+mod classify;
 mod field;
 mod file;
 mod key;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use decider::{Class, Classify};
 use sqlx::{
     PgPool,
     migrate::{MigrateError, Migrator},
@@ -48,17 +49,10 @@ pub(crate) async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> 
 }
 
 /// Not up, starting, full (which also ends those that begin with an internal error), or gone in the middle of the greeting,
-/// which reads as a broken protocol. A wrong password or a missing database will not come right by waiting.
+/// which reads as a broken protocol. A wrong password, a missing database or a wrong certificate will not come right by
+/// waiting.
 fn worth_waiting(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["57P", "53", "XX"]
-                .iter()
-                .any(|passing| code.starts_with(passing))
-        }),
-        _ => false,
-    }
+    !matches!(error, sqlx::Error::Tls(_)) && matches!(error.classify(), Class::Unavailable(_))
 }
 
 /// Runs several crates' migrations as one, in the order of their versions.

@@ -51,7 +51,7 @@ pub use lifecycle::main;
 pub use messages::{Catalogue, CatalogueError, Languages};
 pub use paging::{Page, page};
 pub use peers::{PeerChannel, PeerCredentials};
-pub use problem::{IntoStatus, problem_status, refuse, status};
+pub use problem::{problem_status, refuse, status};
 pub use reaction::ReactionError;
 pub use scope::Scope;
 pub use secret::Secret;

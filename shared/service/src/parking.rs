@@ -10,7 +10,7 @@ use messaging::{Decision, Filter, ParkedMessage, Parking, ParkingError, PastDeci
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use crate::problem::{IntoStatus, refuse, unavailable};
+use crate::problem::refuse;
 use crate::{Context, caller, command};
 
 /// The longest reason, in characters.
@@ -31,11 +31,11 @@ impl ParkingAdmin {
         ParkingAdminServiceServer::new(self)
     }
 
-    fn of(&self, consumer: &str, source: &str) -> Result<&Parking, Problem> {
+    fn of(&self, consumer: &str, source: &str) -> Result<&Parking, ParkingError> {
         self.parkings
             .iter()
             .find(|parking| parking.consumer() == consumer && parking.source() == source)
-            .ok_or_else(not_found)
+            .ok_or(ParkingError::NotFound)
     }
 
     fn decision<T: Message>(
@@ -99,7 +99,7 @@ impl ParkingAdminService for ParkingAdmin {
             messaging::parked_message(&self.context.pool, &request.consumer, &request.source, event)
                 .await
                 .map_err(refuse)?
-                .ok_or_else(|| refuse(not_found()))?;
+                .ok_or_else(|| refuse(ParkingError::NotFound))?;
         Ok(Response::new(wire::GetParkedResponse {
             message: Some(render(details.message)),
             waiting: details.waiting,
@@ -144,22 +144,6 @@ impl ParkingAdminService for ParkingAdmin {
             left: outcome.left,
         }))
     }
-}
-
-impl IntoStatus for ParkingError {
-    fn into_status(self) -> Status {
-        match self {
-            Self::NotFound => refuse(not_found()),
-            Self::Waits => refuse(Problem::new(ProblemKind::FailedPrecondition, "PARKED_ONLY_WAITS")),
-            Self::RequestReused => refuse(Problem::new(ProblemKind::FailedPrecondition, "REQUEST_ID_REUSED")),
-            Self::Database(error) => error.into_status(),
-            Self::Transient(_) => unavailable(&self),
-        }
-    }
-}
-
-fn not_found() -> Problem {
-    Problem::new(ProblemKind::NotFound, "PARKED_NOT_FOUND")
 }
 
 fn invalid(field: &str, reason: &'static str) -> Problem {

@@ -4,11 +4,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use decider::{Class, Classify};
 use eventsourcing::{Cursor, EventStore, Followed, Position, RecordedEvent, StoreError};
 use futures::StreamExt;
 use kernel::ids::EventId;
-use messaging::HandlerError;
-use privacy::KeyringError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -41,91 +40,13 @@ impl ReactionError {
     }
 }
 
-impl ReactionError {
-    /// What a message is that could not be handled. A store that refuses and a key that the configured master key does not
-    /// open are nothing that a message is to blame for: whoever runs the service mends that, and the message is tried again.
-    pub fn of_message(self, event: EventId) -> HandlerError {
-        match self {
-            Self::Transient(source) => HandlerError::Transient(source),
-            Self::Content(source) if is_ours(&*source) => HandlerError::Transient(source),
-            Self::Content(source) => HandlerError::content(event, source),
-        }
-    }
-}
-
-fn is_ours(source: &(dyn std::error::Error + 'static)) -> bool {
-    let store = matches!(source.downcast_ref(), Some(StoreError::Refused(_)));
-    let keyring = matches!(
-        source.downcast_ref(),
-        Some(KeyringError::WrongMasterKey { .. } | KeyringError::Wrap)
-    );
-    store || keyring
-}
-
-impl From<sqlx::Error> for ReactionError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::transient(error)
-    }
-}
-
-impl From<StoreError> for ReactionError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::transient(error),
-            other => Self::content(other),
-        }
-    }
-}
-
-impl From<eventsourcing::CodecError> for ReactionError {
-    fn from(error: eventsourcing::CodecError) -> Self {
-        Self::content(error)
-    }
-}
-
-impl From<KeyringError> for ReactionError {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            KeyringError::Store(error) => error.into(),
-            other => Self::content(other),
-        }
-    }
-}
-
-impl From<eventsourcing::OpenError> for ReactionError {
-    fn from(error: eventsourcing::OpenError) -> Self {
-        match error {
-            eventsourcing::OpenError::Keyring(error) => error.into(),
-            eventsourcing::OpenError::Codec(error) => error.into(),
-        }
-    }
-}
-
-impl From<eventsourcing::LoadError> for ReactionError {
-    fn from(error: eventsourcing::LoadError) -> Self {
-        match error {
-            eventsourcing::LoadError::Store(error) => error.into(),
-            eventsourcing::LoadError::Keyring(error) => error.into(),
-            eventsourcing::LoadError::Codec(error) => error.into(),
-        }
-    }
-}
-
-/// A rejection is an answer, so most reactions ignore it before this; what arrives here says the event contradicts the
-/// state.
-impl<R: decider::Explain> From<eventsourcing::ExecuteError<R>> for ReactionError {
-    fn from(error: eventsourcing::ExecuteError<R>) -> Self {
-        use eventsourcing::ExecuteError::{
-            Codec, Contended, Keyring, Rejected, RequestIdReused, Store, Subject,
-        };
-        match error {
-            Store(error) => error.into(),
-            Contended => Self::transient("others were quicker, several times"),
-            Keyring(error) => error.into(),
-            Codec(error) => Self::content(error),
-            Rejected(rejection) => Self::content(rejection),
-            Subject(subject) => Self::content(format!("subject {subject} was erased")),
-            RequestIdReused => Self::content("the same reaction decided something else before"),
+/// What passes is tried again. A rejection is an answer, so most reactions ignore it before this; what arrives here says that
+/// the event contradicts the state.
+impl<E: Classify> From<E> for ReactionError {
+    fn from(error: E) -> Self {
+        match error.classify() {
+            Class::Unavailable(_) => Self::transient(error),
+            Class::Refused(_) | Class::Defect(_) => Self::content(error),
         }
     }
 }
@@ -170,7 +91,7 @@ pub(crate) struct OwnReaction {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// One pass over the store: until the end, a content error, or a passing failure.
+/// One pass over the store: until the end, a content error, or a transient failure.
 enum Pass {
     Ended,
     Failed(Source),
@@ -332,50 +253,16 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
-    use kernel::KeyId;
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
-    fn a_message_is_blamed_for_its_content_alone() {
-        let event = EventId::from_uuid(Uuid::from_u128(1));
-        let key = KeyId::from_uuid(Uuid::from_u128(2));
-        let passing: [ReactionError; 5] = [
-            StoreError::Unavailable("away".into()).into(),
-            StoreError::Refused("no right to read".into()).into(),
-            KeyringError::Wrap.into(),
-            KeyringError::WrongMasterKey {
-                key,
-                wrapped_by: "old".to_owned(),
-                configured: "new".to_owned(),
-            }
-            .into(),
-            ReactionError::transient("away"),
-        ];
-        for error in passing {
-            let said = format!("{error:?}");
-            assert!(
-                matches!(error.of_message(event), HandlerError::Transient(_)),
-                "{said}"
-            );
+    fn what_passes_is_tried_again_and_everything_else_stops_the_reaction() {
+        let away = StoreError::Unavailable("away".into());
+        assert!(matches!(away.into(), ReactionError::Transient(_)));
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed] {
+            assert!(matches!(error.into(), ReactionError::Transient(_)));
         }
-        let blamed: [ReactionError; 3] = [
-            StoreError::Corrupt {
-                stream: "identity.account-1".to_owned(),
-                revision: 0,
-                problem: "no JSON".to_owned(),
-            }
-            .into(),
-            KeyringError::UnknownKey(key).into(),
-            ReactionError::content("an unknown kind"),
-        ];
-        for error in blamed {
-            let said = format!("{error:?}");
-            assert!(
-                matches!(error.of_message(event), HandlerError::Content { event_id, .. } if event_id == event),
-                "{said}"
-            );
-        }
+        let refused = StoreError::Refused("no right to read".into());
+        assert!(matches!(refused.into(), ReactionError::Content(_)));
     }
 }

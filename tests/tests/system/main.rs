@@ -16,3 +16,4 @@ mod kurrentdb;
 mod plaintext;
 mod rebuild;
 mod trace;
+mod unreadable;

@@ -133,7 +133,7 @@ async fn hand_out(
             Ok(None) => return,
             Err(error) => {
                 // The receiver may be gone, and then nobody asks.
-                let _ = sender.send(Err(scope.status(&error.problem()))).await;
+                let _ = sender.send(Err(scope.refuse(&error))).await;
                 return;
             }
         }

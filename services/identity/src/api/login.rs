@@ -62,7 +62,7 @@ pub(super) async fn login(
     let token = api
         .tokens
         .login(account, login, holder, now, expires_at)
-        .map_err(session::not_signed)?;
+        .map_err(refuse)?;
     Ok(Response::new(LoginResponse {
         login_token: token,
         login_expires_at_us: expires_at.as_microsecond(),

@@ -26,7 +26,7 @@ use tonic::{Request, Response, Status};
 
 pub use erasure::ErasureApi;
 pub use keyring::KeyringApi;
-pub(crate) use session::{key_set, not_signed};
+pub(crate) use session::key_set;
 
 use crate::credentials::Credentials;
 use crate::domain::{Account, Entitlement};

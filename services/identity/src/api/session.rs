@@ -10,7 +10,6 @@ use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::ExecuteError;
 use jsonwebtoken::jwk::JwkSet;
 use kernel::{AccountId, SessionId, Timestamp};
-use service::tokens::IssueError;
 use service::{Customer, caller, command, refuse};
 use tonic::{Request, Response, Status};
 
@@ -137,20 +136,13 @@ pub(super) fn tokens(
     let access_token = api
         .tokens
         .access(account, id, session, holder, now)
-        .map_err(not_signed)?;
+        .map_err(refuse)?;
     Ok(Tokens {
         access_token,
         access_expires_at_us: expiry(now, ACCESS_LIFE).as_microsecond(),
         refresh_token: refresh.token,
         refresh_expires_at_us: refresh.expires_at.as_microsecond(),
     })
-}
-
-/// A key that was read at the start signs; if not, the caller can only come back.
-#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
-pub(crate) fn not_signed(error: IssueError) -> Status {
-    tracing::error!(%error, "a token cannot be signed");
-    refuse(keys_unavailable())
 }
 
 /// Another instance may have what this one lacks.
