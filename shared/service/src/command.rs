@@ -1,7 +1,8 @@
-//! The envelope of a command, made from the call it came by: who asks, under which id, with what content, in which
-//! trace. Parsing happens here once; the domain only sees the result.
+//! The envelope of a command, made from the call it came by: who asks, by which RPC, under which id, with what content, in
+//! which trace. Parsing happens here once; the domain only sees the result.
 
-use decider::{Problem, ProblemKind};
+use contracts::access::Rule;
+use decider::{Class, Classify, Problem, ProblemKind};
 use eventsourcing::{Request, RequestKey};
 use kernel::clock::Timestamp;
 use privacy::Pepper;
@@ -11,28 +12,41 @@ use zeroize::Zeroizing;
 
 use crate::{Context, caller, traceparent};
 
-/// The envelope of a mutating call. The id's scope is the caller (account, staff or peer) and the RPC.
+/// Why a call makes no command.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The caller has to ask otherwise.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    /// Nothing told by which RPC the call came: it did not come through the door.
+    #[error("the call does not say by which RPC it came")]
+    WithoutRule,
+}
+
+impl Classify for CommandError {
+    fn classify(&self) -> Class {
+        match self {
+            Self::Refused(problem) => problem.classify(),
+            Self::WithoutRule => Class::ours(),
+        }
+    }
+}
+
+/// The envelope of a mutating call. The id's scope is the caller (account, staff or peer) and the RPC's path, which comes
+/// from the row of the caller table that admitted the call (docs/adr/0002).
 ///
 /// # Errors
 /// `REQUEST_ID_REQUIRED` or `REQUEST_ID_INVALID` on field `request_id`; `UNAUTHENTICATED` for an anonymous caller,
 /// whose scope must be given to [`command_scoped`].
 pub fn command<T: Message>(
     context: &Context,
-    rpc: &str,
     request: &tonic::Request<T>,
     request_id: &str,
-) -> Result<Request, Problem> {
+) -> Result<Request, CommandError> {
     let scope = caller(request)
         .scope()
         .ok_or_else(|| Problem::new(ProblemKind::Unauthenticated, "UNAUTHENTICATED"))?;
-    envelope(
-        &context.pepper,
-        context.clock.now(),
-        &scope,
-        rpc,
-        request,
-        request_id,
-    )
+    envelope(&context.pepper, context.clock.now(), &scope, request, request_id)
 }
 
 /// As [`command`], for calls without a known caller: the scope is what stands for one (a login id, a keyed hash of
@@ -40,62 +54,84 @@ pub fn command<T: Message>(
 pub fn command_scoped<T: Message>(
     context: &Context,
     scope: &str,
-    rpc: &str,
     request: &tonic::Request<T>,
     request_id: &str,
-) -> Result<Request, Problem> {
+) -> Result<Request, CommandError> {
     envelope(
         &context.pepper,
         context.clock.now(),
         &format!("scope:{scope}"),
-        rpc,
         request,
         request_id,
     )
+}
+
+/// The envelope of a call that no request id repeats, because its answer holds secrets (ID-16): its key comes of an id made
+/// for this call alone, and there is no content to compare.
+pub fn command_once<T>(
+    context: &Context,
+    request: &tonic::Request<T>,
+    once: Uuid,
+) -> Result<Request, CommandError> {
+    let key = RequestKey::derive("once", rpc(request)?, once);
+    Ok(made_by(request, key, String::new(), context.clock.now()))
 }
 
 fn envelope<T: Message>(
     pepper: &Pepper,
     at: Timestamp,
     scope: &str,
-    rpc: &str,
     request: &tonic::Request<T>,
     request_id: &str,
-) -> Result<Request, Problem> {
+) -> Result<Request, CommandError> {
     let invalid =
         |reason| Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field("request_id", reason);
     if request_id.is_empty() {
-        return Err(invalid("REQUEST_ID_REQUIRED"));
+        return Err(invalid("REQUEST_ID_REQUIRED").into());
     }
     let id = Uuid::try_parse(request_id).map_err(|_| invalid("REQUEST_ID_INVALID"))?;
-    let key = RequestKey::derive(scope, rpc, id);
+    let key = RequestKey::derive(scope, rpc(request)?, id);
     let payload = Zeroizing::new(request.get_ref().encode_to_vec());
-    Ok(Request {
+    let payload_hash = hex::encode(pepper.hash("request-payload", &payload));
+    Ok(made_by(request, key, payload_hash, at))
+}
+
+fn made_by<T>(request: &tonic::Request<T>, key: RequestKey, payload_hash: String, at: Timestamp) -> Request {
+    Request {
         key,
-        payload_hash: hex::encode(pepper.hash("request-payload", &payload)),
+        payload_hash,
         actor: caller(request).actor(),
         // One correlation per request, the same when it is retried, without a random source.
         correlation_id: key.derive_id("correlation"),
         causation_id: None,
         traceparent: traceparent(),
         at,
-    })
+    }
+}
+
+/// The path of the RPC, as the caller table names it.
+fn rpc<T>(request: &tonic::Request<T>) -> Result<&'static str, CommandError> {
+    let rule = request.extensions().get::<&'static Rule>();
+    rule.map(|rule| rule.rpc).ok_or(CommandError::WithoutRule)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::BTreeSet;
 
+    use contracts::access::rule_of;
     use kernel::ids::{AccountId, SessionId};
 
     use super::*;
     use crate::{Caller, Customer};
 
+    const SUBMIT: &str = "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement";
     const ID: &str = "7f1b0d0c-0000-4000-8000-000000000001";
 
     fn called_by(session: u128, content: &str) -> tonic::Request<String> {
         let mut request = tonic::Request::new(content.to_owned());
+        request.extensions_mut().insert(rule_of(SUBMIT).unwrap());
         request.extensions_mut().insert(Caller::Customer(Customer {
             account: AccountId::from_uuid(Uuid::from_u128(1)),
             session: SessionId::from_uuid(Uuid::from_u128(session)),
@@ -105,17 +141,10 @@ mod tests {
         request
     }
 
-    fn of(request: &tonic::Request<String>, id: &str) -> Result<Request, Problem> {
+    fn of(request: &tonic::Request<String>, id: &str) -> Result<Request, CommandError> {
         let pepper = Pepper::from_hex(&"0f".repeat(32)).unwrap();
         let at = "2026-11-16T03:00:00Z".parse().unwrap();
-        envelope(
-            &pepper,
-            at,
-            &caller(request).scope().unwrap(),
-            "Submit",
-            request,
-            id,
-        )
+        envelope(&pepper, at, &caller(request).scope().unwrap(), request, id)
     }
 
     #[test]
@@ -133,9 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_did_not_come_through_the_door_makes_no_command() {
+        let mut request = called_by(1, "a");
+        request.extensions_mut().remove::<&'static Rule>();
+        assert!(matches!(of(&request, ID), Err(CommandError::WithoutRule)));
+    }
+
+    #[test]
     fn a_missing_or_malformed_request_id_names_the_field() {
         for (id, reason) in [("", "REQUEST_ID_REQUIRED"), ("17", "REQUEST_ID_INVALID")] {
-            let problem = of(&called_by(1, "a"), id).unwrap_err();
+            let CommandError::Refused(problem) = of(&called_by(1, "a"), id).unwrap_err() else {
+                panic!("{id} is refused");
+            };
             assert_eq!(
                 (problem.violations[0].field.as_str(), problem.violations[0].reason),
                 ("request_id", reason)

@@ -223,7 +223,7 @@ async fn through(rules: &Rules, routes: Routes, mut request: Request<Body>) -> A
 /// Everything that must hold before a handler hears of the call.
 async fn admit(
     rules: &Rules,
-    rule: &Rule,
+    rule: &'static Rule,
     request: &mut Request<Body>,
 ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     let permit = rules.room(rule)?;
@@ -233,6 +233,7 @@ async fn admit(
     rules.open(rule, &caller)?;
     access::check(rule, &caller)?;
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(rule);
     Ok(permit)
 }
 

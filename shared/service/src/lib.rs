@@ -39,7 +39,7 @@ use std::future::Future;
 
 pub use caller::{Caller, Customer, Role, Staff, caller};
 pub use certificate::{CertificateError, ErasureCertificate, issue_certificate, verify_certificate};
-pub use command::{command, command_scoped};
+pub use command::{CommandError, command, command_once, command_scoped};
 pub use configuration::{ConfigErrors, Configuration, Found, Keys, Setting};
 pub use consistency::{ConsistencyToken, ConsistencyTokenError, consistency_token};
 pub use context::Context;

@@ -11,7 +11,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::problem::refuse;
-use crate::{Context, caller, command};
+use crate::{CommandError, Context, caller, command};
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 200;
@@ -40,11 +40,10 @@ impl ParkingAdmin {
 
     fn decision<T: Message>(
         &self,
-        rpc: &str,
         request: &Request<T>,
         (request_id, reason): (&str, &str),
-    ) -> Result<Decision, Problem> {
-        let envelope = command(&self.context, rpc, request, request_id)?;
+    ) -> Result<Decision, CommandError> {
+        let envelope = command(&self.context, request, request_id)?;
         Ok(Decision {
             request_key: envelope.key.as_uuid(),
             payload_hash: envelope.payload_hash,
@@ -113,7 +112,7 @@ impl ParkingAdminService for ParkingAdmin {
     ) -> Result<Response<wire::ReplayParkedResponse>, Status> {
         let asked = request.get_ref();
         let given = (asked.request_id.as_str(), asked.reason.as_str());
-        let decision = self.decision("ReplayParked", &request, given).map_err(refuse)?;
+        let decision = self.decision(&request, given).map_err(refuse)?;
         let event = Some(&asked.event_id)
             .filter(|event| !event.is_empty())
             .map(|event| parse_event(event))
@@ -134,7 +133,7 @@ impl ParkingAdminService for ParkingAdmin {
     ) -> Result<Response<wire::DiscardParkedResponse>, Status> {
         let asked = request.get_ref();
         let given = (asked.request_id.as_str(), asked.reason.as_str());
-        let decision = self.decision("DiscardParked", &request, given).map_err(refuse)?;
+        let decision = self.decision(&request, given).map_err(refuse)?;
         let event = parse_event(&asked.event_id).map_err(refuse)?;
         let parking = self.of(&asked.consumer, &asked.source).map_err(refuse)?;
         let outcome = parking.discard(event, &decision).await.map_err(refuse)?;

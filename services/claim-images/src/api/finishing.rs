@@ -22,7 +22,6 @@ use crate::originals::Kind;
 use crate::uploads::{Upload, UploadState};
 use crate::{ClaimImages, publish, wire};
 
-const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
 /// When a decoder may be free again.
 const RETRY_BUSY: Duration = Duration::from_secs(5);
 /// Longer than finishing can take.
@@ -32,7 +31,7 @@ pub(super) async fn finish(
     api: &Api,
     request: Request<proto::FinishUploadRequest>,
 ) -> Result<Response<proto::FinishUploadResponse>, Status> {
-    let envelope = command(&api.context, FINISH, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let owner = owner(&request)?;
     let upload_id: UploadId = parse::id("upload_id", &request.get_ref().upload_id).map_err(refuse)?;
     let sha256 = parse::sha256(&request.get_ref().sha256).map_err(refuse)?;

@@ -17,7 +17,6 @@ use super::texts::text;
 use super::{Api, parse};
 use crate::domain::{Command, ImportedAccident, Rejection};
 
-const IMPORT: &str = "/madoguchi.claim_images.v1.ClaimImagesService/ImportAccidents";
 /// Most rows in one call.
 const MAX_ROWS: usize = 500;
 /// Rows written at the same time; the database's connections are shared with customers.
@@ -36,7 +35,7 @@ pub(super) async fn import_accidents(
     api: &Api,
     request: Request<ImportAccidentsRequest>,
 ) -> Result<Response<ImportAccidentsResponse>, Status> {
-    let envelope = command(&api.context, IMPORT, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let rows = request.into_inner().rows;
     if rows.len() > MAX_ROWS {
         return Err(refuse(

@@ -17,7 +17,6 @@ use super::texts::text;
 use super::{Api, parse};
 use crate::domain::{Command, ImportedContract};
 
-const IMPORT: &str = "/madoguchi.endorsement.v1.EndorsementService/ImportContracts";
 /// Most rows in one call.
 const MAX_ROWS: usize = 500;
 /// Rows written at the same time; the database's connections are shared with customers.
@@ -33,7 +32,7 @@ pub(super) async fn import_contracts(
     api: &Api,
     request: Request<ImportContractsRequest>,
 ) -> Result<Response<ImportContractsResponse>, Status> {
-    let envelope = command(&api.context, IMPORT, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let rows = request.into_inner().rows;
     if rows.len() > MAX_ROWS {
         return Err(refuse(parse::invalid("rows", "TOO_MANY_ROWS")));

@@ -8,7 +8,7 @@ use contracts::identity::v1::{
     ImportInitialCredentialsRequest, ImportInitialCredentialsResponse, InitialCredential,
 };
 use decider::{Explain as _, Problem, ProblemKind};
-use eventsourcing::{Request as Command, RequestKey};
+use eventsourcing::Request as Command;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use service::{Scope, command, refuse};
 use tonic::{Request, Response, Status};
@@ -20,7 +20,6 @@ use crate::domain::entitlement::IssuedCode;
 use crate::domain::password::Password;
 use crate::domain::{CodeVerifier, EntitlementCommand, ReservationId};
 
-const RPC: &str = "ImportInitialCredentials";
 /// Rows in one call at most.
 const MAX_ROWS: usize = 500;
 /// Rows worked on at the same time.
@@ -33,7 +32,7 @@ pub(super) async fn import(
     api: &Api,
     request: Request<ImportInitialCredentialsRequest>,
 ) -> Result<Response<ImportInitialCredentialsResponse>, Status> {
-    let envelope = command(&api.context, RPC, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let rows = request.into_inner().rows;
     if rows.len() > MAX_ROWS {
         let mut wrong = Violations::new();
@@ -45,7 +44,7 @@ pub(super) async fn import(
         let envelope = &envelope;
         async move {
             match row {
-                Ok(row) => record(api, envelope, line, row)
+                Ok(row) => record(api, envelope, row)
                     .await
                     .map(|outcome| result(line, outcome, &[])),
                 Err(wrong) => Ok(result(line, ImportOutcome::Refused, &wrong)),
@@ -103,7 +102,7 @@ async fn without_erased(api: &Api, rows: Vec<Read>) -> Result<Vec<Read>, Status>
     Ok(rows.collect())
 }
 
-async fn record(api: &Api, envelope: &Command, line: u32, row: Row) -> Result<ImportOutcome, Status> {
+async fn record(api: &Api, envelope: &Command, row: Row) -> Result<ImportOutcome, Status> {
     let user = api.secrets.initial_user(&row.initial_user);
     let verifier = verifier(api, user, &row).await?;
     let digest = api.secrets.row(row.contract, row.subject, user, &verifier);
@@ -114,20 +113,13 @@ async fn record(api: &Api, envelope: &Command, line: u32, row: Row) -> Result<Im
         verifier,
         row_digest: digest,
     };
-    // One request for each row: two rows of one call are two requests.
-    let key = RequestKey::derive("row", &format!("{RPC}/{line}"), envelope.key.as_uuid());
-    let request = Command {
-        key,
-        payload_hash: hex::encode(digest.as_bytes()),
-        ..envelope.clone()
-    };
     let issue = EntitlementCommand::Issue {
         contract: row.contract,
         code: code.clone(),
     };
     let done = api
         .entitlements
-        .execute(row.contract, &request, issue)
+        .execute(row.contract, envelope, issue)
         .await
         .map_err(refuse)?;
     if let (Some(revision), false) = (done.revision, done.events.is_empty() || done.replayed) {

@@ -30,7 +30,7 @@ pub(super) async fn login(
     request: Request<LoginRequest>,
 ) -> Result<Response<LoginResponse>, Status> {
     parse::login(request.get_ref()).map_err(refuse)?;
-    let (source, envelope) = (source(&request), api.once("Login", &request));
+    let (source, envelope) = (source(&request), api.once(&request)?);
     let LoginRequest {
         user_id,
         password,
@@ -147,7 +147,7 @@ pub(super) async fn complete(
     api: &Api,
     request: Request<CompleteLoginRequest>,
 ) -> Result<Response<CompleteLoginResponse>, Status> {
-    let envelope = api.once("CompleteLogin", &request);
+    let envelope = api.once(&request)?;
     let CompleteLoginRequest { login_token, wait_ms } = request.into_inner();
     let token = api
         .context

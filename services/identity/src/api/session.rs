@@ -23,7 +23,7 @@ pub(super) async fn refresh(
     api: &Api,
     request: Request<RefreshRequest>,
 ) -> Result<Response<RefreshResponse>, Status> {
-    let envelope = api.once("Refresh", &request);
+    let envelope = api.once(&request)?;
     let invalid = || refuse(AccountRejection::RefreshTokenInvalid.explain());
     // Ids are no secrets: who knows them must not end a session with a made-up token.
     let presented = api
@@ -68,8 +68,7 @@ pub(super) async fn logout(
     request: Request<LogoutRequest>,
 ) -> Result<Response<LogoutResponse>, Status> {
     let Customer { account, session, .. } = *customer(&request)?;
-    let envelope =
-        command(&api.context, "Logout", &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let logout = AccountCommand::EndSession {
         session,
         reason: SessionEnd::Logout,

@@ -18,4 +18,5 @@ mod lifecycle;
 mod loops;
 mod neighbours;
 mod parking;
+mod request_keys;
 mod walk;

@@ -316,7 +316,7 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 }
                 let (id, whose) = (value("x-id"), value("x-subject").parse().unwrap_or(2));
                 let text = value("x-content");
-                let envelope = command(&context, "Note", &request.map(|()| text), &id).map_err(refuse)?;
+                let envelope = command(&context, &request.map(|()| text), &id).map_err(refuse)?;
                 let noted = repository.execute(Uuid::from_u128(whose), &envelope, subject(whose));
                 noted.await.map_err(refuse)?;
             }
