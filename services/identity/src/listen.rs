@@ -11,7 +11,7 @@ use eventsourcing::{Cause, ExecuteError, RecordedEvent, Repository, Request, dec
 use futures::{TryStreamExt as _, stream};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId};
-use messaging::{Delivery, Handler, HandlerError};
+use messaging::{Delivery, Handler, HandlerError, Malformed};
 use prost::Message;
 use service::{Context, ReactionError};
 
@@ -160,9 +160,9 @@ impl Contracts {
 
     async fn hear(&self, delivery: &Delivery) -> Result<(), HandlerError> {
         let message = EndorsementEvent::decode(delivery.payload.clone());
-        let message = message.map_err(|error| HandlerError::content(delivery.event_id, error))?;
-        let heard = react::contract_heard(message)
-            .map_err(|error| HandlerError::content(delivery.event_id, error))?;
+        let message = message.map_err(|error| HandlerError::of(delivery.event_id, Malformed::from(error)))?;
+        let heard =
+            react::contract_heard(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
         let Some((contract, command)) = heard else {
             return Ok(());
         };
@@ -217,9 +217,9 @@ impl Calls {
 
     async fn hear(&self, delivery: &Delivery) -> Result<(), HandlerError> {
         let message = PhoneVerificationEvent::decode(delivery.payload.clone());
-        let message = message.map_err(|error| HandlerError::content(delivery.event_id, error))?;
+        let message = message.map_err(|error| HandlerError::of(delivery.event_id, Malformed::from(error)))?;
         let matched =
-            react::call_matched(message).map_err(|error| HandlerError::content(delivery.event_id, error))?;
+            react::call_matched(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
         let Some((account, login, command)) = matched else {
             return Ok(());
         };

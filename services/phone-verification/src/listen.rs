@@ -9,7 +9,7 @@ use contracts::endorsement::v1::EndorsementEvent;
 use eventsourcing::{Cause, ExecuteError, Repository, Request};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kernel::{Clock, ContractId, Dated, EventId, Personal, PhoneNumber, SealedField, SubjectId};
-use messaging::{Delivery, Handler, HandlerError};
+use messaging::{Delivery, Handler, HandlerError, Malformed};
 use privacy::Keyring;
 use prost::Message as _;
 use sqlx::PgTransaction;
@@ -170,10 +170,10 @@ impl Handler for Listener {
 fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
     let mut found = Vec::new();
     for (place, delivery) in batch.iter().enumerate() {
-        let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(react::Malformed::from);
+        let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(Malformed::from);
         let heard = message
             .and_then(react::heard)
-            .map_err(|error| HandlerError::content(delivery.event_id, error))?;
+            .map_err(|error| HandlerError::of(delivery.event_id, error))?;
         found.extend(heard.map(|heard| (place, heard)));
     }
     Ok(found)

@@ -9,8 +9,10 @@ pub mod event_type;
 pub mod fixtures;
 mod problem;
 pub mod specification;
+mod violations;
 
 pub use classify::{Blame, Class, Classify, Defect};
 pub use decider::Decider;
 pub use event_type::event_types;
 pub use problem::{Explain, FieldViolation, Problem, ProblemKind};
+pub use violations::Violations;

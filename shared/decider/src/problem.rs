@@ -83,6 +83,11 @@ impl Problem {
         }
     }
 
+    /// One wrong field of the request.
+    pub fn invalid(field: impl Into<String>, reason: &'static str) -> Self {
+        Self::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
+    }
+
     /// Adds a value for the message.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {

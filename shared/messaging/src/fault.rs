@@ -13,6 +13,11 @@ use sqlx::postgres::PgDatabaseError;
 /// The longest text kept, in characters.
 const LONGEST: usize = 1_000;
 
+/// The chain of causes in one bounded line, for logs: without the database's own words, which can repeat values.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    Fault::of(error).0
+}
+
 /// The chain of causes in one bounded line. The database's own messages can repeat values, so of those only the code and
 /// the names of table and constraint are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

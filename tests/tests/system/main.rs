@@ -10,6 +10,7 @@
 mod backup;
 mod ground;
 mod haystack;
+mod import_rows;
 mod journey;
 mod kill;
 mod kurrentdb;

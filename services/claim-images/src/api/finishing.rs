@@ -7,12 +7,11 @@ use bytes::Bytes;
 use contracts::claim_images::v1 as proto;
 use decider::{Problem, ProblemKind};
 use kernel::ids::UploadId;
-use service::{Service as _, command, consistency_token, refuse, status};
+use service::{Service as _, command, consistency_token, reason_text, refuse, status};
 use sha2::Digest as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
 
-use super::texts::text;
 use super::uploads::{check_not_aborted, find, open_name};
 use super::{Api, Owner, owner, parse, rejected};
 use crate::content::{self, Refused};
@@ -72,7 +71,7 @@ pub(super) async fn finish(
     let standing = executed.state.of(&owner.subjects).map_err(rejected)?;
     let image = standing.images.get(&upload.image_id).map(|image| {
         let refusal = match image.state {
-            ImageState::Refused(reason) => text(reason.as_str()),
+            ImageState::Refused(reason) => reason_text(reason.as_str()),
             _ => String::new(),
         };
         proto::Image {

@@ -47,7 +47,7 @@ async fn id_8_an_import_is_repeatable_and_reports_every_bad_row() {
     );
     assert_eq!(
         (first[3].line, first[4].problems[0].reason.as_str()),
-        (9, "DUPLICATE_ROW")
+        (9, "ROW_REPEATED")
     );
 
     let again = world.import(rows).await;

@@ -294,7 +294,7 @@ async fn rows(world: &World, walk: &mut Walk) {
         answers.push(problems.filter(|row| !row.is_empty()).collect::<Vec<_>>());
     }
     let expected = MISTAKES.map(|(field, reason, _)| (field, reason)).into_iter();
-    let expected: Vec<_> = expected.chain([("policy_number", "DUPLICATE_ROW")]).collect();
+    let expected: Vec<_> = expected.chain([("policy_number", "ROW_REPEATED")]).collect();
     assert_eq!(answers[0].len(), expected.len(), "{:?}", answers[0]);
     for ((field, reason), (ja, en)) in expected.into_iter().zip(answers[0].iter().zip(&answers[1])) {
         let told: Vec<_> = ja.iter().map(|told| (&*told.field, &*told.reason)).collect();

@@ -14,6 +14,7 @@ mod counter;
 mod door;
 mod errors;
 mod event_store;
+mod imports;
 mod lifecycle;
 mod loops;
 mod neighbours;
