@@ -172,6 +172,51 @@ fn the_testkit_is_shipped_with_nothing_but_the_development_tools() {
 }
 
 #[test]
+fn the_harness_is_shipped_with_nothing() {
+    let metadata = workspace();
+    let mut users = 0;
+    for package in &metadata.packages {
+        let shipped = ours(&metadata, package, shipped).contains("shared/harness");
+        assert!(
+            !shipped,
+            "{} depends on the harness outside its tests",
+            folder(package)
+        );
+        users += usize::from(ours(&metadata, package, |_| true).contains("shared/harness"));
+    }
+    assert!(
+        users >= GRPC_SERVICES.len(),
+        "only {users} packages use the harness"
+    );
+}
+
+#[test]
+fn no_module_is_a_file_of_another_crate() {
+    let metadata = workspace();
+    for package in &metadata.packages {
+        let home = root().join(folder(package));
+        for path in ["src", "tests", "benches"]
+            .iter()
+            .flat_map(|part| sources(&home.join(part)))
+        {
+            let text = fs::read_to_string(&path).unwrap();
+            for named in text.split("#[path = \"").skip(1) {
+                let named = path.parent().unwrap().join(named.split('"').next().unwrap());
+                let Ok(named) = named.canonicalize() else {
+                    continue;
+                };
+                assert!(
+                    named.starts_with(home.canonicalize().unwrap()),
+                    "{} takes in {}",
+                    path.display(),
+                    named.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_domain_is_pure() {
     let banned = [
         "async fn",

@@ -11,9 +11,8 @@ use tonic::Status;
 
 use crate::crash::stop_before;
 use crate::erasure::{APPROVES, ASKS};
-use crate::source::random;
 use crate::walk::reading;
-use crate::world::World;
+use crate::world::{World, random};
 
 /// A call that is to be refused.
 enum Call {

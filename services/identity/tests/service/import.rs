@@ -3,8 +3,7 @@
 use contracts::common::v1::ImportOutcome;
 use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential};
 
-use crate::source::random;
-use crate::world::{CODE, Contract, WEAK_CODE, World, reason};
+use crate::world::{CODE, Contract, WEAK_CODE, World, random, reason};
 
 fn outcomes(results: &[contracts::common::v1::ImportRowResult]) -> Vec<ImportOutcome> {
     results
@@ -107,7 +106,7 @@ async fn only_administrators_import() {
         .import_initial_credentials(world.as_administrator(request))
         .await;
     assert_eq!(
-        crate::world::fields(&refused.unwrap_err()),
+        harness::violations(&refused.unwrap_err()),
         [("rows".to_owned(), "TOO_MANY_ROWS".to_owned())]
     );
 }

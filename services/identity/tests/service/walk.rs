@@ -16,8 +16,7 @@ use tonic::Code::{
 use tonic::{Request, Status};
 
 use crate::mistakes::{MISTAKES, TYPED};
-use crate::source::random;
-use crate::world::{CODE, Contract, DEADLINE, PASSWORD, World, bearing, reason};
+use crate::world::{BUSY, CODE, Contract, DEADLINE, PASSWORD, World, bearing, random, reason};
 
 /// What no sequence of calls leads to. An account's id comes from the request's key, so a second start of the same
 /// registration is always found as the first; the specification of the account tells it all the same.
@@ -411,7 +410,7 @@ async fn ruled_by(changes: &[(&str, &str)]) -> (tempfile::NamedTempFile, World) 
         });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let world = World::with(&format!("[rulebook]\nfile = \"{}\"", file.path().display())).await;
+    let world = World::with(&[("rulebook.file", file.path().display().to_string())]).await;
     (file, world)
 }
 
@@ -440,7 +439,7 @@ async fn other_rules(walk: &mut Walk) {
 
 /// ID-15: of a storm, those who are turned away.
 async fn is_busy(walk: &mut Walk) {
-    let world = World::of::<Identity>("", "hash_workers = 1\nhash_queue = 1").await;
+    let world = World::with(&BUSY).await;
     let mut answers = Vec::new();
     for language in LANGUAGES {
         let storm = (0..40).map(|number| {

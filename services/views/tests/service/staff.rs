@@ -10,11 +10,11 @@ use contracts::views::v1::{
     GetAccidentFileRequest, ListGalleryRequest, ListTimelineRequest, ListTimelineResponse,
     SearchAccidentsRequest,
 };
+use harness::assert_refused;
 use tonic::{Code, Status};
 
 use crate::book::{accident_id, account_id, contract_id, file_name, name, subject};
-use crate::callers::As;
-use crate::world::{World, assert_invalid, assert_refused};
+use crate::world::{As, World, assert_invalid};
 
 const ADJUSTER: As = As::Adjuster("A001");
 
