@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use client::wait::poll;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
@@ -205,7 +206,7 @@ async fn in_the_way(
     let Some(first) = look().await? else {
         return Ok(None);
     };
-    let outcome = testkit::poll(within, async || match look().await {
+    let outcome = poll(within, async || match look().await {
         Ok(Some(found)) => Err(found),
         ended => Ok(ended),
     })

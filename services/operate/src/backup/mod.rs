@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use kernel::{Clock as _, SystemClock};
 
-use super::Places;
+use crate::deployment::Places;
 pub use manifest::{Dump, Files, Manifest};
 pub use restore::restore;
 pub use snapshot::Moment;

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dev::operations::housekeeping::{HousekeepingError, Limits, Progress, housekeep};
+use operate::housekeeping::{HousekeepingError, Limits, Progress, housekeep};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::{PostgresOptions, PrivatePostgres};
 

@@ -2,9 +2,9 @@
 //! name them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use toml::Table;
+use super::settings::SettingsFile;
 
 /// The name under which the keyring's database stands among the others.
 const KEYRING: &str = "keyring";
@@ -12,7 +12,7 @@ const KEYRING: &str = "keyring";
 /// Databases and folders, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// The URL of each service's database, by the name of its settings file.
+    /// The URL of each service's database, by the service's name.
     pub services: BTreeMap<String, String>,
     /// The URL of the keyring's database.
     pub keyring: String,
@@ -53,8 +53,22 @@ pub enum PlacesError {
         /// The file.
         path: PathBuf,
     },
+    /// Whose settings these are is not known.
+    #[error("{}: name settings files after their service (identity.toml), or write SERVICE=FILE", path.display())]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A service has one settings file.
+    #[error("{} are settings of {service}, which was named before", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The service.
+        service: &'static str,
+    },
     /// There is nothing to do.
-    #[error("{} holds no settings of a service", path.display())]
+    #[error("{} holds no settings of a service (identity.toml, …)", path.display())]
     None {
         /// Where was looked.
         path: PathBuf,
@@ -63,35 +77,10 @@ pub enum PlacesError {
 
 impl Places {
     /// From the settings files of all services of a deployment.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self, PlacesError> {
+    pub(super) fn of(files: &[SettingsFile]) -> Result<Self, PlacesError> {
         let mut places = Self::default();
-        for path in files {
-            let table = read(path)?;
-            places.add(path, &table)?;
-        }
-        Ok(places)
-    }
-
-    /// From a folder of settings files; what is not a service's (the rulebook) is passed over.
-    pub fn of_folder(folder: &Path) -> Result<Self, PlacesError> {
-        let failed = |source| PlacesError::File {
-            path: folder.to_owned(),
-            source,
-        };
-        let mut places = Self::default();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let table = read(&path)?;
-                if table.contains_key("database") {
-                    places.add(&path, &table)?;
-                }
-            }
-        }
-        if places.services.is_empty() {
-            return Err(PlacesError::None {
-                path: folder.to_owned(),
-            });
+        for file in files {
+            places.add(file)?;
         }
         Ok(places)
     }
@@ -105,63 +94,31 @@ impl Places {
         services.chain([(KEYRING, self.keyring.as_str())]).collect()
     }
 
-    fn add(&mut self, path: &Path, table: &Table) -> Result<(), PlacesError> {
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let missing = |key| PlacesError::Missing {
-            path: path.to_owned(),
-            key,
-        };
-        let database = text(table, "database", "url")?.ok_or_else(|| missing("database.url"))?;
-        let keyring = text(table, KEYRING, "url")?.ok_or_else(|| missing("keyring.url"))?;
+    fn add(&mut self, file: &SettingsFile) -> Result<(), PlacesError> {
+        let path = || file.path.clone();
+        let missing = |key| PlacesError::Missing { path: path(), key };
+        let name = file.service.to_owned();
+        let database = file
+            .text("database", "url")?
+            .ok_or_else(|| missing("database.url"))?;
+        let keyring = file.text(KEYRING, "url")?.ok_or_else(|| missing("keyring.url"))?;
         if !self.keyring.is_empty() && self.keyring != keyring {
-            return Err(PlacesError::Keyrings {
-                path: path.to_owned(),
-            });
+            return Err(PlacesError::Keyrings { path: path() });
         }
         self.keyring = keyring;
-        if let Some(folder) = text(table, "service", "originals_folder")? {
+        if let Some(folder) = file.text("service", "originals_folder")? {
             self.files.insert(name.clone(), folder.into());
         }
-        if text(table, "event_store", "url")?.is_some() {
+        if file.text("event_store", "url")?.is_some() {
             self.events_elsewhere.push(name.clone());
         }
-        self.services.insert(name, database);
+        if self.services.insert(name, database).is_some() {
+            return Err(PlacesError::Twice {
+                path: path(),
+                service: file.service,
+            });
+        }
         Ok(())
-    }
-}
-
-fn read(path: &Path) -> Result<Table, PlacesError> {
-    let file = |source| PlacesError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let content = std::fs::read_to_string(path).map_err(file)?;
-    content.parse().map_err(|_| PlacesError::Toml {
-        path: path.to_owned(),
-    })
-}
-
-/// A setting, or the content of the file it names instead (`url_file`), as the services read it.
-fn text(table: &Table, section: &str, key: &str) -> Result<Option<String>, PlacesError> {
-    let Some(section) = table.get(section).and_then(toml::Value::as_table) else {
-        return Ok(None);
-    };
-    if let Some(value) = section.get(key).and_then(toml::Value::as_str) {
-        return Ok(Some(value.to_owned()));
-    }
-    let Some(path) = section.get(&format!("{key}_file")).and_then(toml::Value::as_str) else {
-        return Ok(None);
-    };
-    match std::fs::read_to_string(path) {
-        Ok(content) => Ok(Some(content.trim_end().to_owned())),
-        Err(source) => Err(PlacesError::File {
-            path: path.into(),
-            source,
-        }),
     }
 }
 
@@ -179,11 +136,16 @@ mod tests {
         folder
     }
 
+    fn places(given: &std::path::Path) -> Result<Places, PlacesError> {
+        Places::of(&SettingsFile::read_all(&[given.display().to_string()])?)
+    }
+
     #[test]
     fn the_places_are_those_of_the_services_settings() {
         let folder = folder(&[
             ("secret", "postgres://localhost/keyring\n"),
             ("rulebook.toml", "[routes]\n"),
+            ("views-2.toml", "[database]\nurl = \"another\"\n"),
         ]);
         let secret = folder.path().join("secret");
         let settings = format!(
@@ -191,34 +153,56 @@ mod tests {
              [event_store]\nurl = \"esdb://localhost\"\n[service]\noriginals_folder = \"/srv/originals\"\n",
             secret.display()
         );
-        std::fs::write(folder.path().join("claims.toml"), settings).unwrap();
+        let file = folder.path().join("claim-images.toml");
+        std::fs::write(&file, settings).unwrap();
 
-        let places = Places::of_folder(folder.path()).unwrap();
+        let found = places(folder.path()).unwrap();
 
         assert_eq!(
-            places.databases(),
+            found.databases(),
             [
-                ("claims", "postgres://localhost/claims"),
+                ("claim-images", "postgres://localhost/claims"),
                 ("keyring", "postgres://localhost/keyring")
             ]
         );
-        assert_eq!(places.files["claims"], Path::new("/srv/originals"));
-        assert_eq!(places.events_elsewhere, ["claims"]);
-        let files = [folder.path().join("claims.toml")];
-        assert_eq!(Places::of_files(&files).unwrap(), places);
+        assert_eq!(
+            found.files["claim-images"],
+            std::path::Path::new("/srv/originals")
+        );
+        assert_eq!(found.events_elsewhere, ["claim-images"]);
+        assert_eq!(places(&file).unwrap(), found);
+    }
+
+    #[test]
+    fn a_settings_file_may_have_any_name_if_its_service_is_told() {
+        let folder = folder(&[("config.toml", "[database]\nurl = \"d\"\n[keyring]\nurl = \"k\"\n")]);
+        let file = folder.path().join("config.toml");
+        let refused = places(&file).unwrap_err();
+        assert!(matches!(refused, PlacesError::Unnamed { .. }), "{refused}");
+        let told = format!("views={}", file.display());
+        let of = |given: &[String]| Places::of(&SettingsFile::read_all(given)?);
+        assert_eq!(
+            of(std::slice::from_ref(&told)).unwrap().databases()[0],
+            ("views", "d")
+        );
+        let twice = of(&[told.clone(), told]).unwrap_err();
+        assert!(
+            matches!(twice, PlacesError::Twice { service: "views", .. }),
+            "{twice}"
+        );
     }
 
     #[test]
     fn settings_that_are_incomplete_or_of_two_deployments_are_refused() {
         let of = |keyring: &str| format!("[database]\nurl = \"d\"\n[keyring]\nurl = \"{keyring}\"\n");
-        let two = folder(&[("a.toml", &of("one")), ("b.toml", &of("other"))]);
-        let refused = Places::of_folder(two.path()).unwrap_err();
+        let two = folder(&[("identity.toml", &of("one")), ("views.toml", &of("other"))]);
+        let refused = places(two.path()).unwrap_err();
         assert!(matches!(refused, PlacesError::Keyrings { .. }), "{refused}");
         let none = folder(&[("rulebook.toml", "")]);
-        let refused = Places::of_folder(none.path()).unwrap_err();
+        let refused = places(none.path()).unwrap_err();
         assert!(matches!(refused, PlacesError::None { .. }), "{refused}");
-        let half = folder(&[("a.toml", "[database]\nurl = \"d\"\n")]);
-        let refused = Places::of_folder(half.path()).unwrap_err();
+        let half = folder(&[("views.toml", "[database]\nurl = \"d\"\n")]);
+        let refused = places(half.path()).unwrap_err();
         assert_eq!(
             refused.to_string().rsplit(' ').next(),
             Some("keyring.url"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::{Connection as _, PgConnection};
 
 use super::{BackupError, Manifest, VIEWS, files, program};
-use crate::operations::Places;
+use crate::deployment::Places;
 
 /// Tables of anybody but PostgreSQL itself.
 const HAS_TABLES: &str = "SELECT EXISTS (SELECT FROM pg_tables

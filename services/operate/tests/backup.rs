@@ -8,8 +8,8 @@
 
 use std::path::Path;
 
-use dev::operations::Places;
-use dev::operations::backup::{BackupError, Choice, Manifest, backup, restore};
+use operate::backup::{BackupError, Choice, Manifest, backup, restore};
+use operate::deployment::Places;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::{PostgresOptions, PrivatePostgres};
 
