@@ -293,13 +293,15 @@ fn every_text_is_translated_and_is_filled_from_the_same_values() {
 }
 
 /// Where reasons stand that a service answers with although another crate names them.
-const NAMED_ELSEWHERE: [(&str, &str); 6] = [
+const NAMED_ELSEWHERE: [(&str, &str); 8] = [
     ("services/endorsement", "shared/rulebook/src/number_rules.rs"),
     ("services/endorsement", "shared/rulebook/src/login_number.rs"),
     ("services/endorsement", "shared/kernel/src/phone.rs"),
     ("services/phone-verification", "shared/kernel/src/caller.rs"),
+    ("shared/service", "shared/decider/src"),
     ("shared/service", "shared/eventsourcing/src"),
     ("shared/service", "shared/messaging/src"),
+    ("shared/service", "shared/privacy/src"),
 ];
 
 /// What is written like a reason and is none: a state, a kind, a variable of the environment.

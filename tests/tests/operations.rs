@@ -1,5 +1,5 @@
-//! docs/operations.md is whole: every metric, every alarm, every command and RPC of operators has its entry, and every
-//! entry speaks of something that exists.
+//! docs/operations.md is whole: every metric, every alarm and every RPC of operators has its entry, and every entry speaks of
+//! something that exists. Its commands are typed in services/operate/tests/document.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,22 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use contracts::access::{Allowed, StaffRole, TABLE};
-
-/// Commands of customers, adjusters and developers.
-const NOT_FOR_OPERATORS: [&str; 12] = [
-    "run",
-    "sample",
-    "import",
-    "login",
-    "contracts",
-    "accidents",
-    "upload",
-    "send",
-    "queue",
-    "gallery",
-    "call",
-    "staff-token",
-];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -130,61 +114,7 @@ fn every_alarm_has_a_heading_and_its_line_points_there() {
     );
 }
 
-#[test]
-fn every_operators_command_is_described_and_every_described_one_exists() {
-    let cli = read("services/dev/src/cli/mod.rs");
-    let list = cli
-        .split("enum Command {")
-        .nth(1)
-        .unwrap()
-        .split("\n}")
-        .next()
-        .unwrap();
-    let commands: BTreeSet<String> = list
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))
-        .map(|line| kebab(line.split(['(', ',', ' ']).next().unwrap()))
-        .collect();
-    for command in NOT_FOR_OPERATORS {
-        assert!(
-            commands.contains(command),
-            "there is no command {command} any more"
-        );
-    }
-    let document = operations();
-    let described: BTreeSet<String> = document
-        .split("madoguchi ")
-        .skip(1)
-        .filter_map(|rest| rest.split([' ', '`', '\n', ',', '.']).next())
-        .map(str::to_owned)
-        .collect();
-    let for_operators = commands
-        .iter()
-        .filter(|command| !NOT_FOR_OPERATORS.contains(&command.as_str()));
-    for command in for_operators {
-        assert!(
-            described.contains(command),
-            "docs/operations.md does not describe `madoguchi {command}`"
-        );
-    }
-    for command in &described {
-        assert!(commands.contains(command), "`madoguchi {command}` does not exist");
-    }
-}
-
-fn kebab(variant: &str) -> String {
-    let mut name = String::new();
-    for (at, c) in variant.char_indices() {
-        if c.is_ascii_uppercase() && at > 0 {
-            name.push('-');
-        }
-        name.push(c.to_ascii_lowercase());
-    }
-    name
-}
-
-/// Those for administrators and supervisors alone, except imports, which are the core system's.
+/// Those for administrators and supervisors alone.
 #[test]
 fn every_rpc_of_operators_is_described() {
     let document = operations();
@@ -196,7 +126,7 @@ fn every_rpc_of_operators_is_described() {
             .allowed
             .iter()
             .all(|allowed| matches!(allowed, Allowed::Staff(roles) if roles.iter().all(operator)));
-        if for_operators && !name.starts_with("Import") {
+        if for_operators {
             rpcs += 1;
             assert!(
                 in_code(&document).contains(name),

@@ -55,16 +55,10 @@ impl Expiry {
                 .is_ok_and(|standing| standing.registered(upload.image_id).is_ok());
             if !kept {
                 let drop_it = self.originals.drop_all(upload.subject, sha256);
-                self.uploads
-                    .release_original(&upload, sha256, drop_it)
-                    .await?
-                    .map_err(ReactionError::transient)?;
+                self.uploads.release_original(&upload, sha256, drop_it).await??;
             }
         }
-        self.spool
-            .remove(upload.id)
-            .await
-            .map_err(ReactionError::transient)?;
+        self.spool.remove(upload.id).await?;
         self.uploads.forget(upload.id).await?;
         Ok(())
     }

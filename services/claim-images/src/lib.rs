@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::claim_images::v1::claim_images_service_server::ClaimImagesServiceServer;
-use service::{Context, ReactionError, Service, StartError, Wiring};
+use service::{Context, Service, StartError, Wiring};
 use tokio::sync::Semaphore;
 
 use crate::decoder::Decoder;
@@ -102,7 +102,7 @@ impl Service for ClaimImages {
             let expiry = expiry.clone();
             async move {
                 let dropped = expiry.drop_expired(now).await?;
-                expiry.tidy(now).await.map_err(ReactionError::transient)?;
+                expiry.tidy(now).await?;
                 Ok(dropped)
             }
         });

@@ -36,7 +36,7 @@ pub(crate) enum StorageError {
     Damaged(#[from] FileError),
     /// The subject was erased: nothing of theirs can be written or read.
     #[error("the subject has been erased")]
-    Erased,
+    Erased(SubjectId),
     /// Sealing did not come to its end.
     #[error("sealing was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -116,7 +116,7 @@ impl Originals {
     ) -> Result<(), StorageError> {
         let keys = self.keyring.seal_keys(&BTreeSet::from([subject])).await?;
         let sealed = tokio::task::spawn_blocking(move || {
-            let key = keys.of_subject(subject).ok_or(StorageError::Erased)?;
+            let key = keys.of_subject(subject).ok_or(StorageError::Erased(subject))?;
             let whole = sealing::seal(key, kind.purpose(), &plaintext)?;
             Ok::<_, StorageError>(Bytes::from(whole))
         })
@@ -146,7 +146,7 @@ impl Originals {
             Ok(found) => found.into_stream(),
             // Swept after an erasure (OP-4), not lost.
             Err(object_store::Error::NotFound { .. }) if self.is_erased(subject).await? => {
-                return Err(StorageError::Erased);
+                return Err(StorageError::Erased(subject));
             }
             Err(error) => return Err(error.into()),
         };
@@ -159,7 +159,7 @@ impl Originals {
         }
         let header = FileHeader::parse(&start)?;
         let keys = self.keyring.open_keys(&BTreeSet::from([header.key_id])).await?;
-        let key = keys.by_id(header.key_id).ok_or(StorageError::Erased)?;
+        let key = keys.by_id(header.key_id).ok_or(StorageError::Erased(subject))?;
         let opener = FileOpener::new(&header, key, kind.purpose())?;
         let rest = Bytes::from(start.split_off(HEADER_BYTES));
         Ok(Reading {

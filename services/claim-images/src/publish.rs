@@ -5,8 +5,7 @@ use contracts::claim_images::v1::{self as proto, claim_images_event};
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::Personal;
 use kernel::ids::{AccidentId, SubjectId};
-use messaging::{Outgoing, Unsealed, sealed_to_wire};
-use prost::Message as _;
+use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
 use crate::domain::{Event, Image, ImportedAccident};
 use crate::wire;
@@ -19,19 +18,14 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
     let accident = AccidentId::from_uuid(recorded.stream.id());
     let told = told(accident, decode_sealed(recorded)?).map_err(|unsealed| unsealed.stored_in(recorded))?;
     Ok(told.map(|(event_name, event)| {
-        let message = proto::ClaimImagesEvent {
-            event_id: recorded.id.to_string(),
-            entity_id: accident.to_string(),
-            version: recorded.revision,
-            occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+        let message = |envelope: Envelope| proto::ClaimImagesEvent {
+            event_id: envelope.event_id,
+            entity_id: envelope.entity_id,
+            version: envelope.version,
+            occurred_at_us: envelope.occurred_at_us,
             event: Some(event),
         };
-        Outgoing {
-            entity_kind: ENTITY,
-            event_name,
-            entity_id: accident.as_uuid(),
-            payload: message.encode_to_vec(),
-        }
+        outgoing(recorded, ENTITY, event_name, message)
     }))
 }
 
@@ -127,6 +121,7 @@ mod tests {
     use eventsourcing::{Actor, Cursor, Metadata, StreamName};
     use kernel::Timestamp;
     use kernel::ids::EventId;
+    use prost::Message as _;
     use serde_json::Value;
     use uuid::Uuid;
 

@@ -4,7 +4,6 @@
 pub mod cli;
 pub mod journey;
 pub mod load;
-pub mod operations;
 pub mod output;
 pub mod sample;
 pub mod session;

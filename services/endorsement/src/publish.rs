@@ -7,8 +7,7 @@ use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::clock::Timestamp;
 use kernel::ids::ContractId;
 use kernel::{Dated, Personal, PhoneNumber};
-use messaging::{Outgoing, Unsealed, sealed_to_wire};
-use prost::Message as _;
+use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
 use crate::domain::{Event, Party, RequestState, RequestSummary, Terms};
 use crate::wire;
@@ -23,19 +22,14 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
     let Some((event_name, event)) = told else {
         return Ok(None);
     };
-    let message = proto::EndorsementEvent {
-        event_id: recorded.id.to_string(),
-        entity_id: contract.to_string(),
-        version: recorded.revision,
-        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+    let message = |envelope: Envelope| proto::EndorsementEvent {
+        event_id: envelope.event_id,
+        entity_id: envelope.entity_id,
+        version: envelope.version,
+        occurred_at_us: envelope.occurred_at_us,
         event: Some(event),
     };
-    Ok(Some(Outgoing {
-        entity_kind: ENTITY,
-        event_name,
-        entity_id: contract.as_uuid(),
-        payload: message.encode_to_vec(),
-    }))
+    Ok(Some(outgoing(recorded, ENTITY, event_name, message)))
 }
 
 /// An event's name and content for the others.
@@ -162,6 +156,7 @@ mod tests {
 
     use eventsourcing::{Actor, Cursor, Metadata, StreamName};
     use kernel::ids::EventId;
+    use prost::Message as _;
     use serde_json::Value;
     use uuid::Uuid;
 

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use decider::Decider as _;
+use decider::{Class, Classify, Decider as _};
 use eventsourcing::{ExecuteError, Executed, RecordedEvent, Repository, Request, decode_sealed};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId, SubjectId};
 use privacy::{ALGORITHM, KeyringError, Tombstone};
 use service::tokens::{CUSTOMER_ISSUER, IssueError};
-use service::{Context, ErasureCertificate, IntoStatus, ReactionError, issue_certificate};
+use service::{Context, ErasureCertificate, issue_certificate};
 
 use crate::credentials::Credentials;
 use crate::domain::subject::{Approved, Destroyed, Standing};
@@ -20,7 +20,6 @@ use crate::domain::{
 };
 use crate::erasure_rows::ErasureRows;
 use crate::signing::Signer;
-use crate::unsigned::not_signed;
 
 /// The steps' names. **Format**: request keys rest on them.
 const RECORD: &str = "record-erased";
@@ -277,32 +276,17 @@ fn approval(subject: &Subject) -> Option<&Approved> {
     }
 }
 
-impl IntoStatus for EraserError {
-    fn into_status(self) -> tonic::Status {
+impl Classify for EraserError {
+    fn classify(&self) -> Class {
         match self {
-            Self::Subject(error) => error.into_status(),
-            Self::Account(error) => error.into_status(),
-            Self::Reservation(error) => error.into_status(),
-            Self::Load(error) => error.into_status(),
-            Self::Keyring(error) => error.into_status(),
-            Self::Rows(error) => error.into_status(),
-            Self::Sign(error) => not_signed(error),
-            Self::Codec(error) => error.into_status(),
-        }
-    }
-}
-
-impl From<EraserError> for ReactionError {
-    fn from(error: EraserError) -> Self {
-        match error {
-            EraserError::Subject(error) => error.into(),
-            EraserError::Account(error) => error.into(),
-            EraserError::Reservation(error) => error.into(),
-            EraserError::Load(error) => error.into(),
-            EraserError::Keyring(error) => error.into(),
-            EraserError::Rows(error) => error.into(),
-            EraserError::Sign(error) => Self::content(error),
-            EraserError::Codec(error) => error.into(),
+            Self::Subject(error) => error.classify(),
+            Self::Account(error) => error.classify(),
+            Self::Reservation(error) => error.classify(),
+            Self::Load(error) => error.classify(),
+            Self::Keyring(error) => error.classify(),
+            Self::Rows(error) => error.classify(),
+            Self::Sign(error) => error.classify(),
+            Self::Codec(error) => error.classify(),
         }
     }
 }

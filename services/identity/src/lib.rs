@@ -18,7 +18,6 @@ pub mod sessions;
 pub mod signing;
 pub mod throttle;
 pub mod tokens;
-mod unsigned;
 pub mod waiting;
 
 use std::sync::Arc;

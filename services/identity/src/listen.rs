@@ -2,7 +2,6 @@
 //! there are) and to phone verification (whose call came).
 
 use std::collections::HashMap;
-use std::future::Future;
 
 use async_trait::async_trait;
 use contracts::endorsement::v1::EndorsementEvent;
@@ -12,7 +11,7 @@ use eventsourcing::{Cause, ExecuteError, RecordedEvent, Repository, Request, dec
 use futures::{TryStreamExt as _, stream};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId};
-use messaging::{Delivery, Handler, HandlerError};
+use messaging::{Delivery, Handler, HandlerError, Malformed};
 use prost::Message;
 use service::{Context, ReactionError};
 
@@ -113,11 +112,7 @@ pub async fn roll_forward(
         | Err(RegistrarError::Account(ExecuteError::Rejected(
             AccountRejection::RegistrationRefused(_) | AccountRejection::Closed,
         ))) => Ok(()),
-        Err(RegistrarError::Account(error)) => Err(error.into()),
-        Err(RegistrarError::Load(error)) => Err(error.into()),
-        Err(RegistrarError::Reservation(error)) => Err(error.into()),
-        Err(RegistrarError::Entitlement(error)) => Err(error.into()),
-        Err(RegistrarError::Index(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -165,17 +160,17 @@ impl Contracts {
 
     async fn hear(&self, delivery: &Delivery) -> Result<(), HandlerError> {
         let message = EndorsementEvent::decode(delivery.payload.clone());
-        let message = message.map_err(|error| HandlerError::content(delivery.event_id, error))?;
-        let heard = react::contract_heard(message)
-            .map_err(|error| HandlerError::content(delivery.event_id, error))?;
+        let message = message.map_err(|error| HandlerError::of(delivery.event_id, Malformed::from(error)))?;
+        let heard =
+            react::contract_heard(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
         let Some((contract, command)) = heard else {
             return Ok(());
         };
         let request = Request::reaction(&cause(delivery), 0, self.context.clock.now());
-        outcome(delivery.event_id, async {
-            Ok(self.entitlements.execute(contract, &request, command).await?)
-        })
-        .await
+        let executed = self.entitlements.execute(contract, &request, command).await;
+        executed
+            .map(drop)
+            .map_err(|error| HandlerError::of(delivery.event_id, error))
     }
 }
 
@@ -222,24 +217,21 @@ impl Calls {
 
     async fn hear(&self, delivery: &Delivery) -> Result<(), HandlerError> {
         let message = PhoneVerificationEvent::decode(delivery.payload.clone());
-        let message = message.map_err(|error| HandlerError::content(delivery.event_id, error))?;
+        let message = message.map_err(|error| HandlerError::of(delivery.event_id, Malformed::from(error)))?;
         let matched =
-            react::call_matched(message).map_err(|error| HandlerError::content(delivery.event_id, error))?;
+            react::call_matched(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
         let Some((account, login, command)) = matched else {
             return Ok(());
         };
         let request = Request::reaction(&cause(delivery), 0, self.context.clock.now());
-        let executed = self.accounts.execute(account, &request, command).await;
-        let executed = match executed {
+        match self.accounts.execute(account, &request, command).await {
+            Ok(_) => self.waiting.wake(login),
             // A challenge names an account that was there when its login token was signed; here it is not.
             Err(ExecuteError::Rejected(rejection)) => {
                 tracing::warn!(event_id = %delivery.event_id, %rejection, "a matched call belongs to no account");
-                return Ok(());
             }
-            executed => executed,
-        };
-        outcome(delivery.event_id, async { Ok(executed?) }).await?;
-        self.waiting.wake(login);
+            Err(error) => return Err(HandlerError::of(delivery.event_id, error)),
+        }
         Ok(())
     }
 }
@@ -260,12 +252,4 @@ fn cause(delivery: &Delivery) -> Cause {
         correlation_id: None,
         traceparent: delivery.traceparent.clone(),
     }
-}
-
-/// A failing store or keyring is waited for; everything else is the message's own fault.
-async fn outcome<T>(
-    event: EventId,
-    work: impl Future<Output = Result<T, ReactionError>>,
-) -> Result<(), HandlerError> {
-    work.await.map(drop).map_err(|error| error.of_message(event))
 }

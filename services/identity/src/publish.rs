@@ -4,8 +4,7 @@
 use contracts::identity::v1::{self as proto, identity_event::Event};
 use decider::Decider as _;
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
-use messaging::{Outgoing, Unsealed, sealed_to_wire};
-use prost::Message as _;
+use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
 use crate::domain::{Account, AccountEvent, Subject, SubjectEvent};
 
@@ -16,26 +15,18 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
         Subject::CATEGORY => ("subject", Ok(told_of_subject(&decode_sealed(recorded)?))),
         _ => return Ok(None),
     };
-    let told = told.map_err(|error| CodecError::Unwritable {
-        stream: recorded.stream.to_string(),
-        problem: error.to_string(),
-    })?;
+    let told = told.map_err(|unsealed| unsealed.stored_in(recorded))?;
     let Some((event_name, event)) = told else {
         return Ok(None);
     };
-    let message = proto::IdentityEvent {
-        event_id: recorded.id.to_string(),
-        entity_id: recorded.stream.id().to_string(),
-        version: recorded.revision,
-        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+    let message = |envelope: Envelope| proto::IdentityEvent {
+        event_id: envelope.event_id,
+        entity_id: envelope.entity_id,
+        version: envelope.version,
+        occurred_at_us: envelope.occurred_at_us,
         event: Some(event),
     };
-    Ok(Some(Outgoing {
-        entity_kind,
-        event_name,
-        entity_id: recorded.stream.id(),
-        payload: message.encode_to_vec(),
-    }))
+    Ok(Some(outgoing(recorded, entity_kind, event_name, message)))
 }
 
 /// That a subject is gone is told; who asked for it and what is held stays inside.
@@ -125,6 +116,7 @@ mod tests {
 
     use eventsourcing::{Actor, Cursor, Metadata, StreamName};
     use kernel::EventId;
+    use prost::Message as _;
     use serde_json::Value;
     use uuid::Uuid;
 

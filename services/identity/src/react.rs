@@ -2,32 +2,12 @@
 
 use contracts::endorsement::v1::{EndorsementEvent, endorsement_event};
 use contracts::phone_verification::v1::{PhoneVerificationEvent, phone_verification_event};
-use kernel::{AccountId, ChallengeId, ContractId, IdError, LoginId, SubjectId, Timestamp};
+use kernel::{AccountId, ChallengeId, ContractId, LoginId, SubjectId};
+use messaging::Malformed;
+use messaging::malformed::{id, instant};
 
 use crate::domain::entitlement::Heard;
 use crate::domain::{AccountCommand, EntitlementCommand};
-
-/// A message that cannot be read here: no release of its sender can have written it, or only a newer one.
-#[derive(Debug, thiserror::Error)]
-pub enum Malformed {
-    /// A field holds no id.
-    #[error("field {field}: {source}")]
-    Id {
-        /// The field.
-        field: &'static str,
-        /// What was expected.
-        source: IdError,
-    },
-    /// A field holds no instant.
-    #[error("field {0} is no instant")]
-    Instant(&'static str),
-    /// A part is missing.
-    #[error("field {0} is missing")]
-    Missing(&'static str),
-    /// A release of its sender that is newer than this one wrote it.
-    #[error("its kind of event is not known here: readers are released before the service that sends it")]
-    UnknownKind,
-}
 
 /// Endorsement told of a contract: what kind it is, whose it is (ID-2).
 pub fn contract_heard(
@@ -40,8 +20,8 @@ pub fn contract_heard(
         }
     };
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
-    let id: ContractId = parse("entity_id", &event.entity_id)?;
-    let subject: SubjectId = parse("policyholder.subject_id", &policyholder.subject_id)?;
+    let contract_id: ContractId = id("entity_id", &event.entity_id)?;
+    let subject: SubjectId = id("policyholder.subject_id", &policyholder.subject_id)?;
     let heard = Heard {
         contract_kind: contract.kind,
         policyholder_kind: policyholder.kind,
@@ -49,7 +29,7 @@ pub fn contract_heard(
         offline_reason: contract.offline_reason,
         version: event.version,
     };
-    Ok(Some((id, EntitlementCommand::Hear { heard })))
+    Ok(Some((contract_id, EntitlementCommand::Hear { heard })))
 }
 
 /// Phone verification matched a call: the login it belongs to is verified (PV-1).
@@ -61,11 +41,10 @@ pub fn call_matched(
         phone_verification_event::Event::ChallengeOpened(_)
         | phone_verification_event::Event::ChallengeEnded(_) => return Ok(None),
     };
-    let challenge: ChallengeId = parse("entity_id", &event.entity_id)?;
-    let account: AccountId = parse("account_id", &matched.account_id)?;
-    let login: LoginId = parse("login_id", &matched.login_id)?;
-    let matched_at = Timestamp::from_microsecond(matched.matched_at_us)
-        .map_err(|_| Malformed::Instant("matched_at_us"))?;
+    let challenge: ChallengeId = id("entity_id", &event.entity_id)?;
+    let account: AccountId = id("account_id", &matched.account_id)?;
+    let login: LoginId = id("login_id", &matched.login_id)?;
+    let matched_at = instant("matched_at_us", matched.matched_at_us)?;
     Ok(Some((
         account,
         login,
@@ -75,10 +54,6 @@ pub fn call_matched(
             matched_at,
         },
     )))
-}
-
-fn parse<T: std::str::FromStr<Err = IdError>>(field: &'static str, text: &str) -> Result<T, Malformed> {
-    text.parse().map_err(|source| Malformed::Id { field, source })
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 //! contract's code used, the outcome at the account. Every step has the intent's id in its request key, so the RPC and
 //! the reaction to our own events may do it at the same time, and again after a crash, with one effect.
 
-use decider::Decider;
+use decider::{Class, Classify, Decider};
 use eventsourcing::{ExecuteError, Executed, Repository, Request};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId};
 use rulebook::RegistrationRules;
-use service::{Context, IntoStatus};
+use service::Context;
 
 use crate::credentials::Credentials;
 use crate::domain::account::{Registration, RegistrationRefusal};
@@ -52,14 +52,14 @@ pub enum RegistrarError {
     Index(#[from] sqlx::Error),
 }
 
-impl IntoStatus for RegistrarError {
-    fn into_status(self) -> tonic::Status {
+impl Classify for RegistrarError {
+    fn classify(&self) -> Class {
         match self {
-            Self::Account(error) => error.into_status(),
-            Self::Load(error) => error.into_status(),
-            Self::Reservation(error) => error.into_status(),
-            Self::Entitlement(error) => error.into_status(),
-            Self::Index(error) => error.into_status(),
+            Self::Account(error) => error.classify(),
+            Self::Load(error) => error.classify(),
+            Self::Reservation(error) => error.classify(),
+            Self::Entitlement(error) => error.classify(),
+            Self::Index(error) => error.classify(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use decider::{Explain, Problem, ProblemKind};
+use decider::{Class, Classify, Explain, Problem, ProblemKind};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use kernel::Timestamp;
 use sqlx::PgPool;
@@ -69,11 +69,11 @@ pub enum NotAdmitted {
     Store(#[from] sqlx::Error),
 }
 
-impl service::IntoStatus for NotAdmitted {
-    fn into_status(self) -> tonic::Status {
+impl Classify for NotAdmitted {
+    fn classify(&self) -> Class {
         match self {
-            Self::Throttled(throttled) => service::status(throttled.explain()),
-            Self::Store(error) => error.into_status(),
+            Self::Throttled(throttled) => throttled.classify(),
+            Self::Store(error) => error.classify(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A reported call, in three appends: what it is to do, the match, what it came to. The first decides everything that the
 //! others need, so the reaction to it finishes a call whose process died in between.
 
+use decider::{Class, Classify};
 use eventsourcing::{ExecuteError, Executed, Repository, Request};
 use kernel::{CallerId, ChallengeId, EventId, Personal, PhoneNumber, PhoneNumberError, SubjectId, Timestamp};
 use privacy::Pepper;
-use service::{IntoStatus, ReactionError};
 
 use crate::changes::Changes;
 use crate::domain::{
@@ -53,22 +53,12 @@ pub(crate) enum CallFailed {
     Database(#[from] sqlx::Error),
 }
 
-impl IntoStatus for CallFailed {
-    fn into_status(self) -> tonic::Status {
+impl Classify for CallFailed {
+    fn classify(&self) -> Class {
         match self {
-            Self::Call(error) => error.into_status(),
-            Self::Challenge(error) => error.into_status(),
-            Self::Database(error) => error.into_status(),
-        }
-    }
-}
-
-impl From<CallFailed> for ReactionError {
-    fn from(error: CallFailed) -> Self {
-        match error {
-            CallFailed::Call(error) => error.into(),
-            CallFailed::Challenge(error) => error.into(),
-            CallFailed::Database(error) => error.into(),
+            Self::Call(error) => error.classify(),
+            Self::Challenge(error) => error.classify(),
+            Self::Database(error) => error.classify(),
         }
     }
 }

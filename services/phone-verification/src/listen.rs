@@ -9,14 +9,13 @@ use contracts::endorsement::v1::EndorsementEvent;
 use eventsourcing::{Cause, ExecuteError, Repository, Request};
 use futures::{StreamExt as _, TryStreamExt as _};
 use kernel::{Clock, ContractId, Dated, EventId, Personal, PhoneNumber, SealedField, SubjectId};
-use messaging::{Delivery, Handler, HandlerError};
-use privacy::{Keyring, KeyringError};
+use messaging::{Delivery, Handler, HandlerError, Malformed};
+use privacy::Keyring;
 use prost::Message as _;
-use service::ReactionError;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use crate::domain::{Numbers, NumbersCommand, NumbersRejection};
+use crate::domain::{Numbers, NumbersCommand};
 use crate::react::{self, Heard, Said, SealedNumber};
 
 /// How many policyholders' streams are written at the same time.
@@ -127,7 +126,7 @@ impl Listener {
                     counts_until,
                 }),
                 Ok(Personal::Sealed(_) | Personal::Erased { .. }) => {}
-                Err(error) => return Err(keyring_failed(event_id, error)),
+                Err(error) => return Err(HandlerError::of(event_id, error)),
             }
         }
         Ok(numbers)
@@ -138,7 +137,7 @@ impl Listener {
         match self.numbers.execute(step.subject, &request, step.command).await {
             // An erased subject has no numbers to call from.
             Ok(_) | Err(ExecuteError::Subject(_)) => Ok(()),
-            Err(error) => Err(execute_failed(step.cause.event_id, error)),
+            Err(error) => Err(HandlerError::of(step.cause.event_id, error)),
         }
     }
 }
@@ -171,10 +170,10 @@ impl Handler for Listener {
 fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
     let mut found = Vec::new();
     for (place, delivery) in batch.iter().enumerate() {
-        let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(react::Malformed::from);
+        let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(Malformed::from);
         let heard = message
             .and_then(react::heard)
-            .map_err(|error| HandlerError::content(delivery.event_id, error))?;
+            .map_err(|error| HandlerError::of(delivery.event_id, error))?;
         found.extend(heard.map(|heard| (place, heard)));
     }
     Ok(found)
@@ -235,18 +234,6 @@ async fn store_policyholders(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-fn keyring_failed(event_id: EventId, error: KeyringError) -> HandlerError {
-    ReactionError::from(error).of_message(event_id)
-}
-
-fn execute_failed(event_id: EventId, error: ExecuteError<NumbersRejection>) -> HandlerError {
-    match error {
-        ExecuteError::Keyring(error) => keyring_failed(event_id, error),
-        ExecuteError::Contended | ExecuteError::Store(_) => HandlerError::transient(error),
-        other => HandlerError::content(event_id, other),
-    }
 }
 
 #[cfg(test)]

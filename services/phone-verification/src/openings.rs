@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use decider::{Class, Classify};
 use eventsourcing::{ExecuteError, LoadError, Repository, Request};
 use futures::future::try_join_all;
 use kernel::{ChallengeId, EventId, SubjectId, Timestamp};
@@ -11,7 +12,6 @@ use privacy::Pepper;
 use rulebook::Contact;
 use rulebook::{ContactTopic, Rulebook};
 use service::tokens::LoginToken;
-use service::{IntoStatus, status};
 
 use crate::domain::{
     Challenge, ChallengeCommand, ChallengeRejection, LinePool, NumberHash, Numbers, Opened, OpeningRejection,
@@ -52,13 +52,13 @@ impl From<TakeError> for OpenFailed {
     }
 }
 
-impl IntoStatus for OpenFailed {
-    fn into_status(self) -> tonic::Status {
+impl Classify for OpenFailed {
+    fn classify(&self) -> Class {
         match self {
-            Self::Refused(refused) => status(decider::Explain::explain(&refused)),
-            Self::Challenge(error) => error.into_status(),
-            Self::Load(error) => error.into_status(),
-            Self::Database(error) => error.into_status(),
+            Self::Refused(refused) => refused.classify(),
+            Self::Challenge(error) => error.classify(),
+            Self::Load(error) => error.classify(),
+            Self::Database(error) => error.classify(),
         }
     }
 }

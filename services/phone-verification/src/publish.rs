@@ -7,8 +7,7 @@ use contracts::phone_verification::v1::{
 use decider::Decider as _;
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::{AccountId, LoginId};
-use messaging::Outgoing;
-use prost::Message as _;
+use messaging::{Envelope, Outgoing, outgoing};
 
 use crate::domain::{Challenge, ChallengeEvent};
 
@@ -20,19 +19,14 @@ pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, Code
     let Some((event_name, event)) = integration_event(&decode_sealed(recorded)?) else {
         return Ok(None);
     };
-    let message = PhoneVerificationEvent {
-        event_id: recorded.id.to_string(),
-        entity_id: recorded.stream.id().to_string(),
-        version: recorded.revision,
-        occurred_at_us: recorded.metadata.occurred_at.as_microsecond(),
+    let message = |envelope: Envelope| PhoneVerificationEvent {
+        event_id: envelope.event_id,
+        entity_id: envelope.entity_id,
+        version: envelope.version,
+        occurred_at_us: envelope.occurred_at_us,
         event: Some(event),
     };
-    Ok(Some(Outgoing {
-        entity_kind: Challenge::CATEGORY,
-        event_name,
-        entity_id: recorded.stream.id(),
-        payload: message.encode_to_vec(),
-    }))
+    Ok(Some(outgoing(recorded, Challenge::CATEGORY, event_name, message)))
 }
 
 fn integration_event(event: &ChallengeEvent) -> Option<(&'static str, Event)> {

@@ -5,8 +5,9 @@ use contracts::common::v1::SealedPhone;
 use contracts::endorsement::v1::{
     ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event,
 };
-use kernel::{ContractId, EventId, IdError, SealedField, SubjectId, Timestamp};
-use messaging::sealed_from_wire;
+use kernel::{ContractId, EventId, SealedField, SubjectId, Timestamp};
+use messaging::malformed::{id, instant};
+use messaging::{Malformed, sealed_from_wire};
 
 /// What is heard of one contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,29 +49,12 @@ pub(crate) struct SealedNumber {
     pub(crate) counts_until: Option<Timestamp>,
 }
 
-/// An event of endorsement that says something impossible.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Malformed {
-    /// Not the message it should be.
-    #[error("the message cannot be decoded")]
-    Message(#[from] prost::DecodeError),
-    /// An id that is none.
-    #[error(transparent)]
-    Id(#[from] IdError),
-    /// An instant out of range.
-    #[error("an instant is out of range")]
-    Instant(#[from] jiff::Error),
-    /// Something that must be there is not.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// A release of endorsement that is newer than this one wrote it.
-    #[error("its kind of event is not known here: readers are released before the service that sends it")]
-    UnknownKind,
-}
-
 /// What an event of endorsement says of numbers, if anything.
 pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malformed> {
-    let (event_id, contract_id) = (message.event_id.parse()?, message.entity_id.parse()?);
+    let (event_id, contract_id) = (
+        id("event_id", &message.event_id)?,
+        id("entity_id", &message.entity_id)?,
+    );
     let (subject, said) = match message.event.ok_or(Malformed::UnknownKind)? {
         Event::ContractImported(contract) => imported(contract)?,
         Event::PhonesChanged(changed) => phones_changed(changed)?,
@@ -92,15 +76,15 @@ fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> 
         .into_iter()
         .map(number)
         .collect::<Result<_, _>>()?;
-    let period_end = Timestamp::from_microsecond(contract.period_end_us)?;
+    let period_end = instant("period_end_us", contract.period_end_us)?;
     Ok((
-        policyholder.subject_id.parse()?,
+        id("policyholder.subject_id", &policyholder.subject_id)?,
         Said::Policyholder { numbers, period_end },
     ))
 }
 
 fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed> {
-    let subject = changed.subject_id.parse()?;
+    let subject = id("subject_id", &changed.subject_id)?;
     // The insured's numbers count only where both are one person; then the event says policyholder too.
     if !changed.policyholder {
         return Ok((subject, Said::NotPolicyholder));
@@ -110,18 +94,19 @@ fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed
         subject,
         Said::Policyholder {
             numbers,
-            period_end: Timestamp::from_microsecond(changed.period_end_us)?,
+            period_end: instant("period_end_us", changed.period_end_us)?,
         },
     ))
 }
 
 fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
     Ok(SealedNumber {
-        field: sealed_from_wire(&phone.number.ok_or(Malformed::Missing("number"))?)?,
-        counts_from: Timestamp::from_microsecond(phone.counts_from_us)?,
+        field: sealed_from_wire(&phone.number.ok_or(Malformed::Missing("number"))?)
+            .map_err(|_| Malformed::Id("number"))?,
+        counts_from: instant("counts_from_us", phone.counts_from_us)?,
         counts_until: phone
             .counts_until_us
-            .map(Timestamp::from_microsecond)
+            .map(|until| instant("counts_until_us", until))
             .transpose()?,
     })
 }

@@ -352,3 +352,40 @@ pub const TABLE: &[Rule] = &[
 pub fn rule_of(path: &str) -> Option<&'static Rule> {
     TABLE.iter().find(|rule| rule.rpc == path)
 }
+
+/// The path of the RPC with this name, for programs that name one.
+///
+/// # Panics
+/// For a name that no row has, or several: evaluated as a constant it does not compile.
+#[allow(clippy::panic, reason = "while compiling")]
+pub const fn path_of(method: &str) -> &'static str {
+    let (mut found, mut row) = (None, 0);
+    while row < TABLE.len() {
+        let path = TABLE[row].rpc;
+        if is_method(path.as_bytes(), method.as_bytes()) {
+            assert!(found.is_none(), "several RPCs have this name");
+            found = Some(path);
+        }
+        row += 1;
+    }
+    match found {
+        Some(path) => path,
+        None => panic!("no RPC has this name"),
+    }
+}
+
+/// Whether a path ends in a slash and this name.
+const fn is_method(path: &[u8], method: &[u8]) -> bool {
+    if path.len() <= method.len() {
+        return false;
+    }
+    let start = path.len() - method.len();
+    let mut at = 0;
+    while at < method.len() {
+        if path[start + at] != method[at] {
+            return false;
+        }
+        at += 1;
+    }
+    path[start - 1] == b'/'
+}

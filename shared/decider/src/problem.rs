@@ -1,6 +1,7 @@
 //! A rejection in the caller's terms. Texts for people are found by the reason at the edge; here are only codes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// Why a request was refused, for the caller.
@@ -56,6 +57,20 @@ pub trait Explain: std::error::Error + Send + Sync + 'static {
     fn explain(&self) -> Problem;
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Explain for Problem {
+    fn explain(&self) -> Problem {
+        self.clone()
+    }
+}
+
 impl Problem {
     /// A problem without details.
     pub const fn new(kind: ProblemKind, reason: &'static str) -> Self {
@@ -66,6 +81,11 @@ impl Problem {
             violations: Vec::new(),
             retry_after: None,
         }
+    }
+
+    /// One wrong field of the request.
+    pub fn invalid(field: impl Into<String>, reason: &'static str) -> Self {
+        Self::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
     }
 
     /// Adds a value for the message.

@@ -101,6 +101,16 @@ pub fn at_jst(date: Date, time: Time) -> Timestamp {
     TOKYO.to_timestamp(date.to_datetime(time)).unwrap_or(end)
 }
 
+/// A date as `YYYY-MM-DD` and nothing else.
+pub fn strict_date(text: &str) -> Option<Date> {
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if shaped { text.parse().ok() } else { None }
+}
+
 /// The date `days` later; it stops at the end of representable time, so that no configured number can fail.
 pub fn days_after(date: Date, days: u32) -> Date {
     date.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))
@@ -120,6 +130,22 @@ mod tests {
         assert_eq!(start_of_jst_day(date(2026, 7, 1)), start);
         assert_eq!(jst_date(start), date(2026, 7, 1));
         assert_eq!(jst_date(start - SignedDuration::from_nanos(1)), date(2026, 6, 30));
+    }
+
+    #[test]
+    fn en_7_a_date_is_a_date_and_nothing_else() {
+        assert_eq!(strict_date("2026-02-28"), Some(date(2026, 2, 28)));
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-2-8",
+            "20260228",
+            "2026-W07-1",
+            "2026-02-28T00:00",
+            "２０２６-02-28",
+        ] {
+            assert_eq!(strict_date(text), None, "{text}");
+        }
     }
 
     #[test]

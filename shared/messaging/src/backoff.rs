@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 /// The first pause; doubled with every attempt.
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest pause.
@@ -9,12 +11,19 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Pauses of 0.1 s growing to 5 s, each shortened by up to a half at random, so that replicas do not knock together.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Backoff {
-    pub(crate) fn new() -> Self {
+    /// A fresh one.
+    pub const fn new() -> Self {
         Self { next: FIRST }
     }
 
@@ -23,14 +32,26 @@ impl Backoff {
         self.next == FIRST
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// What was tried succeeded.
+    pub const fn reset(&mut self) {
         self.next = FIRST;
     }
 
     pub(crate) async fn pause(&mut self) {
+        sleep(self.grow()).await;
+    }
+
+    /// Waits for the next pause; `true` if the service stops meanwhile.
+    pub async fn pause_or(&mut self, shutdown: &CancellationToken) -> bool {
+        tokio::time::timeout(self.grow(), shutdown.cancelled())
+            .await
+            .is_ok()
+    }
+
+    fn grow(&mut self) -> Duration {
         let pause = self.next.mul_f64(rand::random_range(0.5..=1.0));
         self.next = (self.next * 2).min(LONGEST);
-        sleep(pause).await;
+        pause
     }
 }
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use decider::{Blame, Class, Classify, Defect};
 use eventsourcing::{Cursor, Position};
 use kernel::ids::EventId;
 use sqlx::PgTransaction;
@@ -133,6 +134,22 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
+    /// What a failure means for the message that was being handled: what can pass, or has to be mended by whoever runs the
+    /// service, is waited for; of everything else the message is to blame.
+    pub fn of(event_id: EventId, error: impl Classify) -> Self {
+        match error.classify() {
+            Class::Unavailable(_)
+            | Class::Defect(Defect {
+                blame: Blame::Ours, ..
+            }) => Self::transient(error),
+            Class::Refused(_)
+            | Class::Defect(Defect {
+                blame: Blame::Content,
+                ..
+            }) => Self::content(event_id, error),
+        }
+    }
+
     /// Something outside failed.
     pub fn transient(source: impl Into<Source>) -> Self {
         Self::Transient(source.into())
@@ -156,7 +173,35 @@ impl From<sqlx::Error> for HandlerError {
 
 #[cfg(test)]
 mod tests {
+    use decider::{Problem, ProblemKind};
+    use eventsourcing::StoreError;
+    use uuid::Uuid;
+
     use super::*;
+
+    #[test]
+    fn a_message_is_blamed_for_its_content_alone() {
+        let event = EventId::from_uuid(Uuid::from_u128(1));
+        let waited_for: [StoreError; 2] = [
+            StoreError::Unavailable("away".into()),
+            StoreError::Refused("no right to read".into()),
+        ];
+        for error in waited_for {
+            let said = format!("{error:?}");
+            let handled = HandlerError::of(event, error);
+            assert!(matches!(handled, HandlerError::Transient(_)), "{said}");
+        }
+        let corrupt = StoreError::Corrupt {
+            stream: "identity.account-1".to_owned(),
+            revision: 0,
+            problem: "no JSON".to_owned(),
+        };
+        let handled = HandlerError::of(event, corrupt);
+        assert!(matches!(handled, HandlerError::Content { event_id, .. } if event_id == event));
+        let refused = Problem::new(ProblemKind::FailedPrecondition, "NO_SUCH_THING");
+        let handled = HandlerError::of(event, refused);
+        assert!(matches!(handled, HandlerError::Content { event_id, .. } if event_id == event));
+    }
 
     /// The label of a metric (docs/operations.md).
     #[test]

@@ -5,11 +5,18 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use decider::database::answered;
+use decider::{Class, Classify};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 /// The longest text kept, in characters.
 const LONGEST: usize = 1_000;
+
+/// The chain of causes in one bounded line, for logs: without the database's own words, which can repeat values.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    Fault::of(error).0
+}
 
 /// The chain of causes in one bounded line. The database's own messages can repeat values, so of those only the code and
 /// the names of table and constraint are kept.
@@ -92,15 +99,22 @@ impl Refusal<'_> {
     }
 }
 
-/// Whether the database is there and refuses what it was given (SQLSTATE classes 22, data, and 23, integrity): waiting
-/// for it would wait for ever.
+/// Whether a database is there and refuses what it was given, or holds what cannot be read: waiting for it would wait for
+/// ever.
 pub(crate) fn is_refusal(error: &(dyn Error + 'static)) -> bool {
-    causes(error).find_map(database).is_some_and(|refusal| {
-        refusal
-            .0
-            .code()
-            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-    })
+    causes(error)
+        .find_map(class)
+        .is_some_and(|class| class == Class::content())
+}
+
+/// What the failure of a database means, in whatever it is wrapped.
+fn class(cause: &(dyn Error + 'static)) -> Option<Class> {
+    let shared = || cause.downcast_ref::<Arc<sqlx::Error>>().map(AsRef::as_ref);
+    let alone = || cause.downcast_ref::<PgDatabaseError>();
+    match cause.downcast_ref::<sqlx::Error>().or_else(shared) {
+        Some(error) => Some(error.classify()),
+        None => alone().map(|error| answered(error)),
+    }
 }
 
 #[cfg(test)]
@@ -195,5 +209,10 @@ mod tests {
     fn a_database_that_is_away_does_not_refuse() {
         assert!(!is_refusal(&sqlx::Error::PoolTimedOut));
         assert!(!is_refusal(&Inner("SQLSTATE 22021".to_owned())));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_not_waited_for() {
+        assert!(is_refusal(&sqlx::Error::Decode("no phone number".into())));
     }
 }

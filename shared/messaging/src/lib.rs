@@ -14,6 +14,7 @@ mod heading;
 mod heartbeat;
 mod jetstream;
 mod lease;
+pub mod malformed;
 mod outgoing;
 mod parking;
 mod relay;
@@ -24,13 +25,16 @@ mod tls;
 mod trace;
 mod transaction;
 
+pub use backoff::Backoff;
 pub use checkpoint::relay_position;
 pub use delivery::{Delivery, Divergence, Handler, HandlerError, OnDiverged, PreparedBatch, Via};
 pub use exclusive::exclusively;
+pub use fault::chain;
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};
 pub use feed::server::Feed;
 pub use jetstream::{ConnectError, JetStreamConfig, StreamMismatch, connect};
-pub use outgoing::{Outgoing, Publish};
+pub use malformed::Malformed;
+pub use outgoing::{Envelope, Outgoing, Publish, outgoing};
 pub use parking::{
     Decision, Filter, Outcome, ParkedDetails, ParkedMessage, Parking, ParkingError, PastDecision, Place,
     parked_message, parked_messages,
@@ -43,6 +47,7 @@ pub use subscription::rewind::rewind;
 pub use subscription::status::SubscriptionStatus;
 pub use subscription::takeover::{forget, hold, take_over};
 pub use subscription::{Subscription, SubscriptionError, SubscriptionSettings};
+pub use trace::{join_trace, traceparent_of};
 
 /// Creates schema `messaging`; versions 2000 to 2999. Tolerates the other migrators of the same database.
 pub static MIGRATOR: sqlx::migrate::Migrator = {

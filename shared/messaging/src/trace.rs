@@ -1,5 +1,5 @@
-//! W3C trace context carried by messages: `00-<trace id>-<span id>-<flags>`. Read here rather than by a global
-//! propagator, so that a trace holds together whatever the process configured.
+//! W3C trace context, as messages, events and calls carry it: `00-<trace id>-<span id>-<flags>`. Read and written here rather
+//! than by a global propagator, so that a trace holds together whatever the process configured.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -18,11 +18,29 @@ pub(crate) fn message_span(consumer: &'static str, delivery: &Delivery) -> Span 
         messaging.subject = %delivery.subject,
         messaging.event_id = %delivery.event_id,
     );
-    if let Some(parent) = delivery.traceparent.as_deref().and_then(parse) {
+    if let Some(parent) = &delivery.traceparent {
+        join_trace(&span, parent);
+    }
+    span
+}
+
+/// Makes a span the child of a trace that came with a call, an event or a message; what is no trace parent is ignored.
+pub fn join_trace(span: &Span, traceparent: &str) {
+    if let Some(parent) = parse(traceparent) {
         // Without an OpenTelemetry layer there is no trace to join.
         let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
-    span
+}
+
+/// A span as a `traceparent`; nothing outside any trace.
+pub fn traceparent_of(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span = context.span();
+    let span = span.span_context();
+    span.is_valid().then(|| {
+        let flags = span.trace_flags() & TraceFlags::SAMPLED;
+        format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags)
+    })
 }
 
 fn parse(traceparent: &str) -> Option<SpanContext> {

@@ -1,7 +1,8 @@
 //! Personal data at rest: a key per person (the keyring), sealed fields in events, sealed files, keyed hashes.
-//! Depends on the kernel alone. The bytes it writes are a Format: see docs/adr/0004-personal-data.md.
+//! Depends on kernel and decider alone. The bytes it writes are a Format: see docs/adr/0004-personal-data.md.
 
 mod cache;
+mod classify;
 mod field;
 mod file;
 mod key;

@@ -57,10 +57,10 @@ const ASSEMBLED: [Assembled; 14] = [
     calls("views/src/customer/contracts.rs", 1),
     // Tables of every service: tests of backup and housekeeping beside them, tests/tests/system.
     calls("load/measure.rs", 1),
-    calls("operations/backup/snapshot.rs", 1),
-    calls("operations/housekeeping/rewrite.rs", 2),
-    calls("operations/housekeeping/statistics.rs", 2),
-    calls("operations/housekeeping/wal.rs", 1),
+    calls("operate/src/backup/snapshot.rs", 1),
+    calls("operate/src/housekeeping/rewrite.rs", 2),
+    calls("operate/src/housekeeping/statistics.rs", 2),
+    calls("operate/src/housekeeping/wal.rs", 1),
     // Databases with names of their own: shared/testkit/tests/{isolation,servers}.rs.
     calls("testkit/src/postgres.rs", 2),
     calls("testkit/src/search.rs", 1),

@@ -47,7 +47,8 @@ async fn a_backup_taken_while_commands_go_on_is_restored_into_new_servers_and_ev
         .await;
         let asked = registration(&somebody(&stack));
         let answered = register(&client, &asked).await.unwrap();
-        command(&data, &["backup", text(&saved)]).await;
+        let config = data.join("config");
+        command(&["backup", text(&saved), "--settings", text(&config)]).await;
         (asked, answered)
     });
     let in_the_end = events(&stack).await;
@@ -144,8 +145,8 @@ impl Restored {
             arguments.extend(["--settings".to_owned(), text(&file).to_owned()]);
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        command(&data, &arguments).await;
-        let refused = run(&data, &arguments).await.unwrap_err();
+        command(&arguments).await;
+        let refused = run(&arguments).await.unwrap_err();
         assert!(
             refused.contains("is not empty"),
             "a restore writes over nothing: {refused}"
@@ -200,17 +201,15 @@ fn client(stack: &Stack) -> Client {
     Client::new(&stack.description().services).unwrap()
 }
 
-/// A command of the `madoguchi` program.
-async fn command(data: &Path, arguments: &[&str]) {
-    let said = run(data, arguments).await;
+/// A command of operators.
+async fn command(arguments: &[&str]) {
+    let said = run(arguments).await;
     assert!(said.is_ok(), "{arguments:?}: {said:?}");
 }
 
-async fn run(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = tokio::process::Command::new(programs().join("madoguchi"))
+async fn run(arguments: &[&str]) -> Result<String, String> {
+    let output = tokio::process::Command::new(programs().join("madoguchi-operate"))
         .args(arguments)
-        .arg("--data")
-        .arg(data)
         .output()
         .await
         .unwrap();

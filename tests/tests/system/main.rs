@@ -10,9 +10,11 @@
 mod backup;
 mod ground;
 mod haystack;
+mod import_rows;
 mod journey;
 mod kill;
 mod kurrentdb;
 mod plaintext;
 mod rebuild;
 mod trace;
+mod unreadable;

@@ -8,12 +8,11 @@ use contracts::claim_images::v1 as proto;
 use contracts::names::CLAIM_IMAGES;
 use decider::{Problem, ProblemKind};
 use kernel::ids::UploadId;
-use service::{command, consistency_token, refuse, status};
+use service::{command, consistency_token, reason_text, refuse, status};
 use sha2::Digest as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
 
-use super::texts::text;
 use super::uploads::{check_not_aborted, find, open_name};
 use super::{Api, Owner, owner, parse, rejected};
 use crate::content::{self, Refused};
@@ -24,7 +23,6 @@ use crate::publish::publish;
 use crate::uploads::{Upload, UploadState};
 use crate::wire;
 
-const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
 /// When a decoder may be free again.
 const RETRY_BUSY: Duration = Duration::from_secs(5);
 /// Longer than finishing can take.
@@ -34,7 +32,7 @@ pub(super) async fn finish(
     api: &Api,
     request: Request<proto::FinishUploadRequest>,
 ) -> Result<Response<proto::FinishUploadResponse>, Status> {
-    let envelope = command(&api.context, FINISH, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let owner = owner(&request)?;
     let upload_id: UploadId = parse::id("upload_id", &request.get_ref().upload_id).map_err(refuse)?;
     let sha256 = parse::sha256(&request.get_ref().sha256).map_err(refuse)?;
@@ -75,7 +73,7 @@ pub(super) async fn finish(
     let standing = executed.state.of(&owner.subjects).map_err(rejected)?;
     let image = standing.images.get(&upload.image_id).map(|image| {
         let refusal = match image.state {
-            ImageState::Refused(reason) => text(reason.as_str()),
+            ImageState::Refused(reason) => reason_text(reason.as_str()),
             _ => String::new(),
         };
         proto::Image {

@@ -6,7 +6,6 @@ mod parse;
 mod pictures;
 mod row;
 mod submissions;
-mod texts;
 mod uploads;
 mod writing;
 

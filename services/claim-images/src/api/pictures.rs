@@ -5,7 +5,7 @@ use decider::{Problem, ProblemKind};
 use eventsourcing::RequestKey;
 use kernel::ids::{AccidentId, ImageId};
 use privacy::FRAME_BYTES;
-use service::{Scope, command_scoped, refuse, status};
+use service::{Scope, command_once, refuse, status};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -15,7 +15,6 @@ use super::{Api, parse, rejected, restricted_to, staff};
 use crate::domain::{Command, Image, Standing};
 use crate::originals::{Kind, Reading};
 
-const DOWNLOAD: &str = "/madoguchi.claim_images.v1.ClaimImagesService/DownloadOriginal";
 /// Frames of 64 KiB that wait for a slow reader.
 const FRAMES_AHEAD: usize = 4;
 
@@ -71,15 +70,8 @@ pub(super) async fn download(
     // Recorded before the first byte leaves. Each download is an event of its own, so its id comes of who and when.
     let at = api.now();
     let when = Uuid::from_u128(at.as_microsecond().unsigned_abs().into());
-    let id = RequestKey::derive(&format!("staff:{by}"), DOWNLOAD, when).derive_id("download");
-    let envelope = command_scoped(
-        &api.context,
-        &format!("download:{by}"),
-        DOWNLOAD,
-        &request,
-        &id.to_string(),
-    )
-    .map_err(refuse)?;
+    let once = RequestKey::derive(&format!("staff:{by}"), "download", when).derive_id("download");
+    let envelope = command_once(&api.context, &request, once).map_err(refuse)?;
     let command = Command::ViewOriginal { image_id, by, at };
     api.accidents
         .execute(accident_id, &envelope, command)
@@ -133,7 +125,7 @@ async fn hand_out(
             Ok(None) => return,
             Err(error) => {
                 // The receiver may be gone, and then nobody asks.
-                let _ = sender.send(Err(scope.status(&error.problem()))).await;
+                let _ = sender.send(Err(scope.refuse(&error))).await;
                 return;
             }
         }

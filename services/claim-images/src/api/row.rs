@@ -1,11 +1,11 @@
 //! Reading an imported row. Every problem is collected with its column, so that one look tells all that is wrong.
 
 use contracts::claim_images::v1::AccidentRow;
-use jiff::civil::DateTime;
+use decider::Violations;
 use kernel::Personal;
-use kernel::clock::{Timestamp, at_jst};
-use kernel::ids::{ContractId, SubjectId};
-use kernel::policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};
+use kernel::clock::Timestamp;
+use kernel::policy::ClaimNumber;
+use service::import::columns;
 
 use crate::domain::{AccidentKind, AccidentState, ImportedAccident};
 
@@ -13,62 +13,22 @@ const MAX_PLACE_CHARS: usize = 500;
 const MAX_OFFICE_CHARS: usize = 100;
 const MAX_STAFF_ID_CHARS: usize = 100;
 
-/// One reason why a row is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RowProblem {
-    /// The column.
-    pub(super) field: &'static str,
-    /// `UPPER_SNAKE`.
-    pub(super) reason: &'static str,
-}
-
-/// Collects a row's problems.
-#[derive(Default)]
-struct Problems(Vec<RowProblem>);
-
-impl Problems {
-    fn add(&mut self, field: &'static str, reason: &'static str) {
-        self.0.push(RowProblem { field, reason });
-    }
-
-    /// Keeps the value or records the reason.
-    fn keep<T>(&mut self, field: &'static str, value: Option<T>, reason: &'static str) -> Option<T> {
-        if value.is_none() {
-            self.add(field, reason);
-        }
-        value
-    }
-}
-
 /// The row as the domain knows it, or everything that is wrong with it.
-pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident, Vec<RowProblem>> {
-    let mut problems = Problems::default();
+pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident, Violations> {
+    let mut problems = Violations::default();
     let claim_number = problems.keep(
         "claim_number",
-        ClaimNumber::parse(&row.claim_number).ok(),
+        ClaimNumber::parse(&row.claim_number),
         "CLAIM_NUMBER_INVALID",
     );
-    let policy_number = problems.keep(
-        "policy_number",
-        PolicyNumber::parse(&row.policy_number).ok(),
-        "POLICY_NUMBER_INVALID",
-    );
-    let branch = if row.branch_number.trim().is_empty() {
-        "0"
-    } else {
-        &row.branch_number
-    };
-    let branch = problems.keep(
-        "branch_number",
-        BranchNumber::parse(branch).ok(),
-        "BRANCH_NUMBER_INVALID",
-    );
-    let subject = subject(&mut problems, &row.customer_number);
+    let contract = columns::contract(&mut problems, &row.policy_number, &row.branch_number);
+    let customer = columns::customer(&mut problems, "customer_number", &row.customer_number);
     let occurred_at = occurred_at(&mut problems, &row.occurred_at, now);
     if row.place.chars().count() > MAX_PLACE_CHARS {
         problems.add("place", "PLACE_TOO_LONG");
     }
-    let kind = problems.keep("kind", AccidentKind::parse(&row.kind), "ACCIDENT_KIND_UNKNOWN");
+    let kind = AccidentKind::parse(&row.kind).ok_or(());
+    let kind = problems.keep("kind", kind, "ACCIDENT_KIND_UNKNOWN");
     let adjuster_id = (!row.adjuster_id.trim().is_empty()).then(|| row.adjuster_id.trim().to_owned());
     if adjuster_id
         .as_ref()
@@ -82,38 +42,32 @@ pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident
     } else if office.chars().count() > MAX_OFFICE_CHARS {
         problems.add("office", "OFFICE_TOO_LONG");
     }
-    let state = problems.keep(
-        "state",
-        AccidentState::parse(&row.state),
-        "ACCIDENT_STATE_UNKNOWN",
-    );
-    let read = (
-        claim_number,
-        policy_number,
-        branch,
-        subject,
-        occurred_at,
-        kind,
-        state,
-    );
+    let state = AccidentState::parse(&row.state).ok_or(());
+    let state = problems.keep("state", state, "ACCIDENT_STATE_UNKNOWN");
     let (
         Some(claim_number),
-        Some(policy_number),
-        Some(branch),
-        Some(subject),
+        Some(contract),
+        Some(customer),
         Some(occurred_at),
         Some(kind),
         Some(state),
-    ) = read
+        true,
+    ) = (
+        claim_number,
+        contract,
+        customer,
+        occurred_at,
+        kind,
+        state,
+        problems.is_empty(),
+    )
     else {
-        return Err(problems.0);
+        return Err(problems);
     };
-    if !problems.0.is_empty() {
-        return Err(problems.0);
-    }
+    let ((contract_id, policy_number, _), (subject, _)) = (contract, customer);
     Ok(ImportedAccident {
         claim_number,
-        contract_id: ContractId::of_policy(&policy_number, &branch),
+        contract_id,
         policy_number,
         subject,
         occurred_at,
@@ -125,27 +79,9 @@ pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident
     })
 }
 
-/// A row without a customer number is bad (EN-16).
-fn subject(problems: &mut Problems, customer_number: &str) -> Option<SubjectId> {
-    if customer_number.trim().is_empty() {
-        problems.add("customer_number", "CUSTOMER_NUMBER_REQUIRED");
-        return None;
-    }
-    let number = CustomerNumber::parse(customer_number).ok();
-    problems
-        .keep("customer_number", number, "CUSTOMER_NUMBER_INVALID")
-        .map(|number| SubjectId::of_customer(&number))
-}
-
-/// RFC 3339, or a date and time in Japan; never ahead.
-fn occurred_at(problems: &mut Problems, text: &str, now: Timestamp) -> Option<Timestamp> {
-    let instant = text.parse::<Timestamp>().ok().or_else(|| {
-        text.parse::<DateTime>()
-            .ok()
-            .filter(|_| text.contains('T'))
-            .map(|at| at_jst(at.date(), at.time()))
-    });
-    let instant = problems.keep("occurred_at", instant, "OCCURRED_AT_INVALID")?;
+/// Never ahead.
+fn occurred_at(problems: &mut Violations, text: &str, now: Timestamp) -> Option<Timestamp> {
+    let instant = columns::instant(problems, "occurred_at", text)?;
     if instant > now {
         problems.add("occurred_at", "OCCURRED_AT_AHEAD");
         return None;
@@ -156,6 +92,9 @@ fn occurred_at(problems: &mut Problems, text: &str, now: Timestamp) -> Option<Ti
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use kernel::ids::ContractId;
+    use kernel::policy::BranchNumber;
 
     use super::*;
 
@@ -201,6 +140,7 @@ mod tests {
         };
         let found: Vec<_> = read(&row, now())
             .unwrap_err()
+            .fields()
             .iter()
             .map(|problem| problem.reason)
             .collect();
@@ -208,7 +148,7 @@ mod tests {
             found,
             [
                 "CLAIM_NUMBER_INVALID",
-                "POLICY_NUMBER_INVALID",
+                "POLICY_NUMBER_REQUIRED",
                 "CUSTOMER_NUMBER_REQUIRED",
                 "OCCURRED_AT_AHEAD",
                 "ACCIDENT_KIND_UNKNOWN",
@@ -218,15 +158,16 @@ mod tests {
         );
         let long = AccidentRow {
             place: "x".repeat(501),
-            occurred_at: "2026-10-30".to_owned(),
+            occurred_at: "October".to_owned(),
             ..good()
         };
         let found: Vec<_> = read(&long, now())
             .unwrap_err()
+            .fields()
             .iter()
             .map(|problem| problem.reason)
             .collect();
-        assert_eq!(found, ["OCCURRED_AT_INVALID", "PLACE_TOO_LONG"]);
+        assert_eq!(found, ["INSTANT_INVALID", "PLACE_TOO_LONG"]);
     }
     #[test]
     fn what_is_there_but_malformed_is_told_by_its_column() {
@@ -262,7 +203,11 @@ mod tests {
         ] {
             let problems = read(&row, now()).unwrap_err();
             assert_eq!(
-                problems.iter().map(|problem| problem.reason).collect::<Vec<_>>(),
+                problems
+                    .fields()
+                    .iter()
+                    .map(|problem| problem.reason)
+                    .collect::<Vec<_>>(),
                 [expected]
             );
         }

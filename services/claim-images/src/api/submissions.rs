@@ -10,14 +10,11 @@ use super::{Api, owner, parse, rejected, staff};
 use crate::domain::Command;
 use crate::publish::publish;
 
-const SEND: &str = "/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission";
-const MARK_SEEN: &str = "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen";
-
 pub(super) async fn send(
     api: &Api,
     request: Request<proto::SendSubmissionRequest>,
 ) -> Result<Response<proto::SendSubmissionResponse>, Status> {
-    let envelope = command(&api.context, SEND, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let owner = owner(&request)?;
     let request = request.into_inner();
     let accident_id: AccidentId = parse::id("accident_id", &request.accident_id).map_err(refuse)?;
@@ -51,8 +48,7 @@ pub(super) async fn mark_seen(
     api: &Api,
     request: Request<proto::MarkSubmissionSeenRequest>,
 ) -> Result<Response<proto::MarkSubmissionSeenResponse>, Status> {
-    let envelope =
-        command(&api.context, MARK_SEEN, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let by = staff(&request)?.id;
     let accident_id: AccidentId = parse::id("accident_id", &request.get_ref().accident_id).map_err(refuse)?;
     let submission_id = parse::id("submission_id", &request.get_ref().submission_id).map_err(refuse)?;

@@ -15,8 +15,6 @@ use super::{Api, Owner, owner, parse, rejected};
 use crate::upload_limits::CHUNK_BYTES;
 use crate::uploads::{Upload, UploadState};
 
-const START: &str = "/madoguchi.claim_images.v1.ClaimImagesService/StartUpload";
-const ABORT: &str = "/madoguchi.claim_images.v1.ClaimImagesService/AbortUpload";
 /// Uploads of one account that receive at the same time.
 const MAX_RECEIVING: u64 = 20;
 /// Where the sealed name says it belongs; there is no event around it. **Format.**
@@ -26,7 +24,7 @@ pub(super) async fn start(
     api: &Api,
     request: Request<proto::StartUploadRequest>,
 ) -> Result<Response<proto::StartUploadResponse>, Status> {
-    let envelope = command(&api.context, START, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let owner = owner(&request)?;
     let request = request.into_inner();
     let accident_id = parse::id("accident_id", &request.accident_id).map_err(refuse)?;
@@ -116,7 +114,7 @@ pub(super) async fn abort(
     request: Request<proto::AbortUploadRequest>,
 ) -> Result<Response<proto::AbortUploadResponse>, Status> {
     // Aborting twice is aborting; the id is asked for so that every change has one.
-    command(&api.context, ABORT, &request, &request.get_ref().request_id).map_err(refuse)?;
+    command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let owner = owner(&request)?;
     let upload_id = parse::id("upload_id", &request.get_ref().upload_id).map_err(refuse)?;
     find(api, upload_id, &owner).await?;

@@ -1,14 +1,13 @@
 //! Malformed calls, hanging connections and decoders, damaged disks: each has its answer.
 
 use contracts::claim_images::v1 as proto;
+use harness::{assert_refused, violations};
 use testkit::{photos, wait_for};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code::{Aborted, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable};
 
-use crate::world::{
-    As, CHUNK, HOLDER, SOON, World, assert_refused, chunks, fields, files, finishing, new_upload,
-};
+use crate::world::{As, CHUNK, HOLDER, SOON, World, chunks, files, finishing, new_upload};
 
 #[tokio::test]
 async fn a_malformed_call_is_told_which_field_is_wrong() {
@@ -18,18 +17,18 @@ async fn a_malformed_call_is_told_which_field_is_wrong() {
         .start_upload(HOLDER, new_upload("mine", 10))
         .await
         .unwrap_err();
-    assert_eq!(fields(&refused), only("accident_id", "ID_INVALID"));
+    assert_eq!(violations(&refused), only("accident_id", "ID_INVALID"));
     let upload_id = world.started(3 * 1024 * 1024).await;
     let short = proto::FinishUploadRequest {
         sha256: vec![1; 31],
         ..finishing(&upload_id, b"")
     };
     let refused = world.finish(HOLDER, short).await.unwrap_err();
-    assert_eq!(fields(&refused), only("sha256", "SHA256_INVALID"));
+    assert_eq!(violations(&refused), only("sha256", "SHA256_INVALID"));
     let mut mixed = chunks(&upload_id, &vec![0; 2 * CHUNK], 0);
     mixed[1].upload_id = world.started(10).await;
     let refused = world.write(HOLDER, mixed).await.unwrap_err();
-    assert_eq!(fields(&refused), only("upload_id", "UPLOAD_ID_CHANGED"));
+    assert_eq!(violations(&refused), only("upload_id", "UPLOAD_ID_CHANGED"));
     let data = vec![0; 1024 * 1024 + 1];
     let offset = CHUNK as u64;
     let large = proto::WriteUploadRequest {
@@ -39,7 +38,7 @@ async fn a_malformed_call_is_told_which_field_is_wrong() {
         data,
     };
     let refused = world.write(HOLDER, vec![large]).await.unwrap_err();
-    assert_eq!(fields(&refused), only("data", "CHUNK_TOO_LARGE"));
+    assert_eq!(violations(&refused), only("data", "CHUNK_TOO_LARGE"));
 }
 
 #[tokio::test]
@@ -75,7 +74,7 @@ async fn ci_6_the_older_of_two_connections_is_told_that_it_was_taken_over() {
 
 #[tokio::test]
 async fn ci_6_a_connection_that_sends_nothing_is_ended_and_what_it_sent_is_kept() {
-    let world = World::with("idle_timeout_s = 1").await;
+    let world = World::with(&[("idle_timeout_s", 1.into())]).await;
     let file = photos::large().unwrap();
     let upload_id = world.started(file.len()).await;
     let (sender, receiver) = mpsc::channel(4);
@@ -102,10 +101,11 @@ async fn a_file_that_finds_all_decoders_busy_is_asked_to_come_back() {
     let began = folder.path().join("began");
     let script = format!(": > {}\nwhile :; do :; done", began.display());
     let program = testkit::program(folder.path(), &script).unwrap();
-    let settings = format!(
-        "decoder_program = \"{}\"\ndecoders = 1\ndecoder_wait_s = 0",
-        program.display()
-    );
+    let settings = [
+        ("decoder_program", program.display().to_string().into()),
+        ("decoders", 1.into()),
+        ("decoder_wait_s", 0.into()),
+    ];
     let world = World::with(&settings).await;
     let file = photos::tower().unwrap();
     let (first, second) = (world.started(file.len()).await, world.started(file.len()).await);

@@ -1,11 +1,10 @@
 //! Who may see what: somebody else's accident, upload and picture do not exist (CI-9); originals are for claims staff.
 
+use harness::assert_refused;
 use testkit::photos;
 use tonic::Code::{NotFound, PermissionDenied};
 
-use crate::world::{
-    As, HOLDER, STRANGER, World, accident_id, all_unsent, assert_refused, chunks, finishing, new_upload,
-};
+use crate::world::{As, HOLDER, STRANGER, World, accident_id, all_unsent, chunks, finishing, new_upload};
 
 #[tokio::test]
 async fn ci_9_somebody_elses_accident_does_not_exist() {

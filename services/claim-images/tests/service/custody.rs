@@ -2,14 +2,14 @@
 
 use contracts::claim_images::v1::{ClaimImagesEvent, claim_images_event::Event};
 use contracts::feed::v1::{ReadRequest, feed_service_client::FeedServiceClient};
+use contracts::names::VIEWS;
+use harness::{assert_refused, bearing, secret_of};
 use kernel::ids::EventId;
 use kernel::{Personal, SealedField};
-use privacy::{Keyring, MasterKey};
 use prost::Message as _;
 use testkit::{photos, wait_for};
-use tonic::Request;
 
-use crate::world::{As, HOLDER, MASTER_KEY, SOON, VIEWS_SECRET, World, all_unsent, chunks, files, subject};
+use crate::world::{As, HOLDER, SOON, World, all_unsent, chunks, files, subject};
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
@@ -56,15 +56,15 @@ async fn op_4_neither_spool_nor_store_nor_database_holds_plaintext() {
 async fn op_4_after_an_erasure_nobody_sees_the_picture_and_nothing_new_is_taken() {
     let mut world = World::new().await;
     let image = world.hand_in(&photos::tower().unwrap()).await;
-    keyring(&world).destroy(subject("C0001")).await.unwrap();
+    world.destroy(subject("C0001")).await;
     // Its cache lives half a minute; a fresh process has none.
     world.kill_and_restart().await;
     let refused = world.thumbnail(HOLDER, &image).await;
-    crate::world::assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");
+    assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");
     let refused = world.download(As::Adjuster, &image).await;
-    crate::world::assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");
+    assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");
     let new = crate::world::new_upload(&image.accident_id, 10);
-    crate::world::assert_refused(
+    assert_refused(
         world.start_upload(HOLDER, new).await,
         tonic::Code::FailedPrecondition,
         "SUBJECT_ERASED",
@@ -74,13 +74,6 @@ async fn op_4_after_an_erasure_nobody_sees_the_picture_and_nothing_new_is_taken(
         world.import(vec![again]).await[0].problems[0].reason,
         "SUBJECT_ERASED"
     );
-}
-
-fn keyring(world: &World) -> Keyring {
-    Keyring::new(
-        world.keyring.pool.clone(),
-        MasterKey::from_hex(MASTER_KEY).unwrap(),
-    )
 }
 
 #[tokio::test]
@@ -112,10 +105,7 @@ async fn others_hear_of_pictures_and_submissions_with_names_and_notes_sealed() {
 /// What the feed tells, once it is that many: it shows an event when no older transaction can still come before it.
 async fn told(world: &World, count: usize) -> Vec<ClaimImagesEvent> {
     let items = wait_for("the events in the feed", SOON, async || {
-        let mut request = Request::new(ReadRequest::default());
-        request
-            .metadata_mut()
-            .insert("authorization", format!("Bearer {VIEWS_SECRET}").parse().unwrap());
+        let request = bearing(ReadRequest::default(), &secret_of(VIEWS));
         let items = FeedServiceClient::new(world.channel())
             .read(request)
             .await
@@ -152,6 +142,6 @@ async fn open(
         ciphertext: field.ciphertext,
     };
     let event_id: EventId = event.event_id.parse().unwrap();
-    let opened: Personal<String> = keyring(world).open(event_id, &field).await.unwrap();
+    let opened: Personal<String> = world.keyring().open(event_id, &field).await.unwrap();
     opened.into_known().unwrap()
 }

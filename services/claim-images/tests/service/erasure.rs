@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use harness::assert_refused;
 use testkit::{photos, wait_for};
 use tonic::Code::FailedPrecondition;
 
-use crate::world::{As, HOLDER, SOON, STRANGER, World, accident_id, assert_refused, chunks, row, subject};
+use crate::world::{As, HOLDER, SOON, STRANGER, World, accident_id, chunks, row, subject};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
@@ -19,12 +20,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn op_4_pictures_and_uploads_of_an_erased_person_go_and_others_stay() {
-    let mut world = World::with(&format!(
-        "decoder_program = \"{}\"",
-        env!("CARGO_BIN_EXE_madoguchi-claim-images")
-    ))
-    .await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     let photo = photos::tower().unwrap();
     let image = world.hand_in(&photo).await;
     let (started, half) = (world.started(photo.len()).await, &photo[..photo.len() / 2]);
@@ -70,8 +66,7 @@ async fn op_4_pictures_and_uploads_of_an_erased_person_go_and_others_stay() {
 
 #[tokio::test]
 async fn op_4_the_row_that_was_imported_before_is_a_bad_row_after_the_erasure() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     world.erase(subject("C0001")).await;
     let results = world
         .import(vec![row("K26000001", "C0001"), row("K26000002", "C0002")])

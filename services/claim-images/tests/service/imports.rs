@@ -80,7 +80,7 @@ async fn an_import_takes_500_rows_and_is_for_administrators() {
         .await
         .unwrap_err();
     assert_eq!(
-        crate::world::fields(&refused),
+        harness::violations(&refused),
         [("rows".to_owned(), "TOO_MANY_ROWS".to_owned())]
     );
     let refused = world

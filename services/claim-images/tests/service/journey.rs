@@ -89,7 +89,7 @@ async fn ci_4_a_heic_is_kept_and_typed_without_a_thumbnail() {
     );
     assert!(!image.has_thumbnail);
     let refused = world.thumbnail(HOLDER, &image).await;
-    crate::world::assert_refused(refused, tonic::Code::FailedPrecondition, "NO_THUMBNAIL");
+    harness::assert_refused(refused, tonic::Code::FailedPrecondition, "NO_THUMBNAIL");
     assert!(world.download(As::Adjuster, &image).await.unwrap().1 == file);
 }
 

@@ -15,7 +15,5 @@ mod imports;
 mod journey;
 mod refusals;
 mod resuming;
-#[path = "../../../../shared/service/tests/standin/identity.rs"]
-mod standin;
 mod walk;
 mod world;

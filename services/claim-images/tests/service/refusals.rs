@@ -1,10 +1,11 @@
 //! Files that are not taken, each with its reason, while the others go on (CI-4); and limits.
 
 use contracts::claim_images::v1 as proto;
+use harness::{assert_refused, violations};
 use testkit::photos;
 use tonic::Code::{FailedPrecondition, InvalidArgument, ResourceExhausted};
 
-use crate::world::{HOLDER, World, accident_id, all_unsent, assert_refused, fields, files, new_upload};
+use crate::world::{HOLDER, World, accident_id, all_unsent, files, new_upload};
 
 /// The beginning of a PNG that says it has 50 000 × 50 000 pixels.
 fn bomb() -> Vec<u8> {
@@ -89,14 +90,14 @@ async fn what_is_wrong_with_a_start_is_told_at_once_field_by_field() {
         ("file_name", "FILE_NAME_TOO_LONG"),
     ];
     assert_eq!(
-        fields(&refused),
+        violations(&refused),
         expected.map(|(field, reason)| (field.to_owned(), reason.to_owned()))
     );
     let empty = world
         .start_upload(HOLDER, new_upload(&accident_id("K26000001"), 0))
         .await;
     assert_eq!(
-        fields(&empty.unwrap_err()),
+        violations(&empty.unwrap_err()),
         [("size_bytes".to_owned(), "FILE_EMPTY".to_owned())]
     );
     world
@@ -136,7 +137,7 @@ async fn ci_1_there_must_be_something_to_send_and_nothing_is_sent_twice() {
     };
     let refused = world.send(HOLDER, long).await.unwrap_err();
     assert_eq!(
-        fields(&refused),
+        violations(&refused),
         [("note".to_owned(), "NOTE_TOO_LONG".to_owned())]
     );
     world.send(HOLDER, one.clone()).await.unwrap();

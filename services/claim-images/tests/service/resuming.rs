@@ -1,6 +1,7 @@
 //! Uploads that are cut, resumed, taken over, given up or forgotten (CI-6).
 
 use contracts::claim_images::v1 as proto;
+use harness::assert_refused;
 use jiff::SignedDuration;
 use testkit::{photos, wait_for};
 use tokio::sync::mpsc;
@@ -8,9 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code::{Aborted, FailedPrecondition, InvalidArgument, NotFound};
 use tonic_types::StatusExt as _;
 
-use crate::world::{
-    CHUNK, HOLDER, SOON, World, accident_id, assert_refused, chunks, files, finishing, new_upload,
-};
+use crate::world::{CHUNK, HOLDER, SOON, World, accident_id, chunks, files, finishing, new_upload};
 
 /// Sends chunks on a connection that then breaks without an end of the stream; returns what became safe.
 async fn cut_after(world: &World, upload_id: &str, chunks: Vec<proto::WriteUploadRequest>) -> u64 {

@@ -95,7 +95,7 @@ async fn an_accident_with_pictures_cannot_be_given_to_another_customer() {
 async fn ci_4_a_file_that_needs_too_much_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let program = testkit::program(folder.path(), "cat > /dev/null\nkill -XCPU $$").unwrap();
-    let world = World::with(&format!("decoder_program = \"{}\"", program.display())).await;
+    let world = World::with(&[("decoder_program", program.display().to_string().into())]).await;
     let image = world.hand_in(&photos::tower().unwrap()).await;
     assert_eq!(
         (image.state(), image.refusal_reason.as_str()),

@@ -1,86 +1,41 @@
-//! One service with its databases, folders, NATS prefix, clock and callers.
+//! One service with its folders and callers, and words to speak to it with.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use claim_images::{ClaimImages, Config};
+use claim_images::ClaimImages;
 use contracts::claim_images::v1 as proto;
 use contracts::claim_images::v1::claim_images_service_client::ClaimImagesServiceClient;
-use jsonwebtoken::jwk::JwkSet;
-use kernel::clock::{Clock as _, ManualClock};
+use contracts::names::{IDENTITY, VIEWS};
+use harness::{STAFF, Tested, access_token, bearing, in_language};
 use kernel::ids::{AccidentId, SubjectId};
 use kernel::policy::{ClaimNumber, CustomerNumber};
-use service::tokens::{KeySource, KeySourceError};
-use service::{Context, Overrides, Running, Service, StartError, Wiring, start_in_process};
 use sha2::{Digest as _, Sha256};
-use testkit::customer_issuer::CustomerIssuer;
-use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
-use testkit::{TestDatabase, TestNats};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
-use tonic_types::StatusExt as _;
+use tonic::{Request, Status};
 use uuid::Uuid;
-
-use crate::standin::{SECRET, StandIn};
 
 /// For waits that must end.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) const CHUNK: usize = 64 * 1024;
-pub(crate) const VIEWS_SECRET: &str = "a-secret-of-the-views";
-pub(crate) const MASTER_KEY: &str = "0f0e0d0c0b0a09080706050403020100000102030405060708090a0b0c0d0e0f";
-/// Where identity is until it can be heard.
-const NOWHERE: &str = "http://127.0.0.1:1";
-const PEPPER: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
-
-/// The service under test; identity's public key is handed to it instead of being fetched.
-struct Tested;
-
-impl Service for Tested {
-    const NAME: &'static str = ClaimImages::NAME;
-    const MESSAGES: &'static str = ClaimImages::MESSAGES;
-    const LISTENS_TO: &'static [&'static str] = ClaimImages::LISTENS_TO;
-    type Config = Config;
-
-    fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
-        ClaimImages::migrations()
-    }
-
-    fn publish() -> Option<messaging::Publish> {
-        ClaimImages::publish()
-    }
-
-    async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
-        context.tokens.use_local_keys(Arc::new(IdentityKey));
-        ClaimImages::start(config, context, wiring).await
-    }
-}
-
-struct IdentityKey;
-
-fn identity() -> CustomerIssuer {
-    CustomerIssuer::from_seed(1)
-}
-
-#[async_trait]
-impl KeySource for IdentityKey {
-    async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        Ok(serde_json::from_str(&identity().jwks()).unwrap())
-    }
-}
 
 pub(crate) struct World {
-    pub(crate) clock: ManualClock,
-    pub(crate) database: TestDatabase,
-    pub(crate) keyring: TestDatabase,
-    pub(crate) nats: TestNats,
-    staff: StaffIssuer,
-    folder: tempfile::TempDir,
-    settings: String,
-    running: Option<Running>,
-    channel: Channel,
-    identity: Option<StandIn>,
+    service: harness::World<Tested<ClaimImages>>,
+}
+
+impl Deref for World {
+    type Target = harness::World<Tested<ClaimImages>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.service
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.service
+    }
 }
 
 /// Who calls.
@@ -100,116 +55,36 @@ pub(crate) const STRANGER: As = As::Holder("C0002");
 impl World {
     /// A Monday morning in Japan, with one open accident of [`HOLDER`]'s and one of [`STRANGER`]'s.
     pub(crate) async fn new() -> Self {
-        let program = env!("CARGO_BIN_EXE_madoguchi-claim-images");
-        Self::with(&format!("decoder_program = \"{program}\"")).await
+        Self::with(&[decoder()]).await
+    }
+
+    /// The same, listening to a stand-in for identity.
+    pub(crate) async fn beside_identity() -> Self {
+        Self::beside(&[IDENTITY], &[decoder()]).await
     }
 
     /// The same with other settings of the service's own.
-    pub(crate) async fn with(settings: &str) -> Self {
-        let clock = ManualClock::new("2026-11-16T10:00:00+09:00".parse().unwrap());
-        let staff = StaffIssuer::generate();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("staff.json"), staff.jwks()).unwrap();
-        let mut world = Self {
-            clock,
-            database: testkit::database().await.unwrap(),
-            keyring: testkit::database().await.unwrap(),
-            nats: testkit::nats().await.unwrap(),
-            staff,
-            folder,
-            settings: settings.to_owned(),
-            running: None,
-            channel: Channel::from_static("http://127.0.0.1:1").connect_lazy(),
-            identity: None,
-        };
+    pub(crate) async fn with(own: &[(&str, toml::Value)]) -> Self {
+        Self::beside(&[], own).await
+    }
+
+    async fn beside(neighbours: &[&'static str], own: &[(&str, toml::Value)]) -> Self {
+        let service = harness::World::prepare("2026-11-16T10:00:00+09:00").await;
+        let mut world = Self { service };
+        let (spool, originals) = (world.spool(), world.originals());
+        let settings = &mut world.settings;
+        settings.accept(VIEWS);
+        settings.set("service.spool_folder", spool.display().to_string());
+        settings.set("service.originals_folder", originals.display().to_string());
+        for (key, value) in own {
+            settings.set(&format!("service.{key}"), value.clone());
+        }
+        world.stand_in_for(neighbours).await;
         world.start().await;
         let rows = vec![row("K26000001", "C0001"), row("K26000002", "C0002")];
-        assert!(
-            world
-                .import(rows)
-                .await
-                .iter()
-                .all(|result| result.problems.is_empty())
-        );
+        let results = world.import(rows).await;
+        assert!(results.iter().all(|result| result.problems.is_empty()));
         world
-    }
-
-    async fn start(&mut self) {
-        let clock = Arc::new(self.clock.clone());
-        let overrides = Overrides { clock: Some(clock) };
-        let running = start_in_process::<Tested>(&self.toml(), overrides).await.unwrap();
-        self.channel = Channel::from_shared(running.url())
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
-        self.running = Some(running);
-    }
-
-    /// Identity can be heard from now on.
-    pub(crate) async fn with_identity(&mut self) {
-        self.identity = Some(StandIn::start(&self.nats, ClaimImages::NAME).await);
-        self.kill_and_restart().await;
-    }
-
-    /// Identity tells that the subject's key was destroyed, and it is.
-    pub(crate) async fn erase(&self, subject: kernel::SubjectId) {
-        let master = privacy::MasterKey::from_hex(MASTER_KEY).unwrap();
-        let elsewhere = privacy::Keyring::new(self.keyring.pool.clone(), master);
-        elsewhere.destroy(subject).await.unwrap();
-        self.identity.as_ref().unwrap().tell_erased(subject).await;
-    }
-
-    /// Drops every task where it stands, then starts again on the same databases and folders.
-    pub(crate) async fn kill_and_restart(&mut self) {
-        self.running.take().unwrap().abandon();
-        self.start().await;
-    }
-
-    /// Stops in order, as a deployment does.
-    pub(crate) async fn stop(&mut self) {
-        self.running.take().unwrap().stop().await.unwrap();
-    }
-
-    fn toml(&self) -> String {
-        format!(
-            r#"[grpc]
-listen = "127.0.0.1:0"
-[database]
-url = "{}"
-[keyring]
-url = "{}"
-master_key = "{MASTER_KEY}"
-[secrets]
-pepper = "{PEPPER}"
-[nats]
-url = "{}"
-prefix = "{}"
-[feeds]
-identity = "{}"
-[peers]
-own_secret = "{SECRET}"
-[peers.accept]
-views = "{}"
-[tokens]
-staff_issuer = "{STAFF_ISSUER}"
-staff_jwks_file = "{}/staff.json"
-[service]
-spool_folder = "{}"
-originals_folder = "{}"
-{}
-"#,
-            self.database.url,
-            self.keyring.url,
-            self.nats.url,
-            self.nats.prefix,
-            self.identity.as_ref().map_or(NOWHERE.to_owned(), StandIn::url),
-            hex::encode(Sha256::digest(VIEWS_SECRET)),
-            self.folder.path().display(),
-            self.spool().display(),
-            self.originals().display(),
-            self.settings,
-        )
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -221,43 +96,23 @@ originals_folder = "{}"
     }
 
     pub(crate) fn client(&self) -> ClaimImagesServiceClient<Channel> {
-        ClaimImagesServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn channel(&self) -> Channel {
-        self.channel.clone()
+        ClaimImagesServiceClient::new(self.channel())
     }
 
     /// A call of `caller`, in English.
     pub(crate) fn call<T>(&self, caller: As, message: T) -> Request<T> {
-        let bearer = match caller {
-            As::Holder(customer) => self.access_token(customer),
-            As::Adjuster => self.staff_token("adjuster"),
-            As::Administrator => self.staff_token("administrator"),
-            As::CallCentre => self.staff_token("call_centre"),
+        let request = match caller {
+            As::Holder(customer) => bearing(message, &self.access_token(customer)),
+            As::Adjuster => self.as_staff(STAFF, "adjuster", message),
+            As::Administrator => self.as_staff(STAFF, "administrator", message),
+            As::CallCentre => self.as_staff(STAFF, "call_centre", message),
         };
-        let mut request = Request::new(message);
-        request
-            .metadata_mut()
-            .insert("authorization", format!("Bearer {bearer}").parse().unwrap());
-        request
-            .metadata_mut()
-            .insert("accept-language", "en".parse().unwrap());
-        request
-    }
-
-    fn staff_token(&self, role: &str) -> String {
-        self.staff
-            .token("staff-7", &[role], self.clock.now().as_second(), 600)
-            .unwrap()
+        in_language(request, "en")
     }
 
     fn access_token(&self, customer: &str) -> String {
         let account = Uuid::new_v5(&Uuid::NAMESPACE_OID, customer.as_bytes());
-        let now = self.clock.now().as_second();
-        identity()
-            .access_token(account, &[subject(customer)], &["pwd", "tel"], now)
-            .unwrap()
+        access_token(account, &[subject(customer)], &["pwd", "tel"], self.now())
     }
 
     pub(crate) async fn import(
@@ -424,6 +279,12 @@ originals_folder = "{}"
     }
 }
 
+/// The real program, as a child decodes pictures.
+fn decoder() -> (&'static str, toml::Value) {
+    let program = env!("CARGO_BIN_EXE_madoguchi-claim-images");
+    ("decoder_program", program.into())
+}
+
 /// An id of its own for each request.
 pub(crate) fn new_request_id() -> String {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
@@ -506,43 +367,4 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// The refusal's reason, with the checks every refusal must pass: a localized text without holes.
-#[track_caller]
-pub(crate) fn reason(refused: &Status) -> String {
-    let details = refused.get_error_details();
-    let info = details.error_info().expect("a refusal has ErrorInfo");
-    let text = &details.localized_message().expect("a refusal has a text").message;
-    assert_eq!(info.domain, "madoguchi.claim-images");
-    assert!(!text.is_empty() && !text.contains('{'), "{}: {text}", info.reason);
-    info.reason.clone()
-}
-
-#[track_caller]
-pub(crate) fn assert_refused<T: std::fmt::Debug>(
-    answer: Result<T, Status>,
-    code: Code,
-    expected: &str,
-) -> Status {
-    let refused = answer.expect_err(expected);
-    assert_eq!(
-        (refused.code(), reason(&refused).as_str()),
-        (code, expected),
-        "{refused:?}"
-    );
-    refused
-}
-
-/// The reasons of the refused fields.
-pub(crate) fn fields(refused: &Status) -> Vec<(String, String)> {
-    let details = refused.get_error_details();
-    let violations = details
-        .bad_request()
-        .map(|bad| bad.field_violations.clone())
-        .unwrap_or_default();
-    violations
-        .into_iter()
-        .map(|violation| (violation.field, violation.reason))
-        .collect()
 }

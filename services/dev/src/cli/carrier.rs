@@ -4,7 +4,7 @@ use clap::Args;
 use client::login::{self, IncomingCall};
 use client::{Bearer, answered, request_id};
 
-use super::{Failure, Ground};
+use super::{Environment, Failure};
 use crate::say;
 
 #[derive(Args)]
@@ -18,16 +18,20 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
-        report_call(ground, &self.line, self.from.as_deref()).await
+    pub(super) async fn execute(&self, environment: &Environment) -> Result<(), Failure> {
+        report_call(environment, &self.line, self.from.as_deref()).await
     }
 }
 
 /// Reports a call as the carrier does.
-pub(super) async fn report_call(ground: &Ground, line: &str, from: Option<&str>) -> Result<(), Failure> {
+pub(super) async fn report_call(
+    environment: &Environment,
+    line: &str,
+    from: Option<&str>,
+) -> Result<(), Failure> {
     let call = IncomingCall::new("madoguchi", line, from);
-    let carrier = Bearer::new(ground.secrets.carrier());
-    answered(login::report_call(&ground.client, &carrier, &call, &request_id()).await)?;
+    let carrier = Bearer::new(environment.secrets.carrier());
+    answered(login::report_call(&environment.client, &carrier, &call, &request_id()).await)?;
     say!("the call is reported");
     Ok(())
 }

@@ -9,7 +9,7 @@ use contracts::claim_images::v1::{ImageCategory, ImageState};
 use contracts::views::v1::{ListAccidentsRequest, ListContractsRequest};
 
 use super::carrier::report_call;
-use super::{Failure, Ground};
+use super::{Environment, Failure};
 use crate::say;
 use crate::session::LoggedIn;
 
@@ -27,26 +27,26 @@ pub(super) struct Login {
 }
 
 impl Login {
-    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
+    pub(super) async fn execute(&self, environment: &mut Environment) -> Result<(), Failure> {
         let credentials = Credentials {
             user_id: &self.user_id,
             password: &self.password,
             device: "madoguchi",
         };
-        let login = answered(login::password(&ground.client, &credentials).await)?;
+        let login = answered(login::password(&environment.client, &credentials).await)?;
         if login.phone_call_required {
-            let opened = login::open_challenge(&ground.client, &login.login_token, &request_id()).await;
+            let opened = login::open_challenge(&environment.client, &login.login_token, &request_id()).await;
             let challenge = answered(opened)?.challenge.unwrap_or_default();
             say!("{}", challenge.instruction);
             match &self.call_from {
-                Some(number) => report_call(ground, &challenge.line_to_dial, Some(number)).await?,
+                Some(number) => report_call(environment, &challenge.line_to_dial, Some(number)).await?,
                 None => say!(
                     "madoguchi call --line {} --from YOUR-NUMBER",
                     challenge.line_to_dial
                 ),
             }
         }
-        let tokens = login::tokens(&ground.client, &login).await?;
+        let tokens = login::tokens(&environment.client, &login).await?;
         let mut customer = LoggedIn {
             email: self.user_id.clone(),
             password: self.password.clone(),
@@ -56,19 +56,19 @@ impl Login {
             refresh_token: String::new(),
         };
         customer.take(tokens.ok_or("no call came in time")?);
-        ground.session.customer = Some(customer);
-        ground.session.write(&ground.folder)?;
+        environment.session.customer = Some(customer);
+        environment.session.write(&environment.folder)?;
         say!("logged in");
         Ok(())
     }
 }
 
-pub(super) async fn contracts(ground: &mut Ground) -> Result<(), Failure> {
-    let bearer = logged_in(ground).await?;
+pub(super) async fn contracts(environment: &mut Environment) -> Result<(), Failure> {
+    let bearer = logged_in(environment).await?;
     let mut request = ListContractsRequest::default();
     loop {
         let page = answered(
-            ground
+            environment
                 .client
                 .customer_view(&bearer)
                 .list_contracts(request.clone())
@@ -99,12 +99,12 @@ pub(super) async fn contracts(ground: &mut Ground) -> Result<(), Failure> {
     }
 }
 
-pub(super) async fn accidents(ground: &mut Ground) -> Result<(), Failure> {
-    let bearer = logged_in(ground).await?;
+pub(super) async fn accidents(environment: &mut Environment) -> Result<(), Failure> {
+    let bearer = logged_in(environment).await?;
     let mut request = ListAccidentsRequest::default();
     loop {
         let page = answered(
-            ground
+            environment
                 .client
                 .customer_view(&bearer)
                 .list_accidents(request.clone())
@@ -142,8 +142,8 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
-        let bearer = logged_in(ground).await?;
+    pub(super) async fn execute(&self, environment: &mut Environment) -> Result<(), Failure> {
+        let bearer = logged_in(environment).await?;
         let source = UploadSource {
             file_name: self
                 .file
@@ -153,7 +153,7 @@ impl Upload {
             category: ImageCategory::DamagedProperty,
             bytes: std::fs::read(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?,
         };
-        let finished = client::Upload::whole(&ground.client, &bearer, &self.accident, &source).await?;
+        let finished = client::Upload::whole(&environment.client, &bearer, &self.accident, &source).await?;
         let image = finished.image.unwrap_or_default();
         match image.state() {
             ImageState::Refused => say!("refused: {} ({})", image.refusal_message, image.refusal_reason),
@@ -180,9 +180,16 @@ pub(super) struct Send {
 }
 
 impl Send {
-    pub(super) async fn execute(&self, ground: &mut Ground) -> Result<(), Failure> {
-        let bearer = logged_in(ground).await?;
-        let sent = send_submission(&ground.client, &bearer, &self.accident, &self.note, &request_id()).await;
+    pub(super) async fn execute(&self, environment: &mut Environment) -> Result<(), Failure> {
+        let bearer = logged_in(environment).await?;
+        let sent = send_submission(
+            &environment.client,
+            &bearer,
+            &self.accident,
+            &self.note,
+            &request_id(),
+        )
+        .await;
         let sent = answered(sent)?;
         say!("{}  {} pictures", sent.submission_id, sent.image_ids.len());
         Ok(())
@@ -190,14 +197,14 @@ impl Send {
 }
 
 /// The customer who logged in last, with tokens that are good.
-async fn logged_in(ground: &mut Ground) -> Result<Bearer, Failure> {
-    let Some(customer) = &mut ground.session.customer else {
+async fn logged_in(environment: &mut Environment) -> Result<Bearer, Failure> {
+    let Some(customer) = &mut environment.session.customer else {
         return Err("nobody is logged in: madoguchi login --user-id … --password …".into());
     };
-    let renewed = customer.refresh_if_due(&ground.client).await?;
+    let renewed = customer.refresh_if_due(&environment.client).await?;
     let bearer = customer.bearer();
     if renewed {
-        ground.session.write(&ground.folder)?;
+        environment.session.write(&environment.folder)?;
     }
     Ok(bearer)
 }

@@ -3,16 +3,11 @@
 mod book;
 mod carrier;
 mod customer;
-mod erasure;
-mod keyring;
 mod load;
-mod operations;
-mod parked;
 mod run;
 mod staff;
-mod views;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -52,8 +47,6 @@ enum Command {
     Run(run::Run),
     /// Write the sample book as CSV files
     Sample(book::Sample),
-    /// Import contracts.csv, credentials.csv and accidents.csv of a folder; goes on where it was interrupted
-    Import(book::Import),
     /// Log in with password and phone call
     Login(customer::Login),
     /// List the customer's contracts
@@ -70,24 +63,6 @@ enum Command {
     Gallery(staff::Gallery),
     /// Be the carrier: report a call to a line
     Call(carrier::Call),
-    /// Have the views rebuilt from the services' feeds, while they serve; says what differed
-    Rebuild(views::Rebuild),
-    /// Have the views compared with what the services' feeds make; names the rows that differ
-    Audit(views::Audit),
-    /// Write a backup of all databases, at one moment, and of the files into a new folder; everything may go on meanwhile
-    Backup(operations::Backup),
-    /// Restore a backup into new, empty databases and folders, before any service is started on them
-    Restore(operations::Restore),
-    /// See the messages a service could not apply; have them replayed or discarded
-    Parked(parked::Parked),
-    /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
-    Housekeeping(operations::Housekeeping),
-    /// Have a person erased, hold their data, prove a certificate
-    #[command(subcommand)]
-    Erasure(erasure::Erasure),
-    /// Change the keyring's master key
-    #[command(subcommand)]
-    Keyring(keyring::Keyring),
     /// Multiply what a stopped stack has written, and measure a rebuild of the views over it
     Load(load::Load),
     /// Print a staff token
@@ -112,25 +87,16 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Run(run) => return run.execute(&data).await,
         Command::Sample(sample) => sample.execute()?,
-        Command::Import(import) => return import.execute(&Ground::open(&data)?).await,
-        Command::Login(login) => login.execute(&mut Ground::open(&data)?).await?,
-        Command::Contracts => customer::contracts(&mut Ground::open(&data)?).await?,
-        Command::Accidents => customer::accidents(&mut Ground::open(&data)?).await?,
-        Command::Upload(upload) => upload.execute(&mut Ground::open(&data)?).await?,
-        Command::Send(send) => send.execute(&mut Ground::open(&data)?).await?,
-        Command::Queue(queue) => queue.execute(&Ground::open(&data)?).await?,
-        Command::Gallery(gallery) => gallery.execute(&Ground::open(&data)?).await?,
-        Command::Call(call) => call.execute(&Ground::open(&data)?).await?,
-        Command::Rebuild(rebuild) => rebuild.execute(&Ground::open(&data)?).await?,
-        Command::Audit(audit) => audit.execute(&Ground::open(&data)?).await?,
-        Command::Backup(backup) => backup.execute(&data).await?,
-        Command::Restore(restore) => restore.execute(&data).await?,
-        Command::Parked(parked) => parked.execute(&Ground::open(&data)?).await?,
-        Command::Housekeeping(housekeeping) => housekeeping.execute(&data).await?,
-        Command::Erasure(erasure) => erasure.execute(&Ground::open(&data)?).await?,
-        Command::Keyring(keyring) => keyring.execute(&Ground::open(&data)?).await?,
+        Command::Login(login) => login.execute(&mut Environment::open(&data)?).await?,
+        Command::Contracts => customer::contracts(&mut Environment::open(&data)?).await?,
+        Command::Accidents => customer::accidents(&mut Environment::open(&data)?).await?,
+        Command::Upload(upload) => upload.execute(&mut Environment::open(&data)?).await?,
+        Command::Send(send) => send.execute(&mut Environment::open(&data)?).await?,
+        Command::Queue(queue) => queue.execute(&Environment::open(&data)?).await?,
+        Command::Gallery(gallery) => gallery.execute(&Environment::open(&data)?).await?,
+        Command::Call(call) => call.execute(&Environment::open(&data)?).await?,
         Command::Load(load) => load.execute(&data).await?,
-        Command::StaffToken(token) => token.execute(&Ground::open(&data)?)?,
+        Command::StaffToken(token) => token.execute(&Environment::open(&data)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,15 +107,15 @@ fn fail(failure: &Failure) -> ExitCode {
 }
 
 /// What a command against a running stack works with.
-struct Ground {
+struct Environment {
     folder: DataFolder,
     client: Client,
     secrets: Secrets,
     session: Session,
 }
 
-impl Ground {
-    fn open(data: &std::path::Path) -> Result<Self, Failure> {
+impl Environment {
+    fn open(data: &Path) -> Result<Self, Failure> {
         let description = Description::read(data)
             .map_err(|error| format!("nothing runs here yet; start it with `madoguchi run` ({error})"))?;
         let folder = DataFolder::open(data)?;

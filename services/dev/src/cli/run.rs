@@ -19,6 +19,8 @@ use client::Client;
 
 /// How often a stack that stays up is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long the token that is written for operators is good for.
+const OPERATOR_TOKEN_HOURS: u32 = 12;
 /// What a shell expects of a program ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -60,7 +62,7 @@ impl Run {
         };
         let passed = self.report(&mut stack, &steps)?;
         if !self.once {
-            invite(&stack);
+            invite(&stack, &self.programs()?);
             tokio::select! {
                 fallen = fallen(&mut stack) => say!("{fallen}"),
                 _ = interrupt.recv() => {}
@@ -77,21 +79,25 @@ impl Run {
     }
 
     async fn start_and_play(&self, data: &Path) -> Result<(Stack, Vec<Step>), Failure> {
-        let programs = match &self.programs {
-            Some(programs) => programs.clone(),
-            None => std::env::current_exe()?
-                .parent()
-                .map(Path::to_owned)
-                .unwrap_or_default(),
-        };
+        let programs = self.programs()?;
         say!(
             "starting PostgreSQL, NATS and {} services in {}",
             SERVICES.len(),
             data.display()
         );
         let mut stack = Stack::start(data, &programs).await?;
-        let steps = self.play(&mut stack).await?;
+        let steps = self.play(&mut stack, &programs).await?;
         Ok((stack, steps))
+    }
+
+    fn programs(&self) -> Result<PathBuf, Failure> {
+        Ok(match &self.programs {
+            Some(programs) => programs.clone(),
+            None => std::env::current_exe()?
+                .parent()
+                .map(Path::to_owned)
+                .unwrap_or_default(),
+        })
     }
 
     /// Prints and writes the result; whether every check held and every service still stands.
@@ -115,7 +121,7 @@ impl Run {
         Ok(passed)
     }
 
-    async fn play(&self, stack: &mut Stack) -> Result<Vec<Step>, Failure> {
+    async fn play(&self, stack: &mut Stack, programs: &Path) -> Result<Vec<Step>, Failure> {
         let folder = &stack.folder().clone();
         let (book, files) = book(folder, self.seed, self.contracts)?;
         let client = Client::new(&stack.description().services)?;
@@ -127,6 +133,7 @@ impl Run {
             book: &book,
             files: &files,
             folder,
+            programs,
             photos,
         };
         Ok(journey::play(&setting, stack).await)
@@ -160,11 +167,11 @@ fn book(folder: &DataFolder, seed: u64, contracts: u32) -> Result<(Book, [Sample
     Ok((book, files))
 }
 
-/// The addresses, and three commands to try.
-fn invite(stack: &Stack) {
+/// The addresses, and commands to try.
+fn invite(stack: &Stack, programs: &Path) {
     let data = stack.folder().path().display();
-    let program =
-        std::env::current_exe().map_or_else(|_| "madoguchi".to_owned(), |path| path.display().to_string());
+    let program = programs.join("madoguchi");
+    let program = program.display();
     say!("\nThe services (gRPC, with reflection and health):");
     for (service, address) in &stack.description().services {
         say!("  {service:<20} {address}");
@@ -182,7 +189,29 @@ fn invite(stack: &Stack) {
         ),
         None => say!("  {program} --data {data} call --help"),
     }
+    operators(stack, programs);
     say!("\nCtrl-C stops everything.");
+}
+
+/// What operators would type on this deployment, which knows it by its settings files and a token alone.
+fn operators(stack: &Stack, programs: &Path) {
+    let folder = stack.folder();
+    let config = folder.file("config");
+    say!("\nAs an operator (the token is good for {OPERATOR_TOKEN_HOURS} hours):");
+    let token = Secrets::open(folder).and_then(|secrets| secrets.write_operator_token(OPERATOR_TOKEN_HOURS));
+    match token {
+        Ok(token) => {
+            for command in ["audit", "rebuild", "parked list"] {
+                say!(
+                    "  {} {command} --settings {} --token-file {}",
+                    programs.join("madoguchi-operate").display(),
+                    config.display(),
+                    token.display()
+                );
+            }
+        }
+        Err(error) => say!("  no token could be written: {error}"),
+    }
 }
 
 /// Until a service ends by itself.

@@ -7,7 +7,7 @@ use client::{Bearer, answered};
 use contracts::claim_images::v1::GetThumbnailRequest;
 use contracts::views::v1::{ListGalleryRequest, ListQueueRequest};
 
-use super::{Failure, Ground};
+use super::{Environment, Failure};
 use crate::say;
 
 /// Who the adjuster commands ask as, if nobody is named and no journey was played.
@@ -24,15 +24,15 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
-        let bearer = adjuster(ground, self.adjuster.as_deref())?;
+    pub(super) async fn execute(&self, environment: &Environment) -> Result<(), Failure> {
+        let bearer = adjuster(environment, self.adjuster.as_deref())?;
         let mut request = ListQueueRequest {
             office: self.office.clone(),
             ..ListQueueRequest::default()
         };
         loop {
             let page = answered(
-                ground
+                environment
                     .client
                     .adjuster_view(&bearer)
                     .list_queue(request.clone())
@@ -75,15 +75,15 @@ pub(super) struct Gallery {
 }
 
 impl Gallery {
-    pub(super) async fn execute(&self, ground: &Ground) -> Result<(), Failure> {
-        let bearer = adjuster(ground, self.adjuster.as_deref())?;
+    pub(super) async fn execute(&self, environment: &Environment) -> Result<(), Failure> {
+        let bearer = adjuster(environment, self.adjuster.as_deref())?;
         let mut request = ListGalleryRequest {
             accident_id: self.accident.clone(),
             ..ListGalleryRequest::default()
         };
         loop {
             let page = answered(
-                ground
+                environment
                     .client
                     .adjuster_view(&bearer)
                     .list_gallery(request.clone())
@@ -99,7 +99,7 @@ impl Gallery {
                     image.state
                 );
                 if image.has_thumbnail {
-                    self.save(ground, &bearer, image.image_id).await?;
+                    self.save(environment, &bearer, image.image_id).await?;
                 }
             }
             if page.next_page_token.is_empty() {
@@ -109,7 +109,12 @@ impl Gallery {
         }
     }
 
-    async fn save(&self, ground: &Ground, bearer: &Bearer, image_id: String) -> Result<(), Failure> {
+    async fn save(
+        &self,
+        environment: &Environment,
+        bearer: &Bearer,
+        image_id: String,
+    ) -> Result<(), Failure> {
         let Some(out) = &self.out else { return Ok(()) };
         std::fs::create_dir_all(out)?;
         let path = out.join(format!("{image_id}.jpg"));
@@ -117,7 +122,13 @@ impl Gallery {
             accident_id: self.accident.clone(),
             image_id,
         };
-        let thumbnail = answered(ground.client.claim_images(bearer).get_thumbnail(request).await)?;
+        let thumbnail = answered(
+            environment
+                .client
+                .claim_images(bearer)
+                .get_thumbnail(request)
+                .await,
+        )?;
         std::fs::write(&path, thumbnail.jpeg)?;
         say!("    {}", path.display());
         Ok(())
@@ -143,9 +154,9 @@ pub(super) struct StaffToken {
 }
 
 impl StaffToken {
-    pub(super) fn execute(&self, ground: &Ground) -> Result<(), Failure> {
+    pub(super) fn execute(&self, environment: &Environment) -> Result<(), Failure> {
         let roles: Vec<_> = self.role.iter().map(|role| role.name()).collect();
-        say!("{}", ground.staff_token(&self.id, &roles)?);
+        say!("{}", environment.staff_token(&self.id, &roles)?);
         Ok(())
     }
 }
@@ -161,8 +172,8 @@ impl Role {
     }
 }
 
-fn adjuster(ground: &Ground, named: Option<&str>) -> Result<Bearer, Failure> {
-    let remembered = Some(ground.session.adjuster.as_str()).filter(|id| !id.is_empty());
+fn adjuster(environment: &Environment, named: Option<&str>) -> Result<Bearer, Failure> {
+    let remembered = Some(environment.session.adjuster.as_str()).filter(|id| !id.is_empty());
     let id = named.or(remembered).unwrap_or(SOME_ADJUSTER);
-    Ok(Bearer::new(&ground.staff_token(id, &["adjuster"])?))
+    Ok(Bearer::new(&environment.staff_token(id, &["adjuster"])?))
 }

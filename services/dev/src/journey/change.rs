@@ -184,25 +184,7 @@ impl Journey<'_> {
         new: &str,
         checks: &mut Checks,
     ) -> Result<String, Halt> {
-        let before = self.contract(bearer, contract, checks).await?;
-        let sum: u32 = before
-            .insurers
-            .iter()
-            .map(|insurer| insurer.share_basis_points)
-            .sum();
-        checks.equal("EN-9: the insurers' shares make the whole", &sum, &WHOLE);
-        let prepared = self
-            .prepare(bearer, contract, phones(Section::Insured, &[new]))
-            .await;
-        let prepared = checks.answer("the change is prepared", prepared)?;
-        self.review(&prepared, new, checks);
-        let unchanged = self.contract(bearer, contract, checks).await?;
-        checks.equal(
-            "EN-8: reviewing submits nothing",
-            &unchanged.version,
-            &before.version,
-        );
-
+        let prepared = self.reviewed(bearer, contract, new, checks).await?;
         let other = neighbour(&self.customer.phone, 3);
         let stale = self
             .submit(bearer, contract, &other, &prepared.confirm_token, &request_id())
@@ -249,6 +231,35 @@ impl Journey<'_> {
             "CONTENT_CHANGED",
         );
         Ok(submitted.consistency_token)
+    }
+
+    /// EN-8, EN-9: what a review shows, and that it changes nothing.
+    async fn reviewed(
+        &self,
+        bearer: &Bearer,
+        contract: &OwnContract,
+        new: &str,
+        checks: &mut Checks,
+    ) -> Result<PrepareEndorsementResponse, Halt> {
+        let before = self.contract(bearer, contract, checks).await?;
+        let sum: u32 = before
+            .insurers
+            .iter()
+            .map(|insurer| insurer.share_basis_points)
+            .sum();
+        checks.equal("EN-9: the insurers' shares make the whole", &sum, &WHOLE);
+        let prepared = self
+            .prepare(bearer, contract, phones(Section::Insured, &[new]))
+            .await;
+        let prepared = checks.answer("the change is prepared", prepared)?;
+        self.review(&prepared, new, checks);
+        let unchanged = self.contract(bearer, contract, checks).await?;
+        checks.equal(
+            "EN-8: reviewing submits nothing",
+            &unchanged.version,
+            &before.version,
+        );
+        Ok(prepared)
     }
 
     fn review(&self, prepared: &PrepareEndorsementResponse, new: &str, checks: &mut Checks) {

@@ -17,6 +17,7 @@ use super::checks::{Checks, Halt};
 use super::customer::{self, NotInBook, accident_id};
 use super::erasure_traces::Traces;
 use super::{Journey, pictures, until};
+use crate::sample::BookContract;
 
 /// Who asks, and who approves.
 const ASKS: &str = "S001";
@@ -52,6 +53,18 @@ impl Journey<'_> {
             .await
     }
 
+    async fn register_and_log_in(&mut self, checks: &mut Checks) -> Result<Bearer, Halt> {
+        let registered = self.when_heard(&self.request()).await;
+        checks.answer("the other customer registers", registered)?;
+        let token = self.login_token(checks).await?;
+        let challenge = self.challenge(&token, checks).await?;
+        let caller = Caller::Number(self.customer.phone.clone());
+        let call = self.report(&challenge.line_to_dial, caller, &request_id()).await;
+        checks.answer("the other customer's call is taken", call)?;
+        self.exchange(&token, checks).await?;
+        self.bearer(checks).await
+    }
+
     /// Another customer registers, logs in, hands in a picture and sends it.
     async fn somebody(&mut self, checks: &mut Checks) -> Result<(Gone, Traces), Halt> {
         let chosen = customer::choose(self.setting.book, &self.session.registered);
@@ -65,15 +78,7 @@ impl Journey<'_> {
             login: None,
             handed_in: None,
         };
-        let registered = other.when_heard(&other.request()).await;
-        checks.answer("the other customer registers", registered)?;
-        let token = other.login_token(checks).await?;
-        let challenge = other.challenge(&token, checks).await?;
-        let caller = Caller::Number(other.customer.phone.clone());
-        let call = other.report(&challenge.line_to_dial, caller, &request_id()).await;
-        checks.answer("the other customer's call is taken", call)?;
-        other.exchange(&token, checks).await?;
-        let bearer = other.bearer(checks).await?;
+        let bearer = other.register_and_log_in(checks).await?;
 
         let accident = other.customer.open_accident().ok_or(NotInBook("open accident"));
         let accident = checks
@@ -109,16 +114,7 @@ impl Journey<'_> {
             .await;
         checks.answer("the adjuster sees the other customer's accident", call)?;
 
-        let contract = self
-            .setting
-            .book
-            .contracts
-            .iter()
-            .find(|contract| contract.row.policy_number == other.customer.policy_number);
-        let contract = checks.done(
-            "the book has the contract",
-            contract.ok_or(NotInBook("such contract")),
-        )?;
+        let contract = other.contract_in_the_book(checks)?;
         let number = contract.credential.customer_number.clone();
         let parsed = checks.done("the customer has a number", CustomerNumber::parse(&number))?;
         let own = [&source.file_name, &note, &other.customer.email];
@@ -140,6 +136,12 @@ impl Journey<'_> {
             bearer,
         };
         Ok((gone, traces))
+    }
+
+    fn contract_in_the_book(&self, checks: &mut Checks) -> Result<&BookContract, Halt> {
+        let mut contracts = self.setting.book.contracts.iter();
+        let own = contracts.find(|contract| contract.row.policy_number == self.customer.policy_number);
+        checks.done("the book has the contract", own.ok_or(NotInBook("such contract")))
     }
 
     /// OP-4: what the law says to keep is held, with the reason.

@@ -10,8 +10,6 @@ use testkit::search::{Needle, Place, Search, files, tables};
 
 use super::checks::{Checks, Halt};
 use super::{Setting, until};
-use crate::operations::Places;
-use crate::operations::housekeeping::{Limits, housekeep};
 use crate::sample::Book;
 use crate::stack::Description;
 
@@ -138,9 +136,7 @@ impl Traces {
         setting: &Setting<'_>,
         checks: &mut Checks,
     ) -> Result<(), Halt> {
-        let places = Places::of_folder(&setting.folder.file("config"));
-        let places = checks.done("the deployment is described", places)?;
-        let done = housekeep(&places.databases(), &Limits::default(), |_| {}).await;
+        let done = setting.operate(&["housekeeping"]).await;
         checks.done("housekeeping is done while everything runs", done)?;
         let description = checks.done("the stack is described", Description::read(setting.folder.path()))?;
         let seen = Search::new(&self.0).lines_of_files(&description.postgres_data);

@@ -28,29 +28,7 @@ impl Journey<'_> {
         checks.refused("a wrong password is refused", call, "LOGIN_FAILED");
         let token = self.login_token(checks).await?;
         let challenge = self.challenge(&token, checks).await?;
-        let now = SystemClock.now().as_microsecond();
-        let line = PhoneNumber::parse(&challenge.line_to_dial);
-        let known = line.is_ok_and(|line| {
-            LINES
-                .iter()
-                .any(|own| PhoneNumber::parse(own) == Ok(line.clone()))
-        });
-        checks.check(
-            "PV-1: the challenge names a line to dial",
-            known,
-            &challenge.line_to_dial,
-        );
-        let left_us = challenge.expires_at_us - now;
-        checks.check(
-            "PV-9: it expires, within ten minutes",
-            left_us > 0 && left_us <= MAX_TTL_US,
-            format_args!("{left_us} µs"),
-        );
-        checks.check(
-            "PV-13: it says what a busy tone means",
-            !challenge.instruction.is_empty(),
-            &challenge.instruction,
-        );
+        tells_what_to_do(&challenge, checks);
         let waiting = self.complete(&token, Duration::ZERO).await;
         let waiting = checks.answer("the login can be asked for", waiting)?;
         checks.check(
@@ -294,6 +272,33 @@ impl Journey<'_> {
         let answer = login::complete(self.setting.client, token, wait).await?;
         Ok(answer.map(|answer| answer.tokens))
     }
+}
+
+/// PV-1, PV-9, PV-13: which line, until when, and what a busy tone means.
+fn tells_what_to_do(challenge: &Challenge, checks: &mut Checks) {
+    let now = SystemClock.now().as_microsecond();
+    let line = PhoneNumber::parse(&challenge.line_to_dial);
+    let known = line.is_ok_and(|line| {
+        LINES
+            .iter()
+            .any(|own| PhoneNumber::parse(own) == Ok(line.clone()))
+    });
+    checks.check(
+        "PV-1: the challenge names a line to dial",
+        known,
+        &challenge.line_to_dial,
+    );
+    let left_us = challenge.expires_at_us - now;
+    checks.check(
+        "PV-9: it expires, within ten minutes",
+        left_us > 0 && left_us <= MAX_TTL_US,
+        format_args!("{left_us} µs"),
+    );
+    checks.check(
+        "PV-13: it says what a busy tone means",
+        !challenge.instruction.is_empty(),
+        &challenge.instruction,
+    );
 }
 
 /// A mobile number that differs from this one in its last digit; another one for each `by` from 1 to 9.

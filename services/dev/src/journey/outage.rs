@@ -22,7 +22,7 @@ const BEFORE_KILL: usize = 2;
 const BEFORE_WIPE: usize = 5;
 const CHANGES: usize = 8;
 /// How long a rebuild of the sample's views may take.
-const REBUILT_WITHIN: Duration = Duration::from_mins(2);
+const REBUILT_WITHIN: Duration = Duration::from_mins(20);
 
 impl Journey<'_> {
     pub(super) async fn survive_outage(&mut self, checks: &mut Checks) -> Result<(), Halt> {

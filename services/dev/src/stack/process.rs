@@ -11,8 +11,8 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::{DataFolder, StackError};
 
-/// The first start makes tables and hears what happened before.
-const SERVING_WITHIN: Duration = Duration::from_mins(1);
+/// The first start makes tables and hears what happened before; a process that ends by itself is told at once.
+const SERVING_WITHIN: Duration = Duration::from_mins(5);
 const TAIL_LINES: usize = 20;
 
 pub(super) struct ServiceProcess {

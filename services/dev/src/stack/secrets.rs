@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use testkit::staff_issuer::StaffIssuer;
 
@@ -56,6 +57,17 @@ impl Secrets {
     /// The issuer of staff tokens.
     pub const fn staff(&self) -> &StaffIssuer {
         &self.staff
+    }
+
+    /// Writes a token of an administrator into a file that operators' commands take; its path.
+    pub fn write_operator_token(&self, hours: u32) -> Result<PathBuf, StackError> {
+        let now_s = SystemClock.now().as_second();
+        let token = self
+            .staff
+            .token("operator", &["administrator"], now_s, hours * 3_600)?;
+        let path = self.folder.secret("operator_token");
+        self.folder.write(&path, &format!("{token}\n"))?;
+        Ok(path)
     }
 
     /// The bearer secret of the peer that reports calls.

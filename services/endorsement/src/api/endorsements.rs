@@ -12,9 +12,6 @@ use super::{Api, parse, rejected, render, requester, restricted_to};
 use crate::Endorsement;
 use crate::domain::{Command, Contract, Submit};
 
-const SUBMIT: &str = "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement";
-const WITHDRAW: &str = "/madoguchi.endorsement.v1.EndorsementService/WithdrawEndorsement";
-
 pub(super) async fn prepare(
     api: &Api,
     request: Request<proto::PrepareEndorsementRequest>,
@@ -37,7 +34,7 @@ pub(super) async fn submit(
     request: Request<proto::SubmitEndorsementRequest>,
 ) -> Result<Response<proto::SubmitEndorsementResponse>, Status> {
     let requester = requester(&request)?;
-    let envelope = command(&api.context, SUBMIT, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let request = request.into_inner();
     let id = parse::contract_id(&request.contract_id).map_err(refuse)?;
     let endorsement_id = EndorsementId::from_uuid(envelope.key.derive_id("endorsement"));
@@ -68,8 +65,7 @@ pub(super) async fn withdraw(
     request: Request<proto::WithdrawEndorsementRequest>,
 ) -> Result<Response<proto::WithdrawEndorsementResponse>, Status> {
     let requester = requester(&request)?;
-    let envelope =
-        command(&api.context, WITHDRAW, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let request = request.into_inner();
     let id = parse::contract_id(&request.contract_id).map_err(refuse)?;
     let endorsement_id = parse::endorsement_id(&request.endorsement_id).map_err(refuse)?;

@@ -5,10 +5,9 @@ mod endorsements;
 mod imports;
 mod parse;
 mod party_row;
+mod postcode;
 mod render;
 mod row;
-mod row_fields;
-mod texts;
 
 use ::contracts::endorsement::v1 as proto;
 use ::contracts::endorsement::v1::endorsement_service_server::EndorsementService;

@@ -5,6 +5,7 @@ use contracts::endorsement::v1 as proto;
 use decider::{Problem, ProblemKind};
 use jiff::civil::Date;
 use kernel::PhoneNumber;
+use kernel::clock::strict_date;
 use kernel::ids::{ContractId, EndorsementId};
 
 use crate::domain::{Asked, AskedChange, AskedItem, Section, Violation};
@@ -124,16 +125,6 @@ fn date(text: &str, malformed: &mut Vec<Violation>) -> Option<Date> {
     date
 }
 
-/// YYYY-MM-DD and nothing else.
-pub(super) fn strict_date(text: &str) -> Option<Date> {
-    let shaped = text.len() == 10
-        && text.bytes().enumerate().all(|(place, byte)| match place {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if shaped { text.parse().ok() } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,21 +197,5 @@ mod tests {
                 ("effective_date", "EFFECTIVE_DATE_INVALID"),
             ]
         );
-    }
-
-    #[test]
-    fn en_7_a_date_is_a_date_and_nothing_else() {
-        assert!(strict_date("2026-02-28").is_some());
-        for text in [
-            "2026-02-29",
-            "2026-2-8",
-            "20260228",
-            "2026-W07-1",
-            "2026-02-28T00:00",
-            "２０２６-02-28",
-            "",
-        ] {
-            assert_eq!(strict_date(text), None, "{text}");
-        }
     }
 }

@@ -1,28 +1,28 @@
 //! A party of an imported row (EN-16).
 
 use contracts::endorsement::v1::PartyRow;
+use decider::Violations;
 use jiff::civil::Date;
 use kernel::clock::{Timestamp, jst_date};
-use kernel::ids::SubjectId;
-use kernel::{CustomerNumber, Dated, EmailAddress, Personal, PhoneNumber};
+use kernel::{Dated, EmailAddress, Personal, PhoneNumber};
+use service::import::columns;
 
-use super::row_fields::Problems;
+use super::postcode::postcode;
 use crate::domain::{Party, PartyKind};
 
 /// Reads a party under `prefix`; its phones count from `at` (PV-16).
-pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: Timestamp) -> Option<Party> {
+pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Violations, at: Timestamp) -> Option<Party> {
     let field = |name: &str| format!("{prefix}.{name}");
-    let customer_number = customer_number(&field("customer_number"), &row.customer_number, problems);
+    let customer = columns::customer(problems, &field("customer_number"), &row.customer_number);
     let kind = kind(&field("kind"), &row.kind, problems);
-    let name = problems.required(&field("name"), &row.name, "NAME_REQUIRED");
-    let name_kana = problems.required(&field("name_kana"), &row.name_kana, "NAME_KANA_REQUIRED");
+    let name = problems.required(field("name"), &row.name, "NAME_REQUIRED");
+    let name_kana = problems.required(field("name_kana"), &row.name_kana, "NAME_KANA_REQUIRED");
     let birth_date = birth_date(&field("birth_date"), row, kind, problems, at);
     let phones = phones(&field("phones"), &row.phones, problems);
     let email = email(&field("email"), &row.email, problems);
-    let postcode = problems.postcode(&field("postcode"), &row.postcode);
-    let address = problems.required(&field("address"), &row.address, "ADDRESS_REQUIRED");
-    let customer_number = customer_number?;
-    let subject = SubjectId::of_customer(&customer_number);
+    let postcode = postcode(problems, &field("postcode"), &row.postcode);
+    let address = problems.required(field("address"), &row.address, "ADDRESS_REQUIRED");
+    let (subject, customer_number) = customer?;
     Some(Party {
         subject,
         customer_number,
@@ -41,15 +41,7 @@ pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Problems, at: T
     })
 }
 
-fn customer_number(field: &str, text: &str, problems: &mut Problems) -> Option<CustomerNumber> {
-    if text.trim().is_empty() {
-        problems.add(field, "CUSTOMER_NUMBER_REQUIRED");
-        return None;
-    }
-    problems.keep(field, CustomerNumber::parse(text), "CUSTOMER_NUMBER_INVALID")
-}
-
-fn kind(field: &str, text: &str, problems: &mut Problems) -> Option<PartyKind> {
+fn kind(field: &str, text: &str, problems: &mut Violations) -> Option<PartyKind> {
     match text {
         "INDIVIDUAL" => Some(PartyKind::Individual),
         "CORPORATE" => Some(PartyKind::Corporate),
@@ -65,7 +57,7 @@ fn birth_date(
     field: &str,
     row: &PartyRow,
     kind: Option<PartyKind>,
-    problems: &mut Problems,
+    problems: &mut Violations,
     at: Timestamp,
 ) -> Option<Date> {
     let given = !row.birth_date.is_empty();
@@ -75,7 +67,7 @@ fn birth_date(
     if kind == Some(PartyKind::Corporate) && given {
         problems.add(field, "BIRTH_DATE_OF_COMPANY");
     }
-    let date = problems.optional_date(field, &row.birth_date);
+    let date = columns::optional_date(problems, field, &row.birth_date);
     if date.is_some_and(|date| date > jst_date(at)) {
         problems.add(field, "BIRTH_DATE_IN_FUTURE");
     }
@@ -84,7 +76,7 @@ fn birth_date(
 
 /// PV-5. A number that is readable but no login factor is taken and shown with its verdict (PV-15); one given twice
 /// stands once.
-fn phones(field: &str, texts: &[String], problems: &mut Problems) -> Vec<PhoneNumber> {
+fn phones(field: &str, texts: &[String], problems: &mut Violations) -> Vec<PhoneNumber> {
     let mut numbers = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         match PhoneNumber::parse(text) {
@@ -97,7 +89,7 @@ fn phones(field: &str, texts: &[String], problems: &mut Problems) -> Vec<PhoneNu
 }
 
 /// Kept as entered.
-fn email(field: &str, text: &str, problems: &mut Problems) -> Option<String> {
+fn email(field: &str, text: &str, problems: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;
     }

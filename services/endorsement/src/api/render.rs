@@ -5,9 +5,8 @@ use contracts::endorsement::v1 as proto;
 use kernel::clock::Timestamp;
 use kernel::{Personal, PhoneNumber};
 use rulebook::{Contact, ContactTopic, LoginNumber, Rulebook, UnusableReason};
-use service::Scope;
+use service::{Scope, reason_text};
 
-use super::texts::text;
 use crate::domain::{Party, PartyRole, Review, Standing};
 use crate::wire;
 
@@ -75,7 +74,7 @@ fn plain(value: &Personal<String>) -> String {
 
 /// PV-15: usable for login, or why not.
 fn phone(number: String, login: &LoginNumber) -> proto::Phone {
-    let text_of = |reason: UnusableReason| text(reason.as_str());
+    let text_of = |reason: UnusableReason| reason_text(reason.as_str());
     proto::Phone {
         number,
         usable_for_login: login.is_usable(),
@@ -119,7 +118,7 @@ pub(super) fn review(review: &Review, confirm_token: String) -> proto::PrepareEn
     });
     let warnings = review.warnings.iter().map(|warning| proto::Warning {
         reason: warning.reason.to_owned(),
-        message: text(warning.reason),
+        message: reason_text(warning.reason),
         needs_acknowledgement: warning.needs_acknowledgement,
     });
     proto::PrepareEndorsementResponse {

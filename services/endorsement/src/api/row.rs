@@ -2,13 +2,13 @@
 //! or computed with is normalised.
 
 use contracts::endorsement::v1::{ContractRow, InsurerShare as InsurerRow};
+use decider::Violations;
+use kernel::Personal;
 use kernel::clock::Timestamp;
-use kernel::{BranchNumber, Personal, PolicyNumber};
 use rulebook::Rulebook;
+use service::import::columns;
 
 use super::party_row::party;
-use super::row_fields::Problems;
-pub(super) use super::row_fields::RowProblem;
 use crate::domain::{ContractKind, ImportedContract, InsurerRole, InsurerShare, Party, Terms};
 
 /// All shares of a contract together, in basis points (EN-9).
@@ -20,8 +20,8 @@ pub(super) fn read(
     row_digest: String,
     rulebook: &Rulebook,
     at: Timestamp,
-) -> Result<ImportedContract, Vec<RowProblem>> {
-    let mut problems = Problems::default();
+) -> Result<ImportedContract, Violations> {
+    let mut problems = Violations::default();
     let terms = terms(row, rulebook, &mut problems);
     if row.policyholder.is_none() {
         problems.add("policyholder", "POLICYHOLDER_REQUIRED");
@@ -39,7 +39,7 @@ pub(super) fn read(
         _ => None,
     };
     match (terms, policyholder) {
-        (Some(terms), Some(policyholder)) if problems.0.is_empty() => Ok(ImportedContract {
+        (Some(terms), Some(policyholder)) if problems.is_empty() => Ok(ImportedContract {
             object_address: Personal::new(policyholder.subject, row.object_address.clone()),
             terms,
             policyholder,
@@ -47,12 +47,12 @@ pub(super) fn read(
             row_digest,
             at,
         }),
-        _ => Err(problems.0),
+        _ => Err(problems),
     }
 }
 
 /// EN-3: an insured with the policyholder's customer number is the policyholder, and must not differ from them.
-fn separate(policyholder: Option<&Party>, insured: Party, problems: &mut Problems) -> Option<Party> {
+fn separate(policyholder: Option<&Party>, insured: Party, problems: &mut Violations) -> Option<Party> {
     match policyholder {
         Some(policyholder) if policyholder.customer_number == insured.customer_number => {
             if *policyholder != insured {
@@ -64,28 +64,16 @@ fn separate(policyholder: Option<&Party>, insured: Party, problems: &mut Problem
     }
 }
 
-fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Problems) -> Option<Terms> {
-    let policy_number = problems.keep(
-        "policy_number",
-        PolicyNumber::parse(&row.policy_number),
-        "POLICY_NUMBER_INVALID",
-    );
-    let branch_number = if row.branch_number.is_empty() {
-        Some(BranchNumber::default())
-    } else {
-        problems.keep(
-            "branch_number",
-            BranchNumber::parse(&row.branch_number),
-            "BRANCH_NUMBER_INVALID",
-        )
-    };
+fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Violations) -> Option<Terms> {
+    let contract = columns::contract(problems, &row.policy_number, &row.branch_number);
     let product = rulebook.product(&row.product);
     if product.is_none() {
         problems.add("product", "PRODUCT_UNKNOWN");
     }
     let kind = kind(&row.kind, problems);
-    let period_start = problems.instant("period_start", &row.period_start, product);
-    let period_end = problems.instant("period_end", &row.period_end, product);
+    let term = |date| product.map(|product| product.term_instant(date));
+    let period_start = columns::instant_by(problems, "period_start", &row.period_start, term);
+    let period_end = columns::instant_by(problems, "period_end", &row.period_end, term);
     if let (Some(start), Some(end)) = (period_start, period_end)
         && end <= start
     {
@@ -93,10 +81,12 @@ fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Problems) -> Opt
     }
     let insurers = insurers(&row.insurers, problems);
     let offline_reason = offline_reason(&row.offline_reason, problems);
-    let last_endorsement_date = problems.optional_date("last_endorsement_date", &row.last_endorsement_date);
+    let last_endorsement_date =
+        columns::optional_date(problems, "last_endorsement_date", &row.last_endorsement_date);
+    let (_, policy_number, branch_number) = contract?;
     Some(Terms {
-        policy_number: policy_number?,
-        branch_number: branch_number?,
+        policy_number,
+        branch_number,
         product: product?.code.clone(),
         kind: kind?,
         period_start: period_start?,
@@ -108,7 +98,7 @@ fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Problems) -> Opt
     })
 }
 
-fn kind(text: &str, problems: &mut Problems) -> Option<ContractKind> {
+fn kind(text: &str, problems: &mut Violations) -> Option<ContractKind> {
     match text {
         "INDIVIDUAL" => Some(ContractKind::Individual),
         "GROUP" => Some(ContractKind::Group),
@@ -120,7 +110,7 @@ fn kind(text: &str, problems: &mut Problems) -> Option<ContractKind> {
 }
 
 /// EN-9: one lead, shares that make the whole; the lead is kept first.
-fn insurers(rows: &[InsurerRow], problems: &mut Problems) -> Vec<InsurerShare> {
+fn insurers(rows: &[InsurerRow], problems: &mut Violations) -> Vec<InsurerShare> {
     if rows.is_empty() {
         problems.add("insurers", "INSURERS_REQUIRED");
         return Vec::new();
@@ -153,9 +143,9 @@ fn insurers(rows: &[InsurerRow], problems: &mut Problems) -> Vec<InsurerShare> {
     insurers
 }
 
-fn insurer(index: usize, row: &InsurerRow, problems: &mut Problems) -> Option<InsurerShare> {
+fn insurer(index: usize, row: &InsurerRow, problems: &mut Violations) -> Option<InsurerShare> {
     let name = problems.required(
-        &format!("insurers[{index}].name"),
+        format!("insurers[{index}].name"),
         &row.name,
         "INSURER_NAME_REQUIRED",
     );
@@ -179,7 +169,7 @@ fn insurer(index: usize, row: &InsurerRow, problems: &mut Problems) -> Option<In
 }
 
 /// EN-5: a code, because it is shown and published in the clear.
-fn offline_reason(text: &str, problems: &mut Problems) -> Option<String> {
+fn offline_reason(text: &str, problems: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;
     }
@@ -241,9 +231,9 @@ mod tests {
     fn read_row(row: &ContractRow) -> Result<ImportedContract, Vec<(String, &'static str)>> {
         let at = "2026-03-01T00:00:00Z".parse().unwrap();
         read(row, "digest".to_owned(), &Rulebook::default_rulebook(), at).map_err(|problems| {
-            problems
-                .into_iter()
-                .map(|problem| (problem.field, problem.reason))
+            let fields = problems.fields().iter();
+            fields
+                .map(|problem| (problem.field.clone(), problem.reason))
                 .collect()
         })
     }

@@ -1,11 +1,12 @@
 //! Prepare, submit, effective, scheduled, withdrawn: the way of a change (EN-7, EN-8, EN-10).
 
 use contracts::endorsement::v1::EndorsementState::{Effective, Scheduled, Withdrawn};
+use harness::assert_refused;
 use testkit::wait_for;
 use tonic::Code;
 
 use crate::book::{NEW, OLD, contract_id, instant, new_request_id, person, row, to};
-use crate::world::{As, Outcome, SOON, World, assert_refused};
+use crate::world::{As, Outcome, SOON, World};
 
 const HOLDER: As = As::Holder("C0001");
 

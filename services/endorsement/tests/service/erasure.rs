@@ -11,8 +11,7 @@ const HOLDER: As = As::Holder("C0001");
 /// The key was used a moment ago, so the service has it at hand, and would for another half minute.
 #[tokio::test]
 async fn op_4_a_cached_key_is_forgotten_when_identity_tells_of_the_erasure() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     world
         .import(vec![row("AB00000001", "C0001"), row("AB00000002", "C0002")])
         .await;
@@ -34,8 +33,7 @@ async fn op_4_a_cached_key_is_forgotten_when_identity_tells_of_the_erasure() {
 
 #[tokio::test]
 async fn op_4_the_row_that_was_imported_before_is_a_bad_row_after_the_erasure() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     let rows = vec![row("AB00000001", "C0001"), row("AB00000002", "C0002")];
     world.import(rows.clone()).await;
     world.erase(subject("C0001")).await;
@@ -54,8 +52,7 @@ async fn op_4_the_row_that_was_imported_before_is_a_bad_row_after_the_erasure() 
 /// A change submitted before the erasure is still a fact; what it changes to nobody can read.
 #[tokio::test]
 async fn op_4_a_scheduled_change_of_an_erased_person_takes_effect_without_content() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     world.import(vec![row("AB00000001", "C0001")]).await;
     let contract = contract_id("AB00000001");
     let submitted = world.change(&HOLDER, &to(&contract, &[NEW], "2026-12-01")).await;

@@ -6,15 +6,15 @@ use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::endorsement::v1::{EndorsementEvent, EndorsementState};
 use contracts::feed::v1::{FeedItem, ReadRequest, feed_service_client::FeedServiceClient};
 use contracts::names;
+use harness::{bearing, secret_of};
 use kernel::ids::EventId;
 use kernel::{Personal, SealedField};
-use privacy::{Keyring, MasterKey};
+use privacy::Keyring;
 use prost::Message as _;
 use testkit::wait_for;
-use tonic::Request;
 
 use crate::book::{NEW, OLD, contract_id, row, subject, to};
-use crate::world::{As, MASTER_KEY, SOON, VIEWS_SECRET, World};
+use crate::world::{As, SOON, World};
 
 const HOLDER: As = As::Holder("C0001");
 
@@ -50,10 +50,7 @@ async fn messages(world: &World, count: u64) -> Vec<(String, Vec<u8>)> {
 }
 
 async fn feed(world: &World) -> Vec<FeedItem> {
-    let mut request = Request::new(ReadRequest::default());
-    request
-        .metadata_mut()
-        .insert("authorization", format!("Bearer {VIEWS_SECRET}").parse().unwrap());
+    let request = bearing(ReadRequest::default(), &secret_of(names::VIEWS));
     FeedServiceClient::new(world.channel())
         .read(request)
         .await
@@ -100,10 +97,7 @@ async fn a_change_is_told_over_nats_and_feed_with_sealed_phones() {
             .collect::<Vec<_>>()
     );
 
-    let keyring = Keyring::new(
-        world.keyring.pool.clone(),
-        MasterKey::from_hex(MASTER_KEY).unwrap(),
-    );
+    let keyring = world.keyring();
     let events: Vec<_> = payloads
         .iter()
         .map(|payload| EndorsementEvent::decode(&**payload).unwrap())

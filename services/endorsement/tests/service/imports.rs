@@ -1,11 +1,11 @@
 //! EN-16: good and bad rows, again, and by whom.
 
 use contracts::endorsement::v1 as proto;
-use privacy::{Keyring, MasterKey};
+use harness::assert_refused;
 use tonic::Code;
 
 use crate::book::{contract_id, new_request_id, row, subject};
-use crate::world::{As, MASTER_KEY, Outcome, World, assert_refused};
+use crate::world::{As, Outcome, World};
 
 fn refused(field: &str, reason: &str) -> Outcome {
     Outcome::Refused(vec![(field.to_owned(), reason.to_owned())])
@@ -119,11 +119,7 @@ async fn only_administrators_import_and_not_without_bounds() {
 async fn op_4_an_erased_person_is_shown_empty_and_never_imported_again() {
     let mut world = World::new().await;
     world.import(vec![row("AB00000001", "C0001")]).await;
-    let keyring = Keyring::new(
-        world.keyring.pool.clone(),
-        MasterKey::from_hex(MASTER_KEY).unwrap(),
-    );
-    keyring.destroy(subject("C0001")).await.unwrap();
+    world.destroy(subject("C0001")).await;
     // A running service forgets keys after a while; a new one never had them.
     world.kill_and_restart().await;
     let contract = world

@@ -14,7 +14,5 @@ mod fixtures;
 mod imports;
 mod mistakes;
 mod refusals;
-#[path = "../../../../shared/service/tests/standin/identity.rs"]
-mod standin;
 mod walk;
 mod world;

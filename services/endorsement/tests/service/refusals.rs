@@ -2,11 +2,12 @@
 
 use contracts::endorsement::v1 as proto;
 use contracts::endorsement::v1::endorsement_item::Change as Content;
+use harness::assert_refused;
 use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, Unauthenticated};
 use tonic_types::StatusExt as _;
 
 use crate::book::{Change, NEW, OLD, contract_id, new_request_id, phones, row, subject, to};
-use crate::world::{As, World, assert_refused};
+use crate::world::{As, World};
 
 const HOLDER: As = As::Holder("C0001");
 
@@ -140,7 +141,7 @@ async fn en_7_and_pv_5_wrong_fields_are_named_all_at_once() {
         async move {
             let refused = world.prepare(&HOLDER, &change).await.unwrap_err();
             assert_eq!(refused.code(), InvalidArgument);
-            crate::world::reason(&refused);
+            harness::reason(&refused);
             let violations = refused
                 .get_error_details()
                 .bad_request()

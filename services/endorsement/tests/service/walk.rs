@@ -4,7 +4,6 @@
 use contracts::endorsement::v1 as proto;
 use contracts::endorsement::v1::endorsement_item::Change as Content;
 use endorsement::Endorsement;
-use privacy::{Keyring, MasterKey};
 use service::Service as _;
 use testkit::walk::{LANGUAGES, Refusal, Walk};
 use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound, PermissionDenied};
@@ -12,7 +11,7 @@ use tonic::Status;
 
 use crate::book::{Change, NEW, OLD, contract_id, instant, new_request_id, person, phones, row, subject, to};
 use crate::mistakes::MISTAKES;
-use crate::world::{As, MASTER_KEY, World};
+use crate::world::{As, World};
 
 const HOLDER: As = As::Holder("C0001");
 const TODAY: &str = "2026-11-16";
@@ -367,11 +366,7 @@ async fn verdicts(world: &mut World, walk: &mut Walk) {
 
 /// OP-4: whoever was erased has no number left to show.
 async fn erased(world: &mut World, walk: &mut Walk) {
-    let keyring = Keyring::new(
-        world.keyring.pool.clone(),
-        MasterKey::from_hex(MASTER_KEY).unwrap(),
-    );
-    keyring.destroy(subject("C0009")).await.unwrap();
+    world.destroy(subject("C0009")).await;
     // A running service forgets keys after a while; a new one never had them.
     world.kill_and_restart().await;
     let look = async |world: &World| {

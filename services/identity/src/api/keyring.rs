@@ -29,7 +29,7 @@ impl KeyringService for KeyringApi {
     /// Idempotent by what it does: what is wrapped is not wrapped again.
     async fn rewrap_keys(&self, request: Request<RewrapKeysRequest>) -> Answer<RewrapKeysResponse> {
         let message = request.get_ref();
-        command(&self.context, "RewrapKeys", &request, &message.request_id).map_err(refuse)?;
+        command(&self.context, &request, &message.request_id).map_err(refuse)?;
         let limit = match u32::try_from(message.limit) {
             Ok(0) => DEFAULT_BATCH,
             Ok(limit) => limit.min(MAX_BATCH),

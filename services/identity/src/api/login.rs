@@ -21,7 +21,6 @@ use crate::domain::{AccountCommand, AccountRejection, PasswordHash, REFRESH_LIFE
 use crate::publish::publish;
 use crate::random;
 use crate::tokens::{LOGIN_LIFE, NewRefresh, expiry};
-use crate::unsigned::not_signed;
 
 /// Longest wait for a call, in milliseconds.
 const MAX_WAIT_MS: i32 = 30_000;
@@ -31,7 +30,7 @@ pub(super) async fn login(
     request: Request<LoginRequest>,
 ) -> Result<Response<LoginResponse>, Status> {
     parse::login(request.get_ref()).map_err(refuse)?;
-    let (source, envelope) = (source(&request), api.once("Login", &request));
+    let (source, envelope) = (source(&request), api.once(&request)?);
     let LoginRequest {
         user_id,
         password,
@@ -63,7 +62,7 @@ pub(super) async fn login(
     let token = api
         .tokens
         .login(account, login, holder, now, expires_at)
-        .map_err(not_signed)?;
+        .map_err(refuse)?;
     Ok(Response::new(LoginResponse {
         login_token: token,
         login_expires_at_us: expires_at.as_microsecond(),
@@ -148,7 +147,7 @@ pub(super) async fn complete(
     api: &Api,
     request: Request<CompleteLoginRequest>,
 ) -> Result<Response<CompleteLoginResponse>, Status> {
-    let envelope = api.once("CompleteLogin", &request);
+    let envelope = api.once(&request)?;
     let CompleteLoginRequest { login_token, wait_ms } = request.into_inner();
     let token = api
         .context

@@ -18,10 +18,10 @@ use contracts::identity::v1::{
     RefreshRequest, RefreshResponse, RegisterWithInitialCredentialsRequest,
     RegisterWithInitialCredentialsResponse,
 };
-use eventsourcing::{Repository, Request as Command, RequestKey};
+use eventsourcing::{Repository, Request as Command};
 use kernel::Timestamp;
 use kernel::clock::Clock as _;
-use service::{Context, caller, traceparent};
+use service::{Context, command_once, refuse};
 use tonic::{Request, Response, Status};
 
 pub use erasure::ErasureApi;
@@ -126,17 +126,8 @@ impl Api {
 
     /// The envelope of a call that is not retried by a request id because its answer holds secrets: each is a new one
     /// (ID-16).
-    fn once<T>(&self, rpc: &str, request: &Request<T>) -> Command {
-        let key = RequestKey::derive("once", rpc, random::id());
-        Command {
-            key,
-            payload_hash: String::new(),
-            actor: caller(request).actor(),
-            correlation_id: key.derive_id("correlation"),
-            causation_id: None,
-            traceparent: traceparent(),
-            at: self.now(),
-        }
+    fn once<T>(&self, request: &Request<T>) -> Result<Command, Status> {
+        command_once(&self.context, request, random::id()).map_err(refuse)
     }
 }
 

@@ -1,14 +1,14 @@
 //! From messages to values, once, with everything that is wrong in one answer.
 
 use contracts::identity::v1::{InitialCredential, LoginRequest, RegisterWithInitialCredentialsRequest};
-use decider::{Problem, ProblemKind};
+use decider::{Problem, ProblemKind, Violations};
 use kernel::Timestamp;
 use kernel::email::EmailError;
 use kernel::initial_code::InitialCodeError;
-use kernel::policy::NumberError;
-use kernel::{BranchNumber, ContractId, CustomerNumber, EmailAddress, InitialCode, PolicyNumber, SubjectId};
+use kernel::{ContractId, EmailAddress, InitialCode, PolicyNumber, SubjectId};
 use rulebook::RegistrationRoute;
 use rulebook::Rulebook;
+use service::import::columns;
 
 use crate::domain::password::{Password, WeakPassword};
 
@@ -19,37 +19,14 @@ const MAX_DEVICE_CHARS: usize = 64;
 /// Longest initial user ID, in characters.
 const MAX_INITIAL_USER_CHARS: usize = 64;
 
-/// Collects what is wrong with a request.
-pub(super) struct Violations(Problem);
-
-impl Violations {
-    pub(super) const fn new() -> Self {
-        Self(Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT"))
+/// A password that is too weak, with what its text is rendered with.
+fn weak_password(violations: &mut Violations, weak: WeakPassword) {
+    match weak {
+        WeakPassword::TooShort { min } => violations.fact("min", min.to_string()),
+        WeakPassword::TooLong { max } => violations.fact("max", max.to_string()),
+        WeakPassword::Common | WeakPassword::Personal => {}
     }
-
-    pub(super) fn add(&mut self, field: &str, reason: &'static str) {
-        self.0.violations.push(decider::FieldViolation {
-            field: field.to_owned(),
-            reason,
-        });
-    }
-
-    fn password(&mut self, weak: WeakPassword) {
-        match weak {
-            WeakPassword::TooShort { min } => _ = self.0.metadata.insert("min", min.to_string()),
-            WeakPassword::TooLong { max } => _ = self.0.metadata.insert("max", max.to_string()),
-            WeakPassword::Common | WeakPassword::Personal => {}
-        }
-        self.add("password", weak.reason());
-    }
-
-    pub(super) fn none_or(self) -> Result<(), Problem> {
-        if self.0.violations.is_empty() {
-            Ok(())
-        } else {
-            Err(self.0)
-        }
-    }
+    violations.add("password", weak.reason());
 }
 
 /// A registration as typed.
@@ -74,11 +51,8 @@ pub(super) fn registration(
     if !rules.registration.offers(RegistrationRoute::A) {
         return Err(Problem::new(ProblemKind::FailedPrecondition, "ROUTE_NOT_OFFERED"));
     }
-    let mut wrong = Violations::new();
-    wrong
-        .0
-        .violations
-        .extend(request_id.into_iter().flat_map(|problem| problem.violations));
+    let mut wrong = Violations::default();
+    wrong.extend(request_id.into_iter().flat_map(|problem| problem.violations));
     let initial_user = message.initial_user_id.trim();
     if initial_user.is_empty() {
         wrong.add("initial_user_id", "INITIAL_USER_ID_REQUIRED");
@@ -90,7 +64,7 @@ pub(super) fn registration(
     });
     let email = EmailAddress::parse(&message.email).map_err(|error| wrong.add("email", email_reason(error)));
     let password = password(&message.password, initial_user, email.as_ref().ok(), rules, now);
-    let password = password.map_err(|weak| wrong.password(weak));
+    let password = password.map_err(|weak| weak_password(&mut wrong, weak));
     wrong.none_or()?;
     match (code, email, password) {
         (Ok(code), Ok(email), Ok(password)) => Ok(Registration {
@@ -123,9 +97,9 @@ fn password(
 
 /// ID-14, once the policy number is known: the password must not contain it either.
 pub(super) fn password_without(password: &Password, policy: &PolicyNumber) -> Result<(), Problem> {
-    let mut wrong = Violations::new();
+    let mut wrong = Violations::default();
     if password.contains_one_of(&[policy.as_str()]) {
-        wrong.password(WeakPassword::Personal);
+        weak_password(&mut wrong, WeakPassword::Personal);
     }
     wrong.none_or()
 }
@@ -148,7 +122,7 @@ fn email_reason(error: EmailError) -> &'static str {
 
 /// Checks a login's form; whether the user exists shows nowhere here.
 pub(super) fn login(message: &LoginRequest) -> Result<(), Problem> {
-    let mut wrong = Violations::new();
+    let mut wrong = Violations::default();
     if message.user_id.trim().is_empty() {
         wrong.add("user_id", "USER_ID_REQUIRED");
     } else if message.user_id.len() > MAX_INPUT_BYTES {
@@ -163,15 +137,6 @@ pub(super) fn login(message: &LoginRequest) -> Result<(), Problem> {
     wrong.none_or()
 }
 
-/// One thing that is wrong with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wrong {
-    /// The column.
-    pub(super) field: &'static str,
-    /// What is wrong with it.
-    pub(super) reason: &'static str,
-}
-
 /// One printed credential.
 pub(super) struct Row {
     pub(super) contract: ContractId,
@@ -182,61 +147,41 @@ pub(super) struct Row {
     pub(super) code: Option<InitialCode>,
 }
 
-/// Reads a row of an import; all that is wrong with it, by column.
-pub(super) fn row(message: &InitialCredential) -> Result<Row, Vec<Wrong>> {
-    let mut wrong = Vec::new();
-    let mut add = |field, reason| wrong.push(Wrong { field, reason });
-    let policy = PolicyNumber::parse(&message.policy_number).map_err(|error| {
-        add(
-            "policy_number",
-            number_reason(error, "POLICY_NUMBER_REQUIRED", "POLICY_NUMBER_INVALID"),
-        );
-    });
-    let branch = match message.branch_number.trim() {
-        "" => Ok(BranchNumber::new(0)),
-        text => BranchNumber::parse(text).map_err(|_| add("branch_number", "BRANCH_NUMBER_INVALID")),
-    };
-    let customer = CustomerNumber::parse(&message.customer_number).map_err(|error| {
-        add(
-            "customer_number",
-            number_reason(error, "CUSTOMER_NUMBER_REQUIRED", "CUSTOMER_NUMBER_INVALID"),
-        );
-    });
+/// Reads a row of an import.
+pub(super) fn row(message: &InitialCredential) -> Result<Row, Violations> {
+    let mut wrong = Violations::default();
+    let contract = columns::contract(&mut wrong, &message.policy_number, &message.branch_number);
+    let customer = columns::customer(&mut wrong, "customer_number", &message.customer_number);
     if message.initial_user_id.chars().count() > MAX_INITIAL_USER_CHARS {
-        add("initial_user_id", "INITIAL_USER_ID_TOO_LONG");
+        wrong.add("initial_user_id", "INITIAL_USER_ID_TOO_LONG");
     }
     let code = match InitialCode::parse(&message.code) {
         Ok(code) => Some(code),
         Err(error) => {
             match error {
                 InitialCodeError::Masked => {}
-                InitialCodeError::Empty => add("code", "CODE_REQUIRED"),
-                InitialCodeError::TooLong => add("code", "INITIAL_PASSWORD_TOO_LONG"),
+                InitialCodeError::Empty => wrong.add("code", "CODE_REQUIRED"),
+                InitialCodeError::TooLong => wrong.add("code", "INITIAL_PASSWORD_TOO_LONG"),
             }
             None
         }
     };
-    let (Ok(policy), Ok(branch), Ok(customer), true) = (policy, branch, customer, wrong.is_empty()) else {
+    let (Some((contract, policy_number, _)), Some((subject, _)), true) =
+        (contract, customer, wrong.is_empty())
+    else {
         return Err(wrong);
     };
     let initial_user = match message.initial_user_id.trim() {
-        "" => policy.as_str().to_owned(),
+        "" => policy_number.as_str().to_owned(),
         text => text.to_owned(),
     };
     Ok(Row {
-        contract: ContractId::of_policy(&policy, &branch),
-        policy_number: policy,
-        subject: SubjectId::of_customer(&customer),
+        contract,
+        policy_number,
+        subject,
         initial_user,
         code,
     })
-}
-
-fn number_reason(error: NumberError, required: &'static str, invalid: &'static str) -> &'static str {
-    match error {
-        NumberError::Empty => required,
-        NumberError::Character | NumberError::Length { .. } | NumberError::TooLarge => invalid,
-    }
 }
 
 #[cfg(test)]
@@ -309,7 +254,11 @@ mod tests {
             ..InitialCredential::default()
         };
         let wrong = row(&bad).map(|_| ()).unwrap_err();
-        let wrong: Vec<_> = wrong.iter().map(|wrong| (wrong.field, wrong.reason)).collect();
+        let wrong: Vec<_> = wrong
+            .fields()
+            .iter()
+            .map(|wrong| (wrong.field.as_str(), wrong.reason))
+            .collect();
         assert_eq!(
             wrong,
             [

@@ -10,7 +10,7 @@ use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::Request as Command;
 use kernel::{AccountId, ContractId, InitialCode};
 use rulebook::RegistrationRoute;
-use service::{command_scoped, consistency_token, refuse};
+use service::{CommandError, command_scoped, consistency_token, refuse};
 use subtle::ConstantTimeEq as _;
 use tonic::{Request, Response, Status};
 
@@ -25,8 +25,6 @@ use crate::domain::{
 use crate::publish::publish;
 use crate::random;
 
-const RPC: &str = "RegisterWithInitialCredentials";
-
 pub(super) async fn register(
     api: &Api,
     request: Request<RegisterWithInitialCredentialsRequest>,
@@ -36,7 +34,8 @@ pub(super) async fn register(
     let (message, envelope) = envelope(api, request, user);
     let (envelope, bad_id) = match envelope {
         Ok(envelope) => (Some(envelope), None),
-        Err(problem) => (None, Some(problem)),
+        Err(CommandError::Refused(problem)) => (None, Some(problem)),
+        Err(error @ CommandError::WithoutRule) => return Err(refuse(error)),
     };
     let typed = parse::registration(&message, &api.context.rulebook, api.now(), bad_id).map_err(refuse)?;
     let Some(envelope) = envelope else {
@@ -86,7 +85,10 @@ fn envelope(
     api: &Api,
     request: Request<RegisterWithInitialCredentialsRequest>,
     user: ReservationId,
-) -> (RegisterWithInitialCredentialsRequest, Result<Command, Problem>) {
+) -> (
+    RegisterWithInitialCredentialsRequest,
+    Result<Command, CommandError>,
+) {
     let (metadata, extensions, message) = request.into_parts();
     let without_secrets = RegisterWithInitialCredentialsRequest {
         initial_password: String::new(),
@@ -97,7 +99,6 @@ fn envelope(
     let command = command_scoped(
         &api.context,
         &user.as_uuid().to_string(),
-        RPC,
         &request,
         &message.request_id,
     );

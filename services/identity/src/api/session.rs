@@ -1,5 +1,7 @@
 //! Sessions: refresh (ID-16), logout, one's own account, and the keys others verify tokens by.
 
+use std::time::Duration;
+
 use contracts::identity::v1::{
     GetAccountRequest, GetAccountResponse, GetKeysResponse, LogoutRequest, LogoutResponse, RefreshRequest,
     RefreshResponse, Tokens,
@@ -16,13 +18,12 @@ use crate::domain::account::{Holder, Session, SessionEnd};
 use crate::domain::refresh_family::{IssuedToken, TokenRefusal};
 use crate::domain::{AccountCommand, AccountRejection, REFRESH_LIFE};
 use crate::tokens::{ACCESS_LIFE, expiry};
-use crate::unsigned::{keys_unavailable, not_signed};
 
 pub(super) async fn refresh(
     api: &Api,
     request: Request<RefreshRequest>,
 ) -> Result<Response<RefreshResponse>, Status> {
-    let envelope = api.once("Refresh", &request);
+    let envelope = api.once(&request)?;
     let invalid = || refuse(AccountRejection::RefreshTokenInvalid.explain());
     // Ids are no secrets: who knows them must not end a session with a made-up token.
     let presented = api
@@ -67,8 +68,7 @@ pub(super) async fn logout(
     request: Request<LogoutRequest>,
 ) -> Result<Response<LogoutResponse>, Status> {
     let Customer { account, session, .. } = *customer(&request)?;
-    let envelope =
-        command(&api.context, "Logout", &request, &request.get_ref().request_id).map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let logout = AccountCommand::EndSession {
         session,
         reason: SessionEnd::Logout,
@@ -135,13 +135,18 @@ pub(super) fn tokens(
     let access_token = api
         .tokens
         .access(account, id, session, holder, now)
-        .map_err(not_signed)?;
+        .map_err(refuse)?;
     Ok(Tokens {
         access_token,
         access_expires_at_us: expiry(now, ACCESS_LIFE).as_microsecond(),
         refresh_token: refresh.token,
         refresh_expires_at_us: refresh.expires_at.as_microsecond(),
     })
+}
+
+/// Another instance may have what this one lacks.
+const fn keys_unavailable() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(Duration::from_secs(5))
 }
 
 /// The door lets only customers in here.

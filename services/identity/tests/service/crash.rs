@@ -3,8 +3,7 @@
 use testkit::wait_for;
 use uuid::Uuid;
 
-use crate::source::random;
-use crate::world::{CODE, DEADLINE, PASSWORD, World, reason};
+use crate::world::{CODE, DEADLINE, PASSWORD, World, random, reason};
 
 /// From now on the process comes as far as this event and no further.
 pub(crate) async fn stop_before(world: &World, event_type: &str) {

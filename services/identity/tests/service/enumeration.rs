@@ -83,7 +83,7 @@ impl EventStore for CountingStore {
 
 #[tokio::test]
 async fn id_15_unknown_and_known_users_cost_the_same() {
-    let world = World::of::<Watched>("", "").await;
+    let world = World::<Watched>::of(&[]).await;
     let email = world.customer(1).await;
     let masked = world.contract(2, "*****").await;
     let weak = world.contract(3, crate::world::WEAK_CODE).await;

@@ -16,8 +16,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-use crate::source::random;
-use crate::world::{CODE, DEADLINE, PASSWORD, World, reason};
+use crate::world::{CODE, DEADLINE, PASSWORD, World, random, reason};
 
 /// Who asks, and who approves.
 pub(crate) const ASKS: &str = "S001";
@@ -25,7 +24,7 @@ pub(crate) const APPROVES: &str = "S002";
 
 impl World {
     pub(crate) async fn erasures(&self) -> ErasureServiceClient<Channel> {
-        ErasureServiceClient::connect(self.running.as_ref().unwrap().url())
+        ErasureServiceClient::connect(self.instance().url())
             .await
             .unwrap()
     }
@@ -380,7 +379,7 @@ async fn op_4_a_key_that_came_back_is_destroyed_when_the_erasures_are_read_anew(
     let mut world = World::start().await;
     let subject = SubjectId::from_uuid(random());
     world.keyring().seal_keys(&[subject].into()).await.unwrap();
-    let keys = world.keyrings[0].pool.clone();
+    let keys = world.keys.pool.clone();
     sqlx::query("CREATE TABLE copy AS SELECT * FROM keyring.subject_key")
         .execute(&keys)
         .await

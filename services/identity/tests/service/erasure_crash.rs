@@ -6,8 +6,7 @@ use testkit::wait_for;
 
 use crate::crash::{start_afresh, stop_before};
 use crate::erasure::{APPROVES, ASKS};
-use crate::source::random;
-use crate::world::{CODE, DEADLINE, PASSWORD, World, reason};
+use crate::world::{CODE, DEADLINE, PASSWORD, World, random, reason};
 
 async fn cut_before(event_type: &str, key_is_destroyed: bool) {
     let mut world = World::start().await;

@@ -12,8 +12,7 @@ use tonic::Status;
 use crate::asking::reading;
 use crate::crash::stop_before;
 use crate::erasure::{APPROVES, ASKS};
-use crate::source::random;
-use crate::world::World;
+use crate::world::{World, random};
 
 /// A call that is to be refused.
 enum Call {

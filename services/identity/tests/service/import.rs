@@ -3,8 +3,7 @@
 use contracts::common::v1::ImportOutcome;
 use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential};
 
-use crate::source::random;
-use crate::world::{CODE, Contract, WEAK_CODE, World, reason};
+use crate::world::{CODE, Contract, WEAK_CODE, World, random, reason};
 
 fn outcomes(results: &[contracts::common::v1::ImportRowResult]) -> Vec<ImportOutcome> {
     results
@@ -47,7 +46,7 @@ async fn id_8_an_import_is_repeatable_and_reports_every_bad_row() {
     );
     assert_eq!(
         (first[3].line, first[4].problems[0].reason.as_str()),
-        (9, "DUPLICATE_ROW")
+        (9, "ROW_REPEATED")
     );
 
     let again = world.import(rows).await;
@@ -107,7 +106,7 @@ async fn only_administrators_import() {
         .import_initial_credentials(world.as_administrator(request))
         .await;
     assert_eq!(
-        crate::world::fields(&refused.unwrap_err()),
+        harness::violations(&refused.unwrap_err()),
         [("rows".to_owned(), "TOO_MANY_ROWS".to_owned())]
     );
 }

@@ -4,12 +4,11 @@ use contracts::identity::v1::keyring_service_client::KeyringServiceClient;
 use contracts::identity::v1::{GetAccountRequest, GetKeyringStatusRequest, RewrapKeysRequest};
 use tonic::transport::Channel;
 
-use crate::source::random;
-use crate::world::{World, bearing, reason};
+use crate::world::{World, bearing, random, reason};
 
 impl World {
     pub(crate) async fn keyring_admin(&self) -> KeyringServiceClient<Channel> {
-        KeyringServiceClient::connect(self.running.as_ref().unwrap().url())
+        KeyringServiceClient::connect(self.instance().url())
             .await
             .unwrap()
     }
@@ -35,12 +34,11 @@ async fn the_master_key_changes_without_anybody_noticing() {
         customers.push((world.session(&email).await, email));
     }
     // The new key in front, the old one beside it.
-    let (old, new) = ("11".repeat(32), "33".repeat(32));
-    let both = format!("master_key = \"{new}\"\nother_master_key = \"{old}\"");
+    let (old, new) = (harness::MASTER_KEY, "33".repeat(32));
     world.kill();
-    world
-        .start_with(|toml| toml.replace(&format!("master_key = \"{old}\""), &both))
-        .await;
+    world.settings.set("keyring.master_key", new);
+    world.settings.set("keyring.other_master_key", old);
+    world.start_again().await;
     let mut admin = world.keyring_admin().await;
     let status = world.as_administrator(GetKeyringStatusRequest {});
     let status = admin.get_keyring_status(status).await.unwrap().into_inner();
@@ -67,9 +65,8 @@ async fn the_master_key_changes_without_anybody_noticing() {
     assert_eq!(left, [3, 1, 0]);
     // The old one is forgotten.
     world.kill();
-    world
-        .start_with(|toml| toml.replace(&format!("\nother_master_key = \"{old}\""), ""))
-        .await;
+    world.settings.remove("keyring.other_master_key");
+    world.start_again().await;
     for (tokens, email) in &customers {
         assert_eq!(world.email(&tokens.access_token).await, *email);
     }

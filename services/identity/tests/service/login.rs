@@ -2,15 +2,15 @@
 
 use tonic::Code;
 
-use crate::world::{CODE, PASSWORD, World, claims, log_in, reason, retry_after_s};
+use crate::world::{BUSY, CODE, Client, PASSWORD, World, claims, log_in, reason, retry_after_s};
 
 /// A rulebook whose phone gate lies far ahead, in a file.
-fn before_the_gate() -> (tempfile::NamedTempFile, String) {
+fn before_the_gate() -> (tempfile::NamedTempFile, [(&'static str, String); 1]) {
     let text =
         rulebook::DEFAULT_RULEBOOK.replacen("2022-12-01T00:00:00+09:00", "2099-01-01T00:00:00+09:00", 1);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let settings = format!("[rulebook]\nfile = \"{}\"", file.path().display());
+    let settings = [("rulebook.file", file.path().display().to_string())];
     (file, settings)
 }
 
@@ -67,13 +67,13 @@ async fn id_14_without_the_second_factor_a_password_is_longer() {
     let (_file, settings) = before_the_gate();
     let world = World::with(&settings).await;
     let contract = world.contract(1, CODE).await;
-    let id = crate::source::random();
+    let id = crate::world::random();
     let refused = world
         .register_as(id, &contract, CODE, "a@example.jp", "fourteen chars")
         .await
         .unwrap_err();
     assert_eq!(
-        crate::world::fields(&refused),
+        harness::violations(&refused),
         [("password".to_owned(), "PASSWORD_TOO_SHORT".to_owned())]
     );
 }
@@ -192,7 +192,7 @@ async fn a_login_token_is_good_for_ten_minutes_and_for_nothing_else() {
 
 #[tokio::test]
 async fn id_15_a_storm_of_logins_is_turned_away_with_a_time_to_retry() {
-    let world = World::of::<identity::Identity>("", "hash_workers = 1\nhash_queue = 1").await;
+    let world = World::with(&BUSY).await;
     let email = world.customer(1).await;
     let storm = (0..40).map(|number| {
         let (world, user) = (&world, format!("stranger{number}@example.jp"));
@@ -214,12 +214,14 @@ async fn id_15_a_storm_of_logins_is_turned_away_with_a_time_to_retry() {
 async fn id_14_a_password_hashed_at_a_lower_cost_is_rehashed_at_login() {
     let world = World::start().await;
     let email = world.customer(1).await;
-    let stronger = world.another("hash_passes = 3").await;
+    let settings = world.settings.clone().with("service.hash_passes", 3);
+    let instance = world.another_with(&settings).await;
+    let stronger = Client::new(instance.channel());
     world.login(&email, PASSWORD).await.unwrap();
     assert_eq!(world.events("account.password_rehashed.v1", None).await, 0);
-    log_in(&stronger.client, &email, PASSWORD).await.unwrap();
+    log_in(&stronger, &email, PASSWORD).await.unwrap();
     assert_eq!(world.events("account.password_rehashed.v1", None).await, 1);
-    log_in(&stronger.client, &email, PASSWORD).await.unwrap();
+    log_in(&stronger, &email, PASSWORD).await.unwrap();
     assert_eq!(world.events("account.password_rehashed.v1", None).await, 1);
     // An instance with the old setting verifies by the new hash, and does not weaken it.
     world.login(&email, PASSWORD).await.unwrap();

@@ -22,6 +22,5 @@ mod mistakes;
 mod refresh;
 mod registration;
 mod session;
-mod source;
 mod walk;
 mod world;

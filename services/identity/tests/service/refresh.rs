@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use crate::crash::{start_afresh, stop_before, stop_before_row};
 use crate::erasure::{APPROVES, ASKS};
-use crate::source::random;
-use crate::world::{CODE, Client, Contract, DEADLINE, PASSWORD, World, claims, reason};
+use crate::world::{CODE, Client, Contract, DEADLINE, PASSWORD, World, claims, random, reason};
 
 const ENDED: &str = "account.session_ended.v1";
 const LIFE_S: i64 = 30 * 24 * 3600;
@@ -106,8 +105,9 @@ async fn a_lost_answer_that_is_asked_for_again_and_again_grows_nowhere() {
 #[tokio::test]
 async fn id_16_holds_across_two_instances() {
     let world = World::start().await;
-    let other = world.another("").await;
-    let clients = [&world.client, &other.client];
+    let instance = world.another().await;
+    let other = Client::new(instance.channel());
+    let clients = [&world.client, &other];
     let email = world.customer(1).await;
     let first = world.session(&email).await;
     // Two tabs with one token, at once and on both instances: both go on.
@@ -129,17 +129,14 @@ async fn id_16_holds_across_two_instances() {
 #[tokio::test]
 async fn id_16_copies_that_race_end_the_family_once() {
     let world = World::start().await;
-    let other = world.another("").await;
+    let instance = world.another().await;
+    let other = Client::new(instance.channel());
     let email = world.customer(1).await;
     let first = world.session(&email).await;
     let second = world.refresh(&first.refresh_token).await.unwrap();
     let third = world.refresh(&second.refresh_token).await.unwrap();
     let race = (0..8).map(|turn| {
-        let client = if turn % 2 == 0 {
-            &world.client
-        } else {
-            &other.client
-        };
+        let client = if turn % 2 == 0 { &world.client } else { &other };
         refresh(client, if turn < 4 { &first } else { &third })
     });
     let won: Vec<Tokens> = join_all(race).await.into_iter().flatten().collect();
@@ -287,7 +284,7 @@ async fn id_16_a_token_that_is_younger_than_its_family_s_row_ends_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn id_16_holds_with_kurrentdb_as_event_store() {
     let server = KurrentDb::start().await.unwrap();
-    let world = World::with(&format!("[event_store]\nurl = \"{}\"\n", server.url())).await;
+    let world = World::with(&[("event_store.url", server.url())]).await;
     let contract = Contract::new(1);
     world.import(vec![contract.row(CODE)]).await;
     world.tell_contract(&contract, "INDIVIDUAL", "INDIVIDUAL").await;

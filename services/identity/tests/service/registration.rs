@@ -1,10 +1,10 @@
 //! Registration by route A with every refusal (ID-1 to ID-4, ID-8, ID-10, ID-14).
 
 use contracts::identity::v1::DescribeRegistrationRequest;
+use harness::violations;
 use tonic::{Code, Request};
 
-use crate::source::random;
-use crate::world::{CODE, Contract, PASSWORD, WEAK_CODE, World, fields, reason, retry_after_s};
+use crate::world::{CODE, Contract, PASSWORD, WEAK_CODE, World, random, reason, retry_after_s};
 
 #[tokio::test]
 async fn id_3_registers_by_a_strong_or_a_weak_code_and_logs_in() {
@@ -73,7 +73,10 @@ async fn id_2_who_is_not_eligible_is_told_why_only_with_the_right_code() {
         "INITIAL_CREDENTIALS_WRONG"
     );
     let refused = world.register(&group, CODE, "a@example.jp").await.unwrap_err();
-    let reasons: Vec<_> = fields(&refused).into_iter().map(|(_, reason)| reason).collect();
+    let reasons: Vec<_> = violations(&refused)
+        .into_iter()
+        .map(|(_, reason)| reason)
+        .collect();
     assert_eq!(reasons, ["GROUP_CONTRACT", "CORPORATE_POLICYHOLDER"]);
     assert_eq!(reason(Err::<(), _>(refused)), "CONTRACT_NOT_ELIGIBLE");
 
@@ -93,7 +96,7 @@ async fn id_8_what_was_used_before_and_what_is_malformed_is_told_and_uses_nothin
         .unwrap_err();
     let expected = [("email", "EMAIL_INVALID"), ("password", "PASSWORD_TOO_SHORT")];
     assert_eq!(
-        fields(&bad),
+        violations(&bad),
         expected.map(|(field, reason)| (field.to_owned(), reason.to_owned()))
     );
 
@@ -110,7 +113,7 @@ async fn id_8_what_was_used_before_and_what_is_malformed_is_told_and_uses_nothin
     let other = world.contract(5, CODE).await;
     let taken = world.register(&other, CODE, "A@Example.JP").await.unwrap_err();
     assert_eq!(
-        fields(&taken),
+        violations(&taken),
         [("email".to_owned(), "EMAIL_ALREADY_USED".to_owned())]
     );
     assert_eq!(reason(Err::<(), _>(taken)), "EMAIL_ALREADY_USED");

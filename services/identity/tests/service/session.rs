@@ -3,8 +3,7 @@
 use contracts::identity::v1::{GetAccountRequest, GetAccountResponse, GetKeysRequest, LogoutRequest, Tokens};
 use tonic::Status;
 
-use crate::source::random;
-use crate::world::{PASSWORD, World, bearing, claims, reason};
+use crate::world::{PASSWORD, World, bearing, claims, random, reason};
 
 pub(crate) async fn account(world: &World, tokens: &Tokens) -> Result<GetAccountResponse, Status> {
     let request = bearing(GetAccountRequest {}, &tokens.access_token);
@@ -148,7 +147,7 @@ async fn logout_ends_the_session_and_can_be_repeated() {
         .logout(bearing(without_id, &tokens.access_token))
         .await;
     assert_eq!(
-        crate::world::fields(&refused.unwrap_err())[0].1,
+        harness::violations(&refused.unwrap_err())[0].1,
         "REQUEST_ID_REQUIRED"
     );
     assert_eq!(

@@ -18,8 +18,7 @@ use tonic::{Request, Status};
 use crate::asking::reading;
 use crate::holding::{hold, may_be_held, until_waiting};
 use crate::mistakes::{MISTAKES, TYPED};
-use crate::source::random;
-use crate::world::{CODE, Contract, DEADLINE, PASSWORD, World, bearing, reason};
+use crate::world::{BUSY, CODE, Contract, DEADLINE, PASSWORD, World, bearing, random, reason};
 
 /// What no sequence of calls leads to. An account's id comes from the request's key, so a second start of the same
 /// registration is always found as the first; the specification of the account tells it all the same.
@@ -249,7 +248,7 @@ async fn rows(world: &World, walk: &mut Walk) {
         answers.push(problems.filter(|row| !row.is_empty()).collect::<Vec<_>>());
     }
     let expected = MISTAKES.map(|(field, reason, _)| (field, reason)).into_iter();
-    let expected: Vec<_> = expected.chain([("policy_number", "DUPLICATE_ROW")]).collect();
+    let expected: Vec<_> = expected.chain([("policy_number", "ROW_REPEATED")]).collect();
     assert_eq!(answers[0].len(), expected.len(), "{:?}", answers[0]);
     for ((field, reason), (ja, en)) in expected.into_iter().zip(answers[0].iter().zip(&answers[1])) {
         let told: Vec<_> = ja.iter().map(|told| (&*told.field, &*told.reason)).collect();
@@ -366,7 +365,7 @@ async fn ruled_by(changes: &[(&str, &str)]) -> (tempfile::NamedTempFile, World) 
         });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let world = World::with(&format!("[rulebook]\nfile = \"{}\"", file.path().display())).await;
+    let world = World::with(&[("rulebook.file", file.path().display().to_string())]).await;
     (file, world)
 }
 
@@ -395,7 +394,7 @@ async fn other_rules(walk: &mut Walk) {
 
 /// ID-15: of a storm, those who are turned away.
 async fn is_busy(walk: &mut Walk) {
-    let world = World::of::<Identity>("", "hash_workers = 1\nhash_queue = 1").await;
+    let world = World::with(&BUSY).await;
     let mut answers = Vec::new();
     for language in LANGUAGES {
         let storm = (0..40).map(|number| {

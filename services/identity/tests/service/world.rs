@@ -1,6 +1,6 @@
-//! One test's world: databases of its own, a clock that stands still, identity and its two sources.
+//! One test's world: a clock that stands still, identity and its two sources, and words to speak to them with.
 
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use contracts::common::v1::ImportOutcome;
@@ -10,25 +10,20 @@ use contracts::identity::v1::{
     CompleteLoginRequest, CompleteLoginResponse, ImportInitialCredentialsRequest, InitialCredential,
     LoginRequest, LoginResponse, RefreshRequest, RegisterWithInitialCredentialsRequest, Tokens,
 };
-use contracts::names;
+use contracts::names::{ENDORSEMENT, PHONE_VERIFICATION};
 use contracts::phone_verification::v1::{ChallengeMatched, PhoneVerificationEvent, phone_verification_event};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+pub(crate) use harness::bearing;
 use identity::Identity;
-use kernel::clock::{Clock as _, ManualClock};
-use kernel::{BranchNumber, ContractId, CustomerNumber, PolicyNumber, SubjectId};
-use prost::Message as _;
+use kernel::{BranchNumber, ContractId, CustomerNumber, EventId, PolicyNumber, SubjectId};
+use service::Service;
 use service::tokens::{AccessClaims, issue_access};
-use service::{Overrides, Running, Service, start_in_process};
-use sha2::{Digest as _, Sha256};
-use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
-use testkit::{TestDatabase, TestNats, wait_for};
+use testkit::staff_issuer::StaffIssuer;
+use testkit::wait_for;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
-use tonic_types::StatusExt as _;
 use uuid::Uuid;
-
-use crate::source::{self, Endorsement, PhoneVerification, random};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const PASSWORD: &str = "a quiet place by the sea";
@@ -39,156 +34,70 @@ pub(crate) const WEAK_CODE: &str = "482913";
 
 pub(crate) type Client = IdentityServiceClient<Channel>;
 
-pub(crate) struct World {
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) staff: StaffIssuer,
-    pub(crate) database: TestDatabase,
+/// Settings of a service that has no room for more than one login at a time.
+pub(crate) const BUSY: [(&str, i64); 2] = [("service.hash_workers", 1), ("service.hash_queue", 1)];
+
+/// Identity, or another service in its place.
+pub(crate) struct World<S = Identity> {
+    service: harness::World<S>,
     pub(crate) client: Client,
-    pub(crate) running: Option<Running>,
-    endorsement: TestDatabase,
-    phone: TestDatabase,
-    toml: String,
-    // Dropped last: the others use them.
-    _sources: Vec<Running>,
-    pub(crate) keyrings: Vec<TestDatabase>,
-    folder: tempfile::TempDir,
 }
 
-fn toml_of(database: &TestDatabase, keyring: &TestDatabase, nats: &TestNats) -> String {
-    format!(
-        "[grpc]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{}\"\n[keyring]\nurl = \"{}\"\nmaster_key = \"{}\"\n\
-         [secrets]\npepper = \"{}\"\n[nats]\nurl = \"{}\"\nprefix = \"{}\"\n",
-        database.url,
-        keyring.url,
-        "11".repeat(32),
-        "22".repeat(32),
-        nats.url,
-        nats.prefix
-    )
+impl<S> Deref for World<S> {
+    type Target = harness::World<S>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.service
+    }
+}
+
+impl<S> DerefMut for World<S> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.service
+    }
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::with("").await
+        Self::of(&[]).await
     }
 
-    /// With more settings in TOML.
-    pub(crate) async fn with(settings: &str) -> Self {
-        Self::of::<Identity>(settings, "").await
+    /// With more settings.
+    pub(crate) async fn with<V: Into<toml::Value> + Clone>(settings: &[(&str, V)]) -> Self {
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(key, value)| (*key, value.clone().into()))
+            .collect();
+        Self::of(&settings).await
     }
+}
 
-    /// Another service in identity's place, with more settings in TOML, and more in section `[service]`.
-    pub(crate) async fn of<S: Service>(settings: &str, service: &str) -> Self {
-        let (database, keyring) = (
-            testkit::database().await.unwrap(),
-            testkit::database().await.unwrap(),
-        );
-        let (endorsement, phone) = (
-            testkit::database().await.unwrap(),
-            testkit::database().await.unwrap(),
-        );
-        let other_keyring = testkit::database().await.unwrap();
-        let nats = testkit::nats().await.unwrap();
-        let accept = format!(
-            "[peers.accept]\nidentity = \"{}\"\n",
-            hex::encode(Sha256::digest("identity-secret"))
-        );
-        let mut sources = Vec::new();
-        let settings_of = |database| toml_of(database, &other_keyring, &nats) + &accept;
-        sources.push(
-            start_in_process::<Endorsement>(&settings_of(&endorsement), Overrides::default())
-                .await
-                .unwrap(),
-        );
-        sources.push(
-            start_in_process::<PhoneVerification>(&settings_of(&phone), Overrides::default())
-                .await
-                .unwrap(),
-        );
-
-        let folder = tempfile::tempdir().unwrap();
-        let staff = StaffIssuer::generate();
-        let jwks = folder.path().join("staff.json");
-        std::fs::write(&jwks, staff.jwks()).unwrap();
-        let signing_key = folder.path().join("signing.pem");
+impl<S: Service> World<S> {
+    /// A Wednesday at noon in Japan: no maintenance.
+    pub(crate) async fn of(settings: &[(&str, toml::Value)]) -> Self {
+        let mut service = harness::World::<S>::prepare("2026-11-18T03:00:00Z").await;
+        let signing_key = service.folder.path().join("signing.pem");
         std::fs::write(&signing_key, StaffIssuer::generate().to_pem().unwrap()).unwrap();
-        let toml = toml_of(&database, &keyring, &nats)
-            + &format!(
-                "[feeds]\nendorsement = \"{}\"\nphone-verification = \"{}\"\n[peers]\nown_secret = \"identity-secret\"\n\
-                 [tokens]\nstaff_issuer = \"{STAFF_ISSUER}\"\nstaff_jwks_file = \"{}\"\n\
-                 {settings}\n[service]\n{service}\nsigning_key_file = \"{}\"\n",
-                sources[0].url(),
-                sources[1].url(),
-                jwks.display(),
-                signing_key.display()
-            );
-        // A Wednesday at noon in Japan: no maintenance.
-        let clock = Arc::new(ManualClock::new("2026-11-18T03:00:00Z".parse().unwrap()));
-        let running = start_in_process::<S>(
-            &toml,
-            Overrides {
-                clock: Some(clock.clone()),
-            },
-        )
-        .await
-        .unwrap();
-        let client = Client::connect(running.url()).await.unwrap();
-        Self {
-            clock,
-            staff,
-            database,
-            client,
-            running: Some(running),
-            endorsement,
-            phone,
-            toml,
-            _sources: sources,
-            keyrings: vec![keyring, other_keyring],
-            folder,
+        service
+            .settings
+            .set("service.signing_key_file", signing_key.display().to_string());
+        for (key, value) in settings {
+            service.settings.set(key, value.clone());
         }
-    }
-
-    /// Ends the process as a kill would.
-    pub(crate) fn kill(&mut self) {
-        self.running.take().unwrap().abandon();
-    }
-
-    /// A fresh process on the same databases, with other settings.
-    pub(crate) async fn start_with(&mut self, change: impl FnOnce(&str) -> String) {
-        self.toml = change(&self.toml);
-        self.start_again().await;
-    }
-
-    /// The keyring as another process has it.
-    pub(crate) fn keyring(&self) -> privacy::Keyring {
-        let master = privacy::MasterKey::from_hex(&"11".repeat(32)).unwrap();
-        privacy::Keyring::new(self.keyrings[0].pool.clone(), master)
+        service.stand_in_for(&[ENDORSEMENT, PHONE_VERIFICATION]).await;
+        service.start().await;
+        let client = Client::new(service.channel());
+        Self { service, client }
     }
 
     /// A fresh process on the same databases.
     pub(crate) async fn start_again(&mut self) {
-        let overrides = Overrides {
-            clock: Some(self.clock.clone()),
-        };
-        let running = start_in_process::<Identity>(&self.toml, overrides).await.unwrap();
-        self.client = Client::connect(running.url()).await.unwrap();
-        self.running = Some(running);
-    }
-
-    pub(crate) fn advance(&self, seconds: i64) {
-        self.clock.advance(jiff::SignedDuration::from_secs(seconds));
+        self.service.start().await;
+        self.client = Client::new(self.channel());
     }
 
     pub(crate) fn as_administrator<T>(&self, message: T) -> Request<T> {
         self.as_staff("staff-1", "administrator", message)
-    }
-
-    pub(crate) fn as_staff<T>(&self, id: &str, role: &str, message: T) -> Request<T> {
-        let token = self
-            .staff
-            .token(id, &[role], self.clock.now().as_second(), 600)
-            .unwrap();
-        bearing(message, &token)
     }
 
     pub(crate) async fn import(
@@ -252,14 +161,15 @@ impl World {
             }),
             ..ContractImported::default()
         };
+        let id = EventId::from_uuid(random());
         let event = EndorsementEvent {
-            event_id: random().to_string(),
+            event_id: id.to_string(),
             entity_id: contract.id.to_string(),
             version,
             occurred_at_us: 0,
             event: Some(endorsement_event::Event::ContractImported(imported)),
         };
-        source::tell(&self.endorsement.url, names::ENDORSEMENT, event.encode_to_vec()).await;
+        self.stand_in(ENDORSEMENT).tell(id, &event).await;
     }
 
     /// Phone verification matched this login's call.
@@ -268,16 +178,17 @@ impl World {
         let matched = ChallengeMatched {
             account_id: claims["sub"].as_str().unwrap().to_owned(),
             login_id: claims["login"].as_str().unwrap().to_owned(),
-            matched_at_us: self.clock.now().as_microsecond(),
+            matched_at_us: self.now().as_microsecond(),
         };
+        let id = EventId::from_uuid(random());
         let event = PhoneVerificationEvent {
-            event_id: random().to_string(),
+            event_id: id.to_string(),
             entity_id: random().to_string(),
             version: 1,
             occurred_at_us: 0,
             event: Some(phone_verification_event::Event::ChallengeMatched(matched)),
         };
-        source::tell(&self.phone.url, names::PHONE_VERIFICATION, event.encode_to_vec()).await;
+        self.stand_in(PHONE_VERIFICATION).tell(id, &event).await;
     }
 
     /// A token that identity signed for an account it has never had.
@@ -432,51 +343,20 @@ impl Contract {
     }
 }
 
-pub(crate) fn bearing<T>(message: T, token: &str) -> Request<T> {
-    let mut request = Request::new(message);
-    request
-        .metadata_mut()
-        .insert("authorization", format!("Bearer {token}").parse().unwrap());
-    request
-}
-
 /// What a token says, unverified.
 pub(crate) fn claims(token: &str) -> serde_json::Value {
     jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap()
 }
 
 /// The reason of a refusal.
+#[track_caller]
 pub(crate) fn reason<T: std::fmt::Debug>(refused: Result<T, Status>) -> String {
-    let status = refused.unwrap_err();
-    let details = status.get_error_details();
-    let info = details
-        .error_info()
-        .unwrap_or_else(|| panic!("no reason in {status:?}"));
-    assert_eq!(info.domain, "madoguchi.identity");
-    assert!(
-        details.localized_message().is_some(),
-        "{} has no text",
-        info.reason
-    );
-    info.reason.clone()
-}
-
-/// The wrong fields of a refusal, each with its reason.
-pub(crate) fn fields(status: &Status) -> Vec<(String, String)> {
-    let violations = status
-        .get_details_bad_request()
-        .map(|bad| bad.field_violations)
-        .unwrap_or_default();
-    violations
-        .into_iter()
-        .map(|wrong| (wrong.field, wrong.reason))
-        .collect()
+    harness::reason(&refused.unwrap_err())
 }
 
 /// How long a refusal asks to wait, in seconds.
 pub(crate) fn retry_after_s(status: &Status) -> u64 {
-    status
-        .get_details_retry_info()
+    tonic_types::StatusExt::get_details_retry_info(status)
         .and_then(|info| info.retry_delay)
         .map_or(0, |delay| delay.as_secs())
 }
@@ -491,23 +371,7 @@ pub(crate) async fn log_in(client: &Client, email: &str, password: &str) -> Resu
     Ok(client.clone().login(request).await?.into_inner())
 }
 
-/// A second instance on the same databases.
-pub(crate) struct Another {
-    pub(crate) client: Client,
-    _running: Running,
-}
-
-impl World {
-    /// With more settings of its own section.
-    pub(crate) async fn another(&self, service: &str) -> Another {
-        let toml = format!("{}{service}\n", self.toml);
-        let overrides = Overrides {
-            clock: Some(self.clock.clone()),
-        };
-        let running = start_in_process::<Identity>(&toml, overrides).await.unwrap();
-        Another {
-            client: Client::connect(running.url()).await.unwrap(),
-            _running: running,
-        }
-    }
+/// An id for test data.
+pub(crate) fn random() -> Uuid {
+    identity::random::id()
 }

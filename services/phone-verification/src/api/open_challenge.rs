@@ -12,13 +12,7 @@ pub(super) async fn open_challenge(
 ) -> Result<Response<OpenChallengeResponse>, Status> {
     let login = api.login(&request.get_ref().login_token).await?;
     let scope = format!("login:{}", login.login);
-    let envelope = command_scoped(
-        &api.context,
-        &scope,
-        "OpenChallenge",
-        &request,
-        &request.get_ref().request_id,
-    );
+    let envelope = command_scoped(&api.context, &scope, &request, &request.get_ref().request_id);
     let envelope = envelope.map_err(refuse)?;
     let (id, challenge) = api.openings.open(&envelope, &login).await.map_err(refuse)?;
     let guidance = api.rows.guidance(id).await.map_err(refuse)?;

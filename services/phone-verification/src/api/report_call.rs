@@ -10,13 +10,7 @@ pub(super) async fn report_call(
     api: &Api,
     request: Request<ReportCallRequest>,
 ) -> Result<Response<ReportCallResponse>, Status> {
-    let envelope = command(
-        &api.context,
-        "ReportCall",
-        &request,
-        &request.get_ref().request_id,
-    )
-    .map_err(refuse)?;
+    let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
     let call = parse::reported_call(request.into_inner(), &api.pool).map_err(refuse)?;
     api.calls.report(&envelope, &call).await.map_err(refuse)?;
     Ok(Response::new(ReportCallResponse {}))

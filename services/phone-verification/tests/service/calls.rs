@@ -216,12 +216,7 @@ async fn pv_9_the_old_number_of_a_superseded_challenge_guides_the_one_that_took_
 async fn pv_14_only_the_carrier_reports_calls_and_every_wrong_field_is_named() {
     let world = World::new().await;
     let report = world.report("03-5000-0000", number("090-1234-5678"));
-    let status = world
-        .client()
-        .await
-        .report_call(report.clone())
-        .await
-        .unwrap_err();
+    let status = world.client().report_call(report.clone()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
 
     let wrong = ReportCallRequest {

@@ -12,8 +12,7 @@ const DAY_S: i64 = 86_400;
 
 #[tokio::test]
 async fn op_4_nobody_logs_in_by_an_erased_number_and_its_hash_is_dropped() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     let gone = world.policyholder(1, &["090-1111-2222"]).await;
     let stays = world.policyholder(2, &["090-3333-4444"]).await;
     world.open(&world.login(1, 1, &[gone])).await.unwrap();
@@ -43,8 +42,7 @@ async fn op_4_nobody_logs_in_by_an_erased_number_and_its_hash_is_dropped() {
 /// What endorsement tells after the erasure, and what was on its way, gives the person no number back.
 #[tokio::test]
 async fn op_4_a_late_event_brings_no_number_back() {
-    let mut world = World::new().await;
-    world.with_identity().await;
+    let world = World::beside_identity().await;
     let gone = world.policyholder(1, &["090-1111-2222"]).await;
     world.erase(gone).await;
     wait_for("the erasure to be heard", SOON, async || {

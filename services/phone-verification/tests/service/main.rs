@@ -12,9 +12,6 @@ mod calls;
 mod erasure;
 mod households;
 mod kill;
-mod neighbour;
 mod numbers;
 mod opening;
-#[path = "../../../../shared/service/tests/standin/identity.rs"]
-mod standin;
 mod world;

@@ -1,10 +1,12 @@
 //! Opening a challenge and waiting for it.
 
 use contracts::feed::v1::{ReadRequest, feed_service_client::FeedServiceClient};
+use contracts::names;
 use contracts::phone_verification::v1::{
     Challenge, ChallengeState, GetChallengeRequest, OpenChallengeRequest, PhoneVerificationEvent,
     phone_verification_event::Event,
 };
+use harness::{bearing, in_language, secret_of};
 use prost::Message as _;
 use testkit::wait_for;
 use testkit::walk::{LANGUAGES, Walk};
@@ -12,8 +14,7 @@ use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::neighbour::login_token;
-use crate::world::{SOON, World, missing, number, reason, refused, subject};
+use crate::world::{SOON, World, missing, number, refused, subject};
 
 #[tokio::test]
 async fn pv_1_a_call_from_the_registered_number_verifies_and_who_waits_hears_it_at_once() {
@@ -64,13 +65,8 @@ async fn pv_1_a_call_from_the_registered_number_verifies_and_who_waits_hears_it_
 
 /// What the others hear, from the feed.
 async fn published(world: &World) -> Vec<Event> {
-    let channel = world.channel().await;
-    let mut request = Request::new(ReadRequest::default());
-    let bearer = format!("Bearer {}", World::own_secret());
-    request
-        .metadata_mut()
-        .insert("authorization", bearer.parse().unwrap());
-    let page = FeedServiceClient::new(channel)
+    let request = bearing(ReadRequest::default(), &secret_of(names::IDENTITY));
+    let page = FeedServiceClient::new(world.channel())
         .read(request)
         .await
         .unwrap()
@@ -109,7 +105,7 @@ async fn a_retry_opens_nothing_anew_and_other_content_under_its_id_is_refused() 
     );
     assert_eq!(world.events("challenge.opened.v1").await.len(), 1);
 
-    let another_token = login_token(1, 1, &[who, subject(9)], world.now());
+    let another_token = world.login(1, 1, &[who, subject(9)]);
     let reused = world
         .open_as(&another_token, Uuid::from_u128(99).to_string())
         .await;
@@ -141,14 +137,12 @@ async fn pv_3_without_a_usable_number_the_answer_names_the_desk_in_the_callers_l
     );
 
     let request_id = Uuid::from_u128(1000).to_string();
-    let mut request = Request::new(OpenChallengeRequest {
+    let request = Request::new(OpenChallengeRequest {
         request_id,
         login_token: login,
     });
-    request
-        .metadata_mut()
-        .insert("accept-language", "en".parse().unwrap());
-    let status = world.client().await.open_challenge(request).await.unwrap_err();
+    let request = in_language(request, "en");
+    let status = world.client().open_challenge(request).await.unwrap_err();
     let text = status.get_details_localized_message().unwrap().message;
     assert!(text.contains("Internet desk") && !text.contains('{'), "{text}");
 
@@ -219,8 +213,8 @@ async fn another_logins_challenge_does_not_exist_for_this_one() {
     assert_eq!(fields[0].reason, "CHALLENGE_ID_INVALID");
 
     world.pass(600);
-    let status = world.get(&mine, &challenge, 0).await.unwrap_err();
-    assert_eq!(reason(&status), "TOKEN_EXPIRED");
+    let expired = world.get(&mine, &challenge, 0).await;
+    refused(expired, Code::Unauthenticated, "TOKEN_EXPIRED");
     world.stop().await;
 }
 
@@ -261,15 +255,13 @@ async fn pv_9_each_state_of_a_challenge_says_what_to_do_in_both_languages() {
 async fn instructions(world: &World, login: &str, challenge: &Challenge) -> [String; 2] {
     let mut told = LANGUAGES.map(str::to_owned);
     for text in &mut told {
-        let mut request = Request::new(GetChallengeRequest {
+        let request = Request::new(GetChallengeRequest {
             login_token: login.to_owned(),
             challenge_id: challenge.challenge_id.clone(),
             wait_ms: 0,
         });
-        request
-            .metadata_mut()
-            .insert("accept-language", text.parse().unwrap());
-        let answer = world.client().await.get_challenge(request).await.unwrap();
+        let request = in_language(request, text);
+        let answer = world.client().get_challenge(request).await.unwrap();
         *text = answer.into_inner().challenge.unwrap().instruction;
     }
     told

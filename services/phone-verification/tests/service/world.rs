@@ -1,30 +1,33 @@
-//! One phone verification with its surroundings: databases, NATS, neighbour, clock, and words to speak to it with.
+//! One phone verification with its surroundings, and words to speak to it with.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use contracts::common::v1::SealedPhone;
+use contracts::endorsement::v1::{
+    ContractImported, EndorsementEvent, PhonesChanged, PublishedParty, endorsement_event::Event,
+};
+use contracts::names::{ENDORSEMENT, IDENTITY};
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
 use contracts::phone_verification::v1::report_call_request::Caller;
 use contracts::phone_verification::v1::{
     Challenge, ChallengeState, GetChallengeRequest, MissingCallerId, OpenChallengeRequest, ReportCallRequest,
 };
-use eventsourcing::{PostgresStore, Repository, Request as Envelope, RequestKey};
-use kernel::clock::ManualClock;
-use kernel::{ContractId, PhoneNumber, SubjectId, Timestamp};
+use eventsourcing::{PostgresStore, Repository};
+use harness::{Seal, Tested, bearing, secret_of};
+use kernel::{ContractId, EventId, PhoneNumber, SubjectId, Timestamp};
 use phone_verification::PhoneVerification;
 use phone_verification::domain::Numbers;
-use privacy::{Keyring, MasterKey};
+use privacy::Keyring;
 use rulebook::Rulebook;
-use service::{Overrides, Running, Service as _, start_in_process};
-use sha2::{Digest as _, Sha256};
+use service::Service as _;
 use testkit::wait_for;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
-use tonic_types::StatusExt as _;
+use tonic::{Code, Status};
 use uuid::Uuid;
-
-use crate::neighbour::{Contract, ContractEvent, Neighbour, Phone, login_token};
 
 /// A Monday noon in Japan, far from the maintenance window.
 pub const NOON: &str = "2026-11-16T12:00:00+09:00";
@@ -34,25 +37,36 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const LONG_AGO: &str = "2020-01-01T00:00:00+09:00";
 pub const FAR_AHEAD: &str = "2030-01-01T00:00:00+09:00";
 
-const CARRIER: &str = "a-secret-of-the-carrier";
-use crate::standin::{SECRET as OWN, StandIn};
-
-/// Where identity's feed is until it can be heard.
-const NOWHERE: &str = "http://127.0.0.1:1";
+/// Who reports calls.
+const CARRIER: &str = "carrier";
 
 pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub database: testkit::TestDatabase,
     pub numbers: Repository<Numbers>,
-    running: Option<Running>,
-    toml: String,
-    neighbour: Option<Running>,
-    contracts: Repository<Contract>,
+    service: harness::World<Tested<PhoneVerification>>,
+    /// Endorsement's, with the keys it has at hand.
+    keyring: Keyring,
+    /// What endorsement told last of each contract.
+    versions: Mutex<BTreeMap<ContractId, u64>>,
     counter: AtomicU64,
-    nats: testkit::TestNats,
-    identity: Option<StandIn>,
-    databases: [testkit::TestDatabase; 2],
 }
+
+impl Deref for World {
+    type Target = harness::World<Tested<PhoneVerification>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.service
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.service
+    }
+}
+
+/// A number as endorsement tells of it: from when, until when.
+#[derive(Clone, Copy)]
+pub struct Phone<'a>(pub &'a str, pub &'a str, pub Option<&'a str>);
 
 pub fn subject(number: u128) -> SubjectId {
     SubjectId::from_uuid(Uuid::from_u128(0x5000 + number))
@@ -70,141 +84,43 @@ pub fn missing(missing: MissingCallerId) -> Caller {
     Caller::Missing(missing.into())
 }
 
-/// The machine-readable part of a refusal.
-pub fn reason(status: &Status) -> String {
-    status
-        .get_details_error_info()
-        .map_or_else(|| format!("no reason: {status:?}"), |info| info.reason)
-}
-
-fn sections(database: &str, keyring: &str, pepper: &str, nats: &testkit::TestNats) -> String {
-    format!(
-        "[grpc]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{database}\"\n\
-         [keyring]\nurl = \"{keyring}\"\nmaster_key = \"{master}\"\n[secrets]\npepper = \"{pepper}\"\n\
-         [nats]\nurl = \"{url}\"\nprefix = \"{prefix}\"\n",
-        master = "0f".repeat(32),
-        url = nats.url,
-        prefix = nats.prefix,
-    )
-}
-
-fn sha256(secret: &str) -> String {
-    hex::encode(Sha256::digest(secret))
-}
-
 impl World {
+    /// Listening to a stand-in for endorsement.
     pub async fn new() -> Self {
-        let nats = testkit::nats().await.unwrap();
-        let (database, theirs, keys) = (
-            testkit::database().await.unwrap(),
-            testkit::database().await.unwrap(),
-            testkit::database().await.unwrap(),
-        );
-        let clock = Arc::new(ManualClock::new(NOON.parse().unwrap()));
-        let toml = format!(
-            "{}[peers.accept]\nphone-verification = \"{}\"\n",
-            sections(&theirs.url, &keys.url, &"aa".repeat(32), &nats),
-            sha256(OWN)
-        );
-        let overrides = Overrides {
-            clock: Some(clock.clone()),
-        };
-        let neighbour = start_in_process::<Neighbour>(&toml, overrides).await.unwrap();
-        let lines: Vec<String> = (0..8).map(|line| format!("\"03-5000-000{line}\"")).collect();
-        let toml = format!(
-            "{sections}[peers]\nown_secret = \"{OWN}\"\n[peers.accept]\ncarrier = \"{carrier}\"\nidentity = \"{own}\"\n\
-             [feeds]\nendorsement = \"{url}\"\nidentity = \"{NOWHERE}\"\n[tokens]\nidentity_url = \"{url}\"\n[service]\nlines = [{lines}]\n",
-            sections = sections(&database.url, &keys.url, &"bb".repeat(32), &nats),
-            carrier = sha256(CARRIER),
-            own = sha256(OWN),
-            url = neighbour.url(),
-            lines = lines.join(", "),
-        );
-        let keyring = Keyring::new(keys.pool.clone(), MasterKey::from_hex(&"0f".repeat(32)).unwrap());
-        let their_store = Arc::new(PostgresStore::connect(&theirs.url, "endorsement").await.unwrap());
-        let mut world = Self {
-            numbers: Repository::new(
-                "phone-verification",
-                Arc::new(
-                    PostgresStore::connect(&database.url, "phone-verification")
-                        .await
-                        .unwrap(),
-                ),
-                keyring.clone(),
-            ),
-            contracts: Repository::new("endorsement", their_store, keyring),
-            clock,
-            database,
-            running: None,
-            toml,
-            neighbour: Some(neighbour),
+        Self::beside(&[ENDORSEMENT]).await
+    }
+
+    /// Listening to a stand-in for identity, too.
+    pub async fn beside_identity() -> Self {
+        Self::beside(&[ENDORSEMENT, IDENTITY]).await
+    }
+
+    async fn beside(neighbours: &[&'static str]) -> Self {
+        let mut service = harness::World::prepare(NOON).await;
+        service.stand_in_for(neighbours).await;
+        for peer in [CARRIER, IDENTITY] {
+            service.settings.accept(peer);
+        }
+        let lines: Vec<String> = (0..8).map(|line| format!("03-5000-000{line}")).collect();
+        service.settings.set("service.lines", lines);
+        service.start().await;
+        let keyring = service.keyring();
+        let store = Arc::new(PostgresStore::new(service.database.pool.clone()));
+        Self {
+            numbers: Repository::new(PhoneVerification::NAME, store, keyring.clone()),
+            service,
+            keyring,
+            versions: Mutex::default(),
             counter: AtomicU64::new(1),
-            nats,
-            identity: None,
-            databases: [theirs, keys],
-        };
-        world.start().await;
-        world
-    }
-
-    pub async fn start(&mut self) {
-        let overrides = Overrides {
-            clock: Some(self.clock.clone()),
-        };
-        self.running = Some(
-            start_in_process::<PhoneVerification>(&self.toml, overrides)
-                .await
-                .unwrap(),
-        );
-    }
-
-    /// Identity can be heard from now on.
-    pub async fn with_identity(&mut self) {
-        let identity = StandIn::start(&self.nats, PhoneVerification::NAME).await;
-        self.toml = self.toml.replace(NOWHERE, &identity.url());
-        self.identity = Some(identity);
-        self.kill();
-        self.start().await;
-    }
-
-    /// The subject's key is destroyed, and identity tells of it.
-    pub async fn erase(&self, subject: SubjectId) {
-        self.destroy(subject).await;
-        self.identity.as_ref().unwrap().tell_erased(subject).await;
-    }
-
-    /// The subject's key is destroyed; who has it at hand still has it.
-    pub async fn destroy(&self, subject: SubjectId) {
-        let master = MasterKey::from_hex(&"0f".repeat(32)).unwrap();
-        let elsewhere = Keyring::new(self.databases[1].pool.clone(), master);
-        elsewhere.destroy(subject).await.unwrap();
-    }
-
-    /// Whether the subject's key is destroyed.
-    pub async fn is_destroyed(&self, subject: SubjectId) -> bool {
-        sqlx::query_scalar("SELECT destroyed_at IS NOT NULL FROM keyring.subject_key WHERE subject_id = $1")
-            .bind(subject.as_uuid())
-            .fetch_one(&self.databases[1].pool)
-            .await
-            .unwrap()
-    }
-
-    /// Drops every task where it stands, as a kill would.
-    pub fn kill(&mut self) {
-        self.running.take().unwrap().abandon();
+        }
     }
 
     pub async fn stop(mut self) {
-        self.running.take().unwrap().stop().await.unwrap();
-        self.neighbour.take().unwrap().stop().await.unwrap();
-    }
-
-    pub fn now(&self) -> Timestamp {
-        kernel::Clock::now(&*self.clock)
+        self.service.stop().await;
     }
 
     pub fn pass(&self, seconds: i64) {
-        self.clock.advance(jiff::SignedDuration::from_secs(seconds));
+        self.advance(seconds);
     }
 
     /// A number nobody has used before, as a text.
@@ -212,63 +128,97 @@ impl World {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub async fn channel(&self) -> Channel {
-        Channel::from_shared(self.running.as_ref().unwrap().url())
-            .unwrap()
-            .connect()
-            .await
-            .unwrap()
-    }
-
-    pub async fn client(&self) -> PhoneVerificationServiceClient<Channel> {
-        PhoneVerificationServiceClient::new(self.channel().await)
+    pub fn client(&self) -> PhoneVerificationServiceClient<Channel> {
+        PhoneVerificationServiceClient::new(self.channel())
     }
 
     // What endorsement tells.
 
-    pub async fn tell(&self, contract: ContractId, event: ContractEvent) {
-        let key = RequestKey::derive("test", "tell", Uuid::from_u128(self.fresh().into()));
-        let request = Envelope {
-            key,
-            payload_hash: String::new(),
-            actor: eventsourcing::Actor::Anonymous,
-            correlation_id: key.as_uuid(),
-            causation_id: None,
-            traceparent: None,
-            at: self.now(),
+    /// A contract was imported whose policyholder has these numbers.
+    pub async fn imported(&self, contract: ContractId, policyholder: SubjectId, phones: &[Phone<'_>]) {
+        self.tell(contract, policyholder, phones, |phones| {
+            let party = PublishedParty {
+                subject_id: policyholder.to_string(),
+                phones,
+                ..PublishedParty::default()
+            };
+            Event::ContractImported(ContractImported {
+                policyholder: Some(party),
+                period_end_us: instant(FAR_AHEAD).as_microsecond(),
+                ..ContractImported::default()
+            })
+        })
+        .await;
+    }
+
+    /// A policyholder's, or else an insured's, numbers became these.
+    pub async fn phones_changed(
+        &self,
+        contract: ContractId,
+        subject: SubjectId,
+        policyholder: bool,
+        phones: &[Phone<'_>],
+    ) {
+        self.tell(contract, subject, phones, |phones| {
+            Event::PhonesChanged(PhonesChanged {
+                subject_id: subject.to_string(),
+                policyholder,
+                insured: !policyholder,
+                phones,
+                period_end_us: instant(FAR_AHEAD).as_microsecond(),
+            })
+        })
+        .await;
+    }
+
+    async fn tell(
+        &self,
+        contract: ContractId,
+        subject: SubjectId,
+        phones: &[Phone<'_>],
+        event: impl FnOnce(Vec<SealedPhone>) -> Event,
+    ) {
+        let keys = self.keyring.seal_keys(&[subject].into()).await.unwrap();
+        let seal = Seal {
+            keys: &keys,
+            event: EventId::from_uuid(Uuid::from_u128(0xe_0000 + u128::from(self.fresh()))),
         };
-        self.contracts.execute(contract, &request, event).await.unwrap();
+        let phones = phones.iter().map(|Phone(number, from, until)| {
+            let number = PhoneNumber::parse(number).unwrap();
+            seal.phone(subject, number.as_e164(), instant(from), until.map(instant))
+        });
+        let version = {
+            let mut versions = self.versions.lock().unwrap();
+            let next = versions.entry(contract).or_default();
+            *next += 1;
+            *next - 1
+        };
+        let message = EndorsementEvent {
+            event_id: seal.event.to_string(),
+            entity_id: contract.to_string(),
+            version,
+            occurred_at_us: 0,
+            event: Some(event(phones.collect())),
+        };
+        self.stand_in(ENDORSEMENT).tell(seal.event, &message).await;
     }
 
     /// A contract whose policyholder has these numbers, heard and ready.
     pub async fn policyholder(&self, who: u128, numbers: &[&str]) -> SubjectId {
-        let phones = numbers
+        let phones: Vec<_> = numbers
             .iter()
-            .map(|text| Phone::new(subject(who), text, LONG_AGO, None))
+            .map(|number| Phone(number, LONG_AGO, None))
             .collect();
-        let period_end = FAR_AHEAD.parse().unwrap();
-        self.tell(
-            contract(who),
-            ContractEvent::Imported {
-                policyholder: subject(who),
-                phones,
-                period_end,
-            },
-        )
-        .await;
+        self.imported(contract(who), subject(who), &phones).await;
         self.wait_until_heard(subject(who), 1).await;
         subject(who)
     }
 
     /// The policyholder of [`Self::policyholder`] has this number instead, from now on and heard.
     pub async fn change_number(&self, who: u128, number: &str) {
-        let event = ContractEvent::PhonesChanged {
-            subject: subject(who),
-            policyholder: true,
-            phones: vec![Phone::new(subject(who), number, LONG_AGO, None)],
-            period_end: FAR_AHEAD.parse().unwrap(),
-        };
-        self.tell(contract(who), event).await;
+        let phones = [Phone(number, LONG_AGO, None)];
+        self.phones_changed(contract(who), subject(who), true, &phones)
+            .await;
         self.wait_until_heard(subject(who), 2).await;
     }
 
@@ -297,7 +247,8 @@ impl World {
     // What the customer does.
 
     pub fn login(&self, account: u128, login: u128, subjects: &[SubjectId]) -> String {
-        login_token(account, login, subjects, self.now())
+        let (account, login) = (Uuid::from_u128(account), Uuid::from_u128(login));
+        harness::login_token(account, login, subjects, self.now())
     }
 
     pub async fn open(&self, login_token: &str) -> Result<Challenge, Status> {
@@ -310,7 +261,7 @@ impl World {
             request_id,
             login_token: login_token.to_owned(),
         };
-        let answer = self.client().await.open_challenge(request).await?;
+        let answer = self.client().open_challenge(request).await?;
         Ok(answer.into_inner().challenge.unwrap())
     }
 
@@ -327,7 +278,6 @@ impl World {
         };
         Ok(self
             .client()
-            .await
             .get_challenge(request)
             .await?
             .into_inner()
@@ -359,11 +309,8 @@ impl World {
     }
 
     pub async fn send(&self, report: ReportCallRequest) -> Result<(), Status> {
-        let mut request = Request::new(report);
-        request
-            .metadata_mut()
-            .insert("authorization", format!("Bearer {CARRIER}").parse().unwrap());
-        self.client().await.report_call(request).await.map(|_| ())
+        let request = bearing(report, &secret_of(CARRIER));
+        self.client().report_call(request).await.map(|_| ())
     }
 
     // What is recorded.
@@ -407,14 +354,12 @@ impl World {
         }
         found
     }
+}
 
-    pub fn own_secret() -> &'static str {
-        OWN
-    }
+fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
 }
 
 pub fn refused(result: Result<Challenge, Status>, code: Code, expected: &str) -> Status {
-    let status = result.expect_err("it was not refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
-    status
+    harness::assert_refused(result, code, expected)
 }

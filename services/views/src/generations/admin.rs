@@ -38,11 +38,10 @@ impl Api {
     async fn begin<T: prost::Message>(
         &self,
         kind: Kind,
-        rpc: &'static str,
         request: &Request<T>,
         request_id: &str,
     ) -> Result<Uuid, Status> {
-        let envelope = command(&self.context, rpc, request, request_id).map_err(refuse)?;
+        let envelope = command(&self.context, request, request_id).map_err(refuse)?;
         let key = envelope.key.as_uuid();
         let asked_by = caller(request).scope().unwrap_or_default();
         match self.registry.begin(kind, key, &asked_by).await.map_err(refuse)? {
@@ -76,9 +75,7 @@ impl ViewsAdminService for Api {
         request: Request<RebuildViewsRequest>,
     ) -> Result<Response<RebuildViewsResponse>, Status> {
         let request_id = &request.get_ref().request_id;
-        let run = self
-            .begin(Kind::Rebuild, "RebuildViews", &request, request_id)
-            .await?;
+        let run = self.begin(Kind::Rebuild, &request, request_id).await?;
         Ok(Response::new(RebuildViewsResponse {
             run_id: run.to_string(),
         }))
@@ -89,9 +86,7 @@ impl ViewsAdminService for Api {
         request: Request<AuditViewsRequest>,
     ) -> Result<Response<AuditViewsResponse>, Status> {
         let request_id = &request.get_ref().request_id;
-        let run = self
-            .begin(Kind::Audit, "AuditViews", &request, request_id)
-            .await?;
+        let run = self.begin(Kind::Audit, &request, request_id).await?;
         Ok(Response::new(AuditViewsResponse {
             run_id: run.to_string(),
         }))
@@ -102,7 +97,7 @@ impl ViewsAdminService for Api {
         request: Request<CancelViewsRunRequest>,
     ) -> Result<Response<CancelViewsRunResponse>, Status> {
         let request_id = &request.get_ref().request_id;
-        let envelope = command(&self.context, "CancelViewsRun", &request, request_id).map_err(refuse)?;
+        let envelope = command(&self.context, &request, request_id).map_err(refuse)?;
         let asked_by = caller(&request).scope().unwrap_or_default();
         let key = envelope.key.as_uuid();
         if self.registry.cancel(key, &asked_by).await.map_err(refuse)? {

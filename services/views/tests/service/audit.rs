@@ -4,14 +4,14 @@
 use contracts::claim_images::v1::claim_images_event;
 use contracts::endorsement::v1::endorsement_event;
 use contracts::views::v1::{AuditViewsRequest, DifferingRow, ViewsRun};
+use harness::assert_refused;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::book::{accident_id, account_id, contract_id, name, seen, subject};
-use crate::callers::As;
 use crate::history::history;
 use crate::rebuild::{dump, end_of, last_run, only_one_is_left, plant};
-use crate::world::{NOON, World, assert_refused};
+use crate::world::{As, NOON, World};
 
 async fn audit(world: &World, request_id: u128) -> ViewsRun {
     let request = AuditViewsRequest {

@@ -4,7 +4,6 @@ use contracts::claim_images::v1 as claims;
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as endorsement;
 use kernel::{EventId, SubjectId, Timestamp};
-use privacy::{KeySet, seal_field};
 use uuid::Uuid;
 
 /// A period long past and one far ahead.
@@ -43,23 +42,15 @@ pub(crate) fn micros(instant: &str) -> i64 {
 }
 
 /// Seals fields for one integration event, as the event's owner has.
-pub(crate) struct Seal<'a> {
-    pub(crate) keys: &'a KeySet,
-    pub(crate) event: EventId,
-}
+pub(crate) struct Seal<'a>(pub(crate) harness::Seal<'a>);
 
 impl Seal<'_> {
+    pub(crate) const fn event(&self) -> EventId {
+        self.0.event
+    }
+
     pub(crate) fn text(&self, person: u128, path: &str, value: &str) -> common::SealedField {
-        let json = serde_json::to_vec(value).unwrap();
-        let field = seal_field(self.keys, self.event, path, subject(person), &json).unwrap();
-        common::SealedField {
-            path: field.path,
-            subject_id: field.subject.to_string(),
-            key_id: field.key_id.to_string(),
-            algorithm: field.algorithm,
-            nonce: field.nonce,
-            ciphertext: field.ciphertext,
-        }
+        self.0.text(subject(person), path, value)
     }
 
     /// `from` and `until` are instants; the number is in E.164.
@@ -70,11 +61,9 @@ impl Seal<'_> {
         from: &str,
         until: Option<&str>,
     ) -> common::SealedPhone {
-        common::SealedPhone {
-            number: Some(self.text(person, &format!("/phones/{number}"), number)),
-            counts_from_us: micros(from),
-            counts_until_us: until.map(micros),
-        }
+        let instant = |text: &str| text.parse().unwrap();
+        self.0
+            .phone(subject(person), number, instant(from), until.map(instant))
     }
 
     pub(crate) fn party(&self, person: u128, numbers: &[&str]) -> endorsement::PublishedParty {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::names::{ENDORSEMENT, SERVICES};
 use contracts::views::v1::{Freshness, ListContractsRequest, ListContractsResponse};
+use harness::assert_refused;
 use testkit::wait_for;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::book::contract_id;
-use crate::callers::As;
 use crate::rebuild::hold_up;
-use crate::world::{SOON, World, assert_invalid, assert_refused};
+use crate::world::{As, SOON, World, assert_invalid};
 
 const HOLDER: As = As::Customer(1);
 

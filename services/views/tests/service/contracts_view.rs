@@ -6,8 +6,7 @@ use contracts::views::v1::{ContractSummary, ListContractsRequest, ListRequestsRe
 use uuid::Uuid;
 
 use crate::book::{FAR_AHEAD, LONG_AGO, Seal, contract_id, micros, name, subject};
-use crate::callers::As;
-use crate::world::{NOON, World, assert_invalid};
+use crate::world::{As, NOON, World, assert_invalid};
 
 const HOLDER: As = As::Customer(1);
 const USABLE: &str = "+819011112222";

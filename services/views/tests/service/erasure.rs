@@ -7,9 +7,8 @@ use contracts::views::v1::ListContractsRequest;
 use privacy::ERASED_ALGORITHM;
 
 use crate::book::{accident_id, contract_id, name, subject};
-use crate::callers::As;
 use crate::rebuild::{dump, rebuild};
-use crate::world::{NOON, World};
+use crate::world::{As, NOON, World};
 
 const NUMBER: &str = "+819011112222";
 

@@ -8,7 +8,6 @@
 
 mod audit;
 mod book;
-mod callers;
 mod consistency;
 mod contracts_view;
 mod erased;
@@ -20,7 +19,6 @@ mod queue;
 mod rebuild;
 mod reminders;
 mod restored;
-mod source;
 mod staff;
 mod submissions;
 mod world;

@@ -8,9 +8,8 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::book::contract_id;
-use crate::callers::As;
 use crate::rebuild::rebuild;
-use crate::world::World;
+use crate::world::{As, World};
 
 async fn contract(world: &World, number: u128, version: u64) {
     let policy = format!("AB0000000{number}");
@@ -46,7 +45,7 @@ async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
     contract(&world, 1, 0).await;
     let seal = world.seal();
     let unknown = EndorsementEvent {
-        event_id: seal.event.to_string(),
+        event_id: seal.event().to_string(),
         entity_id: contract_id(1).to_string(),
         version: 1,
         occurred_at_us: 0,
@@ -55,7 +54,7 @@ async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
     let mut payload = unknown.encode_to_vec();
     // Field 99, an empty message: a variant that a newer release sends.
     payload.extend([0x9a, 0x06, 0x00]);
-    world.tell(ENDORSEMENT, seal.event, &payload).await;
+    world.tell(ENDORSEMENT, seal.event(), &payload).await;
     contract(&world, 1, 2).await;
     contract(&world, 2, 0).await;
     assert_eq!(shown(&world).await, [(contract_id(1), 0), (contract_id(2), 0)]);

@@ -3,11 +3,11 @@
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::claim_images::v1::{ImageRecorded, ImageState};
 use contracts::views::v1::{GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest};
+use harness::assert_refused;
 use tonic::{Code, Status};
 
 use crate::book::{accident_id, file_name, image_id, seen, submission_id};
-use crate::callers::As;
-use crate::world::{NOON, World, assert_invalid, assert_refused};
+use crate::world::{As, NOON, World, assert_invalid};
 
 const HOLDER: As = As::Customer(1);
 

@@ -3,11 +3,11 @@
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::endorsement::v1::endorsement_event;
 use contracts::views::v1::{ListQueueRequest, ListQueueResponse, QueueItem};
+use harness::assert_refused;
 use tonic::{Code, Status};
 
 use crate::book::{accident_id, contract_id, name, seen, submission_id};
-use crate::callers::As;
-use crate::world::{World, assert_refused};
+use crate::world::{As, World};
 
 const OWN: As = As::Adjuster("A001");
 

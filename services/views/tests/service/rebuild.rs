@@ -7,15 +7,15 @@ use contracts::views::v1::{
     CancelViewsRunRequest, GetViewsStatusRequest, ListAccidentsRequest, RebuildViewsRequest, ViewsRun,
 };
 use futures::future::join;
+use harness::assert_refused;
 use sqlx::PgTransaction;
 use testkit::wait_for;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::book::{accident_id, account_id, submission_id};
-use crate::callers::As;
 use crate::history::history;
-use crate::world::{NOON, SOON, World, assert_refused};
+use crate::world::{As, NOON, SOON, World};
 
 /// Rows and, in order, the text of each.
 pub(crate) type Dump = BTreeMap<String, Vec<String>>;
@@ -339,9 +339,9 @@ async fn a_run_goes_on_after_its_process_was_torn_down() {
     let before = dump(&world).await;
     plant(&world).await;
     let (held, run) = run_held_up(&world).await;
-    world.tear_down();
+    world.kill();
     held.rollback().await.unwrap();
-    world.start_again().await;
+    world.start().await;
     assert_eq!(end_of(&world, &run).await.state, "DONE");
     assert_eq!(dump(&world).await, before);
     only_one_is_left(&world).await;
@@ -354,13 +354,13 @@ async fn a_run_that_a_migration_interrupted_begins_anew() {
     history(&world).await;
     world.caught_up().await;
     let (held, run) = run_held_up(&world).await;
-    world.tear_down();
+    world.kill();
     held.rollback().await.unwrap();
     sqlx::query("ALTER TABLE view.account ADD COLUMN later text NOT NULL DEFAULT 'x'")
         .execute(&world.database.pool)
         .await
         .unwrap();
-    world.start_again().await;
+    world.start().await;
     let run = end_of(&world, &run).await;
     assert_eq!(run.state, "DONE");
     assert_eq!(
@@ -423,7 +423,7 @@ async fn every_replica_answers_from_the_new_generation() {
     let world = World::new().await;
     history(&world).await;
     world.caught_up().await;
-    let other = world.replica().await;
+    let other = world.another().await;
     let titles = async |client: &mut crate::world::Customers| {
         let request = world.call(As::Customer(1), ListAccidentsRequest::default());
         let answer = client.list_accidents(request).await.unwrap().into_inner();
@@ -433,7 +433,7 @@ async fn every_replica_answers_from_the_new_generation() {
             .map(|accident| accident.claim_number)
             .collect::<Vec<_>>()
     };
-    let (mut here, mut there) = (world.customers(), other.customers());
+    let (mut here, mut there) = (world.customers(), crate::world::Customers::new(other.channel()));
     sqlx::query("UPDATE view.accident SET claim_number = 'WRONG'")
         .execute(&world.database.pool)
         .await

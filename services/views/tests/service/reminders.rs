@@ -7,8 +7,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::book::{Seal, accident_id, contract_id, micros};
-use crate::callers::As;
-use crate::world::{NOON, World};
+use crate::world::{As, NOON, World};
 
 const NOT_USABLE: &str = "+815011112222";
 

@@ -10,11 +10,11 @@ use contracts::views::v1::{
     GetAccidentFileRequest, ListGalleryRequest, ListTimelineRequest, ListTimelineResponse,
     SearchAccidentsRequest,
 };
+use harness::assert_refused;
 use tonic::{Code, Status};
 
 use crate::book::{accident_id, account_id, contract_id, file_name, name, subject};
-use crate::callers::As;
-use crate::world::{World, assert_invalid, assert_refused};
+use crate::world::{As, World, assert_invalid};
 
 const ADJUSTER: As = As::Adjuster("A001");
 
@@ -65,15 +65,13 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
         })
     };
     let empty = SearchAccidentsRequest::default;
+    let claim = |number: &str| SearchAccidentsRequest {
+        claim_number: number.to_owned(),
+        ..empty()
+    };
     let cases = [
         (empty(), vec!["F0000004", "F0000003", "F0000002", "F0000001"]),
-        (
-            SearchAccidentsRequest {
-                claim_number: "F0000002".to_owned(),
-                ..empty()
-            },
-            vec!["F0000002"],
-        ),
+        (claim("F0000002"), vec!["F0000002"]),
         (
             SearchAccidentsRequest {
                 policy_number: "CD12345678".to_owned(),

@@ -2,11 +2,11 @@
 
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::views::v1::{ListSubmissionsRequest, ListSubmissionsResponse, Submission};
+use harness::assert_refused;
 use tonic::{Code, Status};
 
 use crate::book::{accident_id, micros, seen, submission_id};
-use crate::callers::As;
-use crate::world::{NOON, World, assert_invalid, assert_refused};
+use crate::world::{As, NOON, World, assert_invalid};
 
 const ADJUSTER: As = As::Adjuster("A001");
 const NOTE: &str = "よろしくお願いします";

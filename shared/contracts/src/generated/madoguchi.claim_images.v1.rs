@@ -27,7 +27,7 @@ pub struct AccidentRow {
     /// Customer number of the policyholder, who sees the accident.
     #[prost(string, tag = "5")]
     pub customer_number: ::prost::alloc::string::String,
-    /// When it happened: RFC 3339 or YYYY-MM-DDTHH:MM in Japan.
+    /// When it happened: RFC 3339, YYYY-MM-DDTHH:MM in Japan, or YYYY-MM-DD: the beginning of that day in Japan.
     #[prost(string, tag = "6")]
     pub occurred_at: ::prost::alloc::string::String,
     /// Where, as told; personal.

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use decider::{Class, Classify, database};
+use sqlx::postgres::PgSeverity;
 
 use crate::store::{AppendError, StoreError};
 
-/// Classes and codes of SQLSTATE that another attempt can outlive: connection, resources, operator, deadlock and
-/// serialization, lock not available, a transaction ended for idling, and the read-only side of a failover.
-const PASSING: [&str; 7] = ["08", "53", "57", "40", "55P03", "25P03", "25006"];
-/// Who may connect to what: a session that ends over that ends again.
-const CLOSED: [&str; 3] = ["28", "3D", "42"];
-
 /// A failure of reading, or of an append about which nothing is known.
 pub(super) fn store_failure(error: sqlx::Error) -> StoreError {
-    if passes(&error) {
+    if is_transient(&error) {
         StoreError::Unavailable(Box::new(error))
     } else {
         StoreError::Refused(Box::new(error))
@@ -24,29 +19,15 @@ pub(super) fn store_failure(error: sqlx::Error) -> StoreError {
 /// [`store_failure`] for each of those who waited for the same statement.
 pub(super) fn shared_failure(error: &Arc<sqlx::Error>) -> StoreError {
     let source = Box::new(Arc::clone(error));
-    if passes(error) {
+    if is_transient(error) {
         StoreError::Unavailable(source)
     } else {
         StoreError::Refused(source)
     }
 }
 
-fn passes(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(database) => database.code().is_none_or(|code| {
-            let among = |codes: &[&str]| codes.iter().any(|prefix| code.starts_with(prefix));
-            // A session that the server ended says nothing about the statement. With no room left, for one, it ends those
-            // that begin, with the code of an internal error.
-            among(&PASSING) || (severity(error) != Some(PgSeverity::Error) && !among(&CLOSED))
-        }),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        _ => false,
-    }
+fn is_transient(error: &sqlx::Error) -> bool {
+    matches!(error.classify(), Class::Unavailable(_))
 }
 
 /// Whether the server refused the statement and goes on with the connection: then nothing of it was done. Of a fatal error
@@ -56,9 +37,7 @@ pub(super) fn undone(error: &sqlx::Error) -> bool {
 }
 
 fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
-    let database = error.as_database_error()?;
-    let postgres = database.try_downcast_ref::<PgDatabaseError>()?;
-    Some(postgres.severity())
+    database::severity(error.as_database_error()?)
 }
 
 /// A failed append. The unique keys have the last word where the function's own checks did not.
@@ -117,11 +96,11 @@ mod tests {
     async fn a_session_that_the_server_ends_is_tried_again_unless_it_was_not_let_in() {
         for code in ["XX000", "58030", "53300", "57P03"] {
             let error = greeted_with("FATAL", code).await;
-            assert!(!undone(&error) && passes(&error), "{code}: {error:?}");
+            assert!(!undone(&error) && is_transient(&error), "{code}: {error:?}");
         }
         for code in ["28P01", "3D000", "42501"] {
             let error = greeted_with("FATAL", code).await;
-            assert!(!passes(&error), "{code}: {error:?}");
+            assert!(!is_transient(&error), "{code}: {error:?}");
         }
     }
 
@@ -135,7 +114,7 @@ mod tests {
         ] {
             let error = greeted_with("ERROR", code).await;
             assert!(undone(&error));
-            assert_eq!(passes(&error), passing, "{code}: {error:?}");
+            assert_eq!(is_transient(&error), passing, "{code}: {error:?}");
         }
     }
     /// The name of a constraint says more than its code: who wrote first, or that it was written before.

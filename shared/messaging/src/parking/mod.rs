@@ -3,6 +3,7 @@
 //! replayed or discarded. Everything happens under the lock of the subscription's row, which the active subscription takes
 //! with every batch: neither sees the other half done.
 
+mod classify;
 mod decide;
 mod metrics;
 pub(crate) mod rows;

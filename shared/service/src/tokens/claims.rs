@@ -1,7 +1,9 @@
 //! What the tokens say. Names and types here are a Format: tokens of one release are read by the next.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use decider::{Class, Classify, Problem, ProblemKind};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kernel::ids::{AccountId, LoginId, SessionId, SubjectId};
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,15 @@ pub struct StaffClaims {
 #[derive(Debug, thiserror::Error)]
 #[error("the token cannot be signed")]
 pub struct IssueError(#[from] jsonwebtoken::errors::Error);
+
+/// The key was read at the start; if it does not sign, it is not what it should be, and another instance's may be.
+impl Classify for IssueError {
+    fn classify(&self) -> Class {
+        Class::ours().telling(
+            Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(Duration::from_secs(5)),
+        )
+    }
+}
 
 /// Signs an access token (`EdDSA`). `key` is `EncodingKey::from_ed_der` of a PKCS #8 document.
 pub fn issue_access(key_id: &str, key: &EncodingKey, claims: &AccessClaims) -> Result<String, IssueError> {

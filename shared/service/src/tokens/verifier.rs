@@ -26,7 +26,8 @@ use super::{
     },
     keys::KeySource,
 };
-use crate::{Caller, Customer, Role, Staff, peers::AcceptedPeers};
+use crate::tokens::caller::{Caller, Customer, Role, Staff};
+use crate::tokens::peers::AcceptedPeers;
 
 /// At most one fetch of the keys in this time.
 const FETCH_PAUSE: Duration = Duration::from_secs(5);
@@ -225,7 +226,7 @@ impl TokenVerifier {
             }
             Err(error) => {
                 tracing::warn!(
-                    error = crate::problem::chain(&error),
+                    error = messaging::chain(&error),
                     "the keys of customers' tokens were not renewed"
                 );
                 Err(TokenRefused::KeysUnavailable)
@@ -292,7 +293,7 @@ mod tests {
     use kernel::clock::ManualClock;
 
     use super::*;
-    use crate::tokens::KeySourceError;
+    use crate::tokens::keys::KeySourceError;
 
     /// Has no keys, and counts how often it was asked.
     #[derive(Default)]

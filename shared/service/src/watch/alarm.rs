@@ -44,7 +44,7 @@ impl Kind {
             }
             Self::SubscriptionLag => "look for this consumer in the log, and at its source and database",
             Self::Parked => {
-                "see madoguchi parked list, then upgrade, replay or discard; its entity waits, the rest goes on"
+                "see madoguchi-operate parked list, then upgrade, replay or discard; its entity waits, the rest goes on"
             }
             Self::CalendarRunsOut => {
                 "add the next years' holidays to the calendar of the rulebook; without it weekdays alone decide"

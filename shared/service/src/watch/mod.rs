@@ -3,7 +3,7 @@
 
 mod alarm;
 mod held_back;
-mod settings;
+pub(crate) mod settings;
 
 use std::{
     convert::Infallible,
@@ -12,18 +12,21 @@ use std::{
 };
 
 use kernel::clock::{Clock, SystemClock};
-use messaging::{Filter, gauges};
+use messaging::{Filter, SubscriptionStatus, gauges};
 use opentelemetry::{KeyValue, metrics::Gauge};
 use tokio::time::MissedTickBehavior;
 
-use crate::{Context, SubscriptionHandle};
+use crate::grpc::context::Context;
 use alarm::{Alarm, Kind};
 use held_back::{HeldBack, Holder};
-pub(crate) use settings::AlarmSettings;
+use settings::AlarmSettings;
 
 /// How long one measurement may take: something that does not answer must not hide the rest. As long may a connection be away
 /// that comes back by itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How far a subscription has come, now and from now on.
+pub type SubscriptionHandle = tokio::sync::watch::Receiver<SubscriptionStatus>;
 
 /// A subscription of this process.
 pub(crate) struct WatchedSubscription {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Keys;
+use crate::config::keys::Keys;
 
 /// How often is looked, and what is too much.
 #[derive(Debug, Clone)]

@@ -118,7 +118,13 @@ impl Service for Probe {
             .grpc(Answers::<PhoneVerification>::new(&shared))
             .grpc(Answers::<CustomerView>::new(&shared))
             .grpc(Answers::<AdjusterView>::new(&shared))
-            .grpc(Answers::<ClaimImages>::new(&shared));
+            .grpc(Answers::<ClaimImages>::new(&shared))
+            .grpc(Answers::<Identity>::new(&shared))
+            .grpc(Answers::<Erasures>::new(&shared))
+            .grpc(Answers::<Keyring>::new(&shared))
+            .grpc(Answers::<Endorsement>::new(&shared))
+            .grpc(Answers::<ViewsAdmin>::new(&shared))
+            .grpc(Answers::<ParkingAdmin>::new(&shared));
         let seen = shared.clone();
         wiring.own_reaction("probe", move |event| {
             let seen = seen.clone();
@@ -152,10 +158,29 @@ impl Service for Probe {
     }
 }
 
-pub(crate) struct PhoneVerification;
-pub(crate) struct CustomerView;
-pub(crate) struct AdjusterView;
-pub(crate) struct ClaimImages;
+/// The services of the access table, by the names that gRPC routes by.
+macro_rules! named {
+    ($($service:ident = $name:literal,)+) => {$(
+        pub(crate) struct $service;
+
+        impl NamedService for Answers<$service> {
+            const NAME: &'static str = $name;
+        }
+    )+};
+}
+
+named! {
+    PhoneVerification = "madoguchi.phone_verification.v1.PhoneVerificationService",
+    CustomerView = "madoguchi.views.v1.CustomerViewService",
+    AdjusterView = "madoguchi.views.v1.AdjusterViewService",
+    ClaimImages = "madoguchi.claim_images.v1.ClaimImagesService",
+    Identity = "madoguchi.identity.v1.IdentityService",
+    Erasures = "madoguchi.identity.v1.ErasureService",
+    Keyring = "madoguchi.identity.v1.KeyringService",
+    Endorsement = "madoguchi.endorsement.v1.EndorsementService",
+    ViewsAdmin = "madoguchi.views.v1.ViewsAdminService",
+    ParkingAdmin = "madoguchi.admin.v1.ParkingAdminService",
+}
 
 /// A gRPC service of any name and any methods.
 pub(crate) struct Answers<S> {
@@ -176,19 +201,6 @@ impl<S> Clone for Answers<S> {
     fn clone(&self) -> Self {
         Self::new(&self.shared)
     }
-}
-
-impl NamedService for Answers<PhoneVerification> {
-    const NAME: &'static str = "madoguchi.phone_verification.v1.PhoneVerificationService";
-}
-impl NamedService for Answers<CustomerView> {
-    const NAME: &'static str = "madoguchi.views.v1.CustomerViewService";
-}
-impl NamedService for Answers<AdjusterView> {
-    const NAME: &'static str = "madoguchi.views.v1.AdjusterViewService";
-}
-impl NamedService for Answers<ClaimImages> {
-    const NAME: &'static str = "madoguchi.claim_images.v1.ClaimImagesService";
 }
 
 impl<S: 'static> tower::Service<http::Request<Body>> for Answers<S> {

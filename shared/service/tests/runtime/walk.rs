@@ -22,6 +22,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
+use crate::imports::BATCH;
 use crate::probe::{
     Home, LIST_CONTRACTS, LIST_QUEUE, NOON, NOT_IN_TABLE, OPEN_CHALLENGE, Probe, REPORT_CALL, SOON,
     STAFF_ISSUER, access_token, bearer, call, connect, instant, staff_token,
@@ -102,6 +103,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     let stage = Stage::new("").await;
     door(&stage, &mut walk).await;
     handlers(&stage, &mut walk).await;
+    imports(&stage, &mut walk).await;
     defects(&stage, &mut walk).await;
     stops(stage, &mut walk).await;
     is_slow(&mut walk).await;
@@ -215,6 +217,18 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
     }
 }
 
+/// What a batch of an import is told, and each of its rows.
+async fn imports(stage: &Stage, walk: &mut Walk) {
+    let too_many = stage.own(&[("x-own", "import"), ("x-rows", "too many")]);
+    let refused = Refusal::invalid("rows", "TOO_MANY_ROWS");
+    stage.meets(walk, LIST_QUEUE, &too_many, &refused).await;
+    let batch = stage.own(&[("x-own", "import"), ("x-rows", "six")]);
+    let told = BATCH.iter().flat_map(|(_, told)| told.iter());
+    let refused = Refusal::new(Code::InvalidArgument, "INVALID_ARGUMENT");
+    let refused = told.fold(refused, |refused, (field, reason)| refused.field(field, reason));
+    stage.meets(walk, LIST_QUEUE, &batch, &refused).await;
+}
+
 /// What no caller can cause: a defect, and a reason whose text was forgotten.
 async fn defects(stage: &Stage, walk: &mut Walk) {
     let breaking = vec![("x-do", "break".to_owned())];
@@ -316,7 +330,7 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 }
                 let (id, whose) = (value("x-id"), value("x-subject").parse().unwrap_or(2));
                 let text = value("x-content");
-                let envelope = command(&context, "Note", &request.map(|()| text), &id).map_err(refuse)?;
+                let envelope = command(&context, &request.map(|()| text), &id).map_err(refuse)?;
                 let noted = repository.execute(Uuid::from_u128(whose), &envelope, subject(whose));
                 noted.await.map_err(refuse)?;
             }
@@ -325,6 +339,7 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 let page = context.page::<u32>(&["probe"], size, &value("x-token"));
                 page.map_err(refuse)?;
             }
+            "import" => crate::imports::answer(&context, value("x-rows") == "too many").await?,
             "linger" => {
                 let shared = crate::probe::shared(&value("x-test"));
                 shared.seen.lock().unwrap().push("lingering".to_owned());

@@ -1,6 +1,8 @@
 //! Which crate may depend on which.
 
-use crate::workspace::{GRPC_SERVICES, folder, ours, shipped, workspace};
+use std::fs;
+
+use crate::workspace::{GRPC_SERVICES, folder, ours, root, shipped, sources, within, workspace};
 
 /// Crates for tests and for the development tools, which no service is shipped with.
 const FOR_DEVELOPMENT: [&str; 4] = [
@@ -87,5 +89,27 @@ fn the_frozen_client_of_kurrentdb_stays_behind_its_border() {
             here == "shared/kurrentdb",
             "`eventstore` is a dependency of shared/kurrentdb and of nothing else; {here}"
         );
+    }
+}
+
+#[test]
+fn no_module_is_a_file_of_another_crate() {
+    for package in &workspace().packages {
+        let home = root().join(folder(package));
+        for path in sources(&home) {
+            let text = fs::read_to_string(&path).unwrap();
+            for named in text.split("#[path = \"").skip(1) {
+                let named = path.parent().unwrap().join(named.split('"').next().unwrap());
+                let Ok(named) = named.canonicalize() else {
+                    continue;
+                };
+                assert!(
+                    named.starts_with(home.canonicalize().unwrap()),
+                    "{} takes in {}",
+                    within(&path),
+                    within(&named)
+                );
+            }
+        }
     }
 }

@@ -40,7 +40,7 @@ fn the_top_level_is_what_the_project_says_it_is() {
 fn every_file_says_why_it_exists() {
     let metadata = workspace();
     for package in &metadata.packages {
-        for path in sources(&root().join(folder(package)).join("src")) {
+        for path in sources(&root().join(folder(package))) {
             let text = fs::read_to_string(&path).unwrap();
             assert!(
                 text.starts_with("//!"),

@@ -1,12 +1,9 @@
 //! What still breaks a rule. Nothing is ever added here; what is mended is taken out, and the lists go when they are empty.
 
 /// The beginnings of circles as the test tells them.
-pub(crate) const CIRCLES: [&str; 7] = [
-    "services/dev/src/lib.rs: cli::customer, cli::staff",
+pub(crate) const CIRCLES: [&str; 4] = [
     "services/endorsement/src/lib.rs: domain::command,",
     "services/endorsement/src/lib.rs: domain::endorsement, domain::event",
-    "services/endorsement/src/lib.rs: domain::party, domain::phones",
-    "services/views/src/lib.rs: apply, runs",
     "shared/service/src/lib.rs: context,",
     "shared/service/src/lib.rs: problem, scope",
 ];
@@ -21,16 +18,12 @@ pub(crate) const FILES: [&str; 2] = [
 ];
 
 /// Functions over the limit, by file and name.
-pub(crate) const FUNCTIONS: [(&str, &str); 7] = [
+pub(crate) const FUNCTIONS: [(&str, &str); 6] = [
     ("services/claim-images/src/api/row.rs", "read"),
     ("services/dev/src/journey/change.rs", "reviewed_change"),
     ("services/dev/src/journey/erasure.rs", "somebody"),
     ("services/dev/src/journey/login.rs", "log_in"),
     ("services/endorsement/tests/service/walk.rs", "changes"),
-    (
-        "services/views/tests/service/staff.rs",
-        "accidents_are_found_by_number_policy_adjuster_and_state",
-    ),
     (
         "shared/service/tests/runtime/parking.rs",
         "operators_see_what_is_parked_and_have_it_replayed_or_discarded",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use client::{Bearer, Upload, UploadSource, send_submission};
+use contracts::access::path_of;
 use contracts::claim_images::v1::{
     FinishUploadResponse, ImageCategory, MarkSubmissionSeenRequest, SendSubmissionResponse,
 };
@@ -18,9 +19,9 @@ use crate::failure::Failure;
 use crate::ledger::{Effect, End};
 use crate::recovery::Proof;
 
-const FINISH: &str = "/madoguchi.claim_images.v1.ClaimImagesService/FinishUpload";
-const SEND: &str = "/madoguchi.claim_images.v1.ClaimImagesService/SendSubmission";
-const MARK_SEEN: &str = "/madoguchi.claim_images.v1.ClaimImagesService/MarkSubmissionSeen";
+const FINISH: &str = path_of("FinishUpload");
+const SEND: &str = path_of("SendSubmission");
+const MARK_SEEN: &str = path_of("MarkSubmissionSeen");
 /// Side of the pictures, in pixels: large enough to be judged, small enough to be many.
 const SIDE: usize = 48;
 /// A step of an upload that is not answered by then is tried again.

@@ -1,11 +1,11 @@
 //! Imports: a stretch of the book, which brings new customers, and one row that has changed.
 
+use contracts::access::path_of;
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential};
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY};
 use dev::sample::{Book, BookContract, Kind, Recipe};
-use eventsourcing::RequestKey;
 use kernel::clock::jst_date;
 use kernel::{Clock as _, SystemClock};
 use uuid::Uuid;
@@ -18,9 +18,9 @@ use crate::recovery::Proof;
 
 const OPERATOR: &str = "M001";
 const SCOPE: &str = "staff:M001";
-const CONTRACTS: &str = "/madoguchi.endorsement.v1.EndorsementService/ImportContracts";
-const ACCIDENTS: &str = "/madoguchi.claim_images.v1.ClaimImagesService/ImportAccidents";
-const CREDENTIALS: &str = "ImportInitialCredentials";
+const CONTRACTS: &str = path_of("ImportContracts");
+const ACCIDENTS: &str = path_of("ImportAccidents");
+const CREDENTIALS: &str = path_of("ImportInitialCredentials");
 
 impl Work<'_> {
     /// Imports the next contracts of the book with credentials and accidents; the customers among them.
@@ -102,9 +102,8 @@ impl Work<'_> {
         self.calls.send(command, attempt, told).await.map(|_| ())
     }
 
-    /// Each row is a request of its own there, derived from the call's and the line.
     async fn import_credentials(&self, contracts: &[BookContract]) -> Result<(), NoAnswer> {
-        let (request_id, call) = keyed(SCOPE, CREDENTIALS);
+        let (request_id, key) = keyed(SCOPE, CREDENTIALS);
         let rows: Vec<InitialCredential> = contracts
             .iter()
             .zip(1..)
@@ -113,8 +112,7 @@ impl Work<'_> {
                 ..contract.credential.clone()
             })
             .collect();
-        let effects = contracts.iter().zip(1_u32..).filter_map(|(contract, line)| {
-            let key = RequestKey::derive("row", &format!("{CREDENTIALS}/{line}"), call).as_uuid();
+        let effects = contracts.iter().filter_map(|contract| {
             let stream = format!("{IDENTITY}.entitlement-{}", contract_id(contract)?);
             Some(effect(IDENTITY, "entitlement.code_issued.v1", stream, key))
         });

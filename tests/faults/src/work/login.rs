@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client::Bearer;
 use client::login::{self, Credentials, IncomingCall};
+use contracts::access::path_of;
 use contracts::identity::v1::Tokens;
 use contracts::names::{IDENTITY, PHONE_VERIFICATION};
 use serde::Deserialize;
@@ -17,6 +18,8 @@ use crate::calls::{Command, NoAnswer, keyed};
 use crate::ledger::Effect;
 use crate::recovery::Proof;
 
+const OPEN_CHALLENGE: &str = path_of("OpenChallenge");
+const REPORT_CALL: &str = path_of("ReportCall");
 /// How long one try waits for the call to arrive.
 const ONE_WAIT: Duration = Duration::from_secs(1);
 /// Answers without tokens after which the customer starts over.
@@ -81,7 +84,7 @@ impl Work<'_> {
         let scope = format!("scope:login:{}", claims.login);
         let mut tried = 0;
         loop {
-            let (request_id, key) = keyed(&scope, "OpenChallenge");
+            let (request_id, key) = keyed(&scope, OPEN_CHALLENGE);
             let opened = Effect {
                 service: PHONE_VERIFICATION.to_owned(),
                 event_type: "challenge.opened.v1".to_owned(),
@@ -111,7 +114,7 @@ impl Work<'_> {
 
     /// The customer calls, and the carrier says so (PV-14).
     async fn report(&self, line: &str, phone: &str) -> Result<(), NoAnswer> {
-        let (report_id, key) = keyed("peer:carrier", "ReportCall");
+        let (report_id, key) = keyed("peer:carrier", REPORT_CALL);
         let reported = Effect {
             service: PHONE_VERIFICATION.to_owned(),
             event_type: "call.reported.v1".to_owned(),

@@ -2,6 +2,7 @@
 
 use client::Refusal;
 use client::change::{Change, phones};
+use contracts::access::path_of;
 use contracts::endorsement::v1::Section;
 use contracts::names::ENDORSEMENT;
 use kernel::clock::jst_date;
@@ -13,7 +14,7 @@ use crate::calls::{Command, NoAnswer, keyed};
 use crate::ledger::Effect;
 use crate::recovery::Proof;
 
-const SUBMIT: &str = "/madoguchi.endorsement.v1.EndorsementService/SubmitEndorsement";
+const SUBMIT: &str = path_of("SubmitEndorsement");
 
 /// Of a hundred changes so many take effect tomorrow.
 const SCHEDULED_PERCENT: u32 = 12;

@@ -52,7 +52,7 @@ impl ErasureService for ErasureApi {
         &self,
         request: Request<RequestErasureRequest>,
     ) -> Answer<RequestErasureResponse> {
-        let envelope = self.envelope("RequestErasure", &request, &request.get_ref().request_id)?;
+        let envelope = self.envelope(&request, &request.get_ref().request_id)?;
         let by = staff(&request)?;
         let subject = parse::subject(&request.get_ref().subject_id).map_err(refuse)?;
         let ground = parse::ground(request.get_ref().ground()).map_err(refuse)?;
@@ -70,7 +70,7 @@ impl ErasureService for ErasureApi {
         &self,
         request: Request<ApproveErasureRequest>,
     ) -> Answer<ApproveErasureResponse> {
-        let envelope = self.envelope("ApproveErasure", &request, &request.get_ref().request_id)?;
+        let envelope = self.envelope(&request, &request.get_ref().request_id)?;
         let by = staff(&request)?;
         let subject = parse::subject(&request.get_ref().subject_id).map_err(refuse)?;
         let at = envelope.at;
@@ -91,7 +91,7 @@ impl ErasureService for ErasureApi {
     }
 
     async fn reject_erasure(&self, request: Request<RejectErasureRequest>) -> Answer<RejectErasureResponse> {
-        let envelope = self.envelope("RejectErasure", &request, &request.get_ref().request_id)?;
+        let envelope = self.envelope(&request, &request.get_ref().request_id)?;
         let by = staff(&request)?;
         let subject = parse::subject(&request.get_ref().subject_id).map_err(refuse)?;
         let at = envelope.at;
@@ -104,7 +104,7 @@ impl ErasureService for ErasureApi {
         &self,
         request: Request<PlaceLegalHoldRequest>,
     ) -> Answer<PlaceLegalHoldResponse> {
-        let envelope = self.envelope("PlaceLegalHold", &request, &request.get_ref().request_id)?;
+        let envelope = self.envelope(&request, &request.get_ref().request_id)?;
         let placed_by = staff(&request)?;
         let (subject, reason, reference) = parse::hold(request.get_ref()).map_err(refuse)?;
         self.is_ours(subject).await?;
@@ -127,7 +127,7 @@ impl ErasureService for ErasureApi {
         &self,
         request: Request<ReleaseLegalHoldRequest>,
     ) -> Answer<ReleaseLegalHoldResponse> {
-        let envelope = self.envelope("ReleaseLegalHold", &request, &request.get_ref().request_id)?;
+        let envelope = self.envelope(&request, &request.get_ref().request_id)?;
         let by = staff(&request)?;
         let subject = parse::subject(&request.get_ref().subject_id).map_err(refuse)?;
         let hold = parse::hold_id(&request.get_ref().hold_id).map_err(refuse)?;
@@ -185,8 +185,8 @@ impl ErasureService for ErasureApi {
 }
 
 impl ErasureApi {
-    fn envelope<T: Message>(&self, rpc: &str, request: &Request<T>, id: &str) -> Result<Command, Status> {
-        command(&self.context, rpc, request, id).map_err(refuse)
+    fn envelope<T: Message>(&self, request: &Request<T>, id: &str) -> Result<Command, Status> {
+        command(&self.context, request, id).map_err(refuse)
     }
 
     async fn execute(

@@ -1,0 +1,244 @@
+//! Reactions to the service's own events: finishing what a crash cut in half, deriving operational rows. Each follows
+//! the service's store from its own checkpoint; handlers are idempotent, so an event handled twice is harmless, and an
+//! event that cannot be handled stops the process loudly rather than being stepped over.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use decider::{Class, Classify};
+use eventsourcing::{Cursor, EventStore, Followed, Position, RecordedEvent, StoreError};
+use futures::StreamExt;
+use kernel::ids::EventId;
+use messaging::{Backoff, chain, join_trace};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a reaction or a deadline was not handled.
+#[derive(Debug, thiserror::Error)]
+pub enum ReactionError {
+    /// Something outside failed; tried again without limit, with growing pauses.
+    #[error("it could not be handled now")]
+    Transient(#[source] Source),
+    /// The content cannot be handled, now or later (an unknown type too). Stops the process loudly.
+    #[error("it cannot be handled at all")]
+    Content(#[source] Source),
+}
+
+impl ReactionError {
+    /// Something outside failed.
+    pub fn transient(source: impl Into<Source>) -> Self {
+        Self::Transient(source.into())
+    }
+
+    /// The content cannot be handled.
+    pub fn content(source: impl Into<Source>) -> Self {
+        Self::Content(source.into())
+    }
+}
+
+/// What passes is tried again. A rejection is an answer, so most reactions ignore it before this; what arrives here says that
+/// the event contradicts the state.
+impl<E: Classify> From<E> for ReactionError {
+    fn from(error: E) -> Self {
+        match error.classify() {
+            Class::Unavailable(_) => Self::transient(error),
+            Class::Refused(_) | Class::Defect(_) => Self::content(error),
+        }
+    }
+}
+
+/// A handler with its type erased.
+pub(crate) type Handler = Arc<
+    dyn Fn(RecordedEvent) -> Pin<Box<dyn Future<Output = Result<(), ReactionError>> + Send>> + Send + Sync,
+>;
+
+/// Why a reaction ended before the service did.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("reaction {reaction} cannot handle event {event_id} of type {event_type}")]
+    Content {
+        reaction: &'static str,
+        event_id: EventId,
+        event_type: String,
+        source: Source,
+    },
+    #[error(
+        "reaction {reaction} stands on event {event_id}, which the store does not hold: one of the two was restored"
+    )]
+    Diverged {
+        reaction: &'static str,
+        event_id: EventId,
+    },
+    #[error("reaction {reaction} cannot read the store")]
+    Store {
+        reaction: &'static str,
+        source: StoreError,
+    },
+    #[error("reaction {reaction} has a checkpoint that cannot be read")]
+    Checkpoint { reaction: &'static str },
+}
+
+/// One reaction to the service's own events.
+pub(crate) struct OwnReaction {
+    pub(crate) name: &'static str,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) pool: PgPool,
+    pub(crate) handler: Handler,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// One pass over the store: until the end, a content error, or a transient failure.
+enum Pass {
+    Ended,
+    Failed(Source),
+}
+
+impl OwnReaction {
+    pub(crate) async fn run(self) -> Result<(), Stopped> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.pass(&mut backoff).await? {
+                Pass::Ended => return Ok(()),
+                Pass::Failed(error) => {
+                    tracing::warn!(
+                        reaction = self.name,
+                        error = chain(&*error),
+                        "a reaction waits before it tries again"
+                    );
+                    if backoff.pause_or(&self.shutdown).await {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pass(&self, backoff: &mut Backoff) -> Result<Pass, Stopped> {
+        let after = match self.checkpoint().await {
+            Ok(after) => after?,
+            Err(error) => return Ok(Pass::Failed(error.into())),
+        };
+        if let Err(failure) = self.check(after).await? {
+            return Ok(Pass::Failed(failure));
+        }
+        let mut events = self.store.follow(after.map(|position| position.cursor));
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return Ok(Pass::Ended),
+                next = events.next() => next,
+            };
+            match next {
+                None => return Ok(Pass::Failed("the store ended the stream".into())),
+                Some(Ok(Followed::CaughtUp)) => {}
+                Some(Ok(Followed::Event(event))) => match self.handle(event).await? {
+                    Ok(()) => backoff.reset(),
+                    Err(failure) => return Ok(Pass::Failed(failure)),
+                },
+                Some(Err(StoreError::Unavailable(error))) => return Ok(Pass::Failed(error)),
+                Some(Err(source)) => {
+                    return Err(Stopped::Store {
+                        reaction: self.name,
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Inner error: passing.
+    async fn handle(&self, event: RecordedEvent) -> Result<Result<(), Source>, Stopped> {
+        let position = event.position();
+        let event_type = event.event_type.clone();
+        let span = tracing::info_span!(
+            "react",
+            otel.name = %format_args!("react {}", self.name),
+            event.id = %position.event_id,
+            event.r#type = event_type,
+        );
+        if let Some(parent) = &event.metadata.traceparent {
+            join_trace(&span, parent);
+        }
+        match (self.handler)(event).instrument(span).await {
+            Ok(()) => Ok(self.advance(position).await.map_err(Into::into)),
+            Err(ReactionError::Transient(source)) => Ok(Err(source)),
+            Err(ReactionError::Content(source)) => Err(Stopped::Content {
+                reaction: self.name,
+                event_id: position.event_id,
+                event_type,
+                source,
+            }),
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<Result<Option<Position>, Stopped>, sqlx::Error> {
+        let row: Option<(Vec<u8>, Uuid)> =
+            sqlx::query_as("SELECT cursor, event_id FROM service.reaction_checkpoint WHERE reaction = $1")
+                .bind(self.name)
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some((cursor, event_id)) = row else {
+            return Ok(Ok(None));
+        };
+        Ok(Cursor::from_bytes(&cursor)
+            .map(|cursor| {
+                Some(Position {
+                    cursor,
+                    event_id: EventId::from_uuid(event_id),
+                })
+            })
+            .map_err(|_| Stopped::Checkpoint { reaction: self.name }))
+    }
+
+    /// A restored database may hold a checkpoint of another history.
+    async fn check(&self, after: Option<Position>) -> Result<Result<(), Source>, Stopped> {
+        let Some(after) = after else { return Ok(Ok(())) };
+        match self.store.event_at(&after.cursor).await {
+            Ok(Some(event)) if event == after.event_id => Ok(Ok(())),
+            Ok(_) => Err(Stopped::Diverged {
+                reaction: self.name,
+                event_id: after.event_id,
+            }),
+            Err(StoreError::Unavailable(error)) => Ok(Err(error)),
+            Err(source) => Err(Stopped::Store {
+                reaction: self.name,
+                source,
+            }),
+        }
+    }
+
+    /// Never backwards: a second replica may be ahead.
+    async fn advance(&self, position: Position) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO service.reaction_checkpoint AS mine (reaction, cursor, event_id) VALUES ($1, $2, $3)
+             ON CONFLICT (reaction) DO UPDATE
+             SET cursor = EXCLUDED.cursor, event_id = EXCLUDED.event_id, updated_at = now()
+             WHERE mine.cursor < EXCLUDED.cursor",
+        )
+        .bind(self.name)
+        .bind(position.cursor.to_bytes().to_vec())
+        .bind(position.event_id.as_uuid())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_tried_again_and_everything_else_stops_the_reaction() {
+        let away = StoreError::Unavailable("away".into());
+        assert!(matches!(away.into(), ReactionError::Transient(_)));
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed] {
+            assert!(matches!(error.into(), ReactionError::Transient(_)));
+        }
+        let refused = StoreError::Refused("no right to read".into());
+        assert!(matches!(refused.into(), ReactionError::Content(_)));
+    }
+}

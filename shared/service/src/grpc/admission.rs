@@ -1,0 +1,274 @@
+//! Admission: the middleware that every call passes, in one order: span → language → caller table → concurrency permit →
+//! caller → allowed? → maintenance? → deadline → handler. What is refused here never reaches a handler.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use contracts::access::{Rule, rule_of};
+use decider::{Explain, Problem, ProblemKind};
+use http::{HeaderMap, Request, Response};
+use kernel::clock::{Clock, jst};
+use opentelemetry::metrics::Histogram;
+use rulebook::Rulebook;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Code, Status, body::Body, service::Routes};
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use crate::grpc::body::{CallBody, Outcome, code_in};
+use crate::grpc::messages::{Catalogue, Languages};
+use crate::grpc::scope::Scope;
+use crate::grpc::settings::Grpc;
+use crate::grpc::trace::rpc_span;
+use crate::grpc::{access, timeout};
+use crate::tokens::caller::Caller;
+use crate::tokens::verifier::{TokenRefused, TokenVerifier};
+
+/// How long a caller is asked to wait when all permits are taken.
+const RETRY_BUSY: Duration = Duration::from_secs(1);
+
+/// What admission goes by.
+pub(crate) struct Rules {
+    pub(crate) service: &'static str,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) tokens: Arc<TokenVerifier>,
+    pub(crate) rulebook: Arc<Rulebook>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) long_running_permits: Arc<Semaphore>,
+    pub(crate) deadline: Duration,
+    pub(crate) durations: Histogram<f64>,
+}
+
+impl Rules {
+    pub(crate) fn new(context: &crate::grpc::context::Context, catalogue: Catalogue, grpc: &Grpc) -> Self {
+        let durations = opentelemetry::global::meter("madoguchi")
+            .f64_histogram("rpc.server.duration")
+            .with_unit("s")
+            .with_description("Time from a call's arrival to the end of its answer")
+            .build();
+        Self {
+            service: context.name,
+            catalogue: Arc::new(catalogue),
+            tokens: context.tokens.clone(),
+            rulebook: context.rulebook.clone(),
+            clock: context.clock.clone(),
+            permits: Arc::new(Semaphore::new(grpc.concurrency)),
+            long_running_permits: Arc::new(Semaphore::new(grpc.long_running_concurrency)),
+            deadline: grpc.deadline,
+            durations,
+        }
+    }
+
+    /// A permit for one more call, or an answer that says when to come back. Health needs none: a busy service is not a
+    /// sick one.
+    fn permit(&self, rule: &Rule) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if rule.rpc.starts_with("/grpc.health.v1.Health/") {
+            return Ok(None);
+        }
+        let permits = if rule.long_running {
+            &self.long_running_permits
+        } else {
+            &self.permits
+        };
+        permits
+            .clone()
+            .try_acquire_owned()
+            .map(Some)
+            .map_err(|_| Problem::new(ProblemKind::ResourceExhausted, "TOO_BUSY").retry_after(RETRY_BUSY))
+    }
+
+    /// Who calls. Where anyone may, a bearer that has become useless does not stop a login or a refresh.
+    async fn caller(&self, rule: &Rule, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Some(value) = headers.get(http::header::AUTHORIZATION) else {
+            return Ok(Caller::Anonymous);
+        };
+        let found = match bearer(value) {
+            Some(bearer) => self.tokens.caller(bearer).await,
+            None => Err(TokenRefused::Invalid),
+        };
+        match found {
+            Ok(caller) => Ok(caller),
+            Err(_) if access::open_to_anyone(rule) => Ok(Caller::Anonymous),
+            Err(refused) => Err(refused.explain()),
+        }
+    }
+
+    /// OP-1: during maintenance customers are refused; staff, peers and uploads already begun do not.
+    fn open(&self, rule: &Rule, caller: &Caller) -> Result<(), Problem> {
+        if rule.during_maintenance || !matches!(caller, Caller::Customer(_) | Caller::Anonymous) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let Some(until) = self.rulebook.closed_until(now) else {
+            return Ok(());
+        };
+        let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        Err(Problem::new(ProblemKind::Unavailable, "MAINTENANCE")
+            .with("until", until.to_string())
+            .with("until_jst", jst(until).strftime("%Y-%m-%d %H:%M").to_string())
+            .retry_after(wait))
+    }
+
+    fn deadline(&self, rule: &Rule, headers: &HeaderMap) -> Option<Duration> {
+        let requested = timeout::requested(headers);
+        if rule.long_running {
+            requested
+        } else {
+            Some(requested.unwrap_or(self.deadline))
+        }
+    }
+}
+
+/// The credentials of a `Bearer` scheme, whose name is case-insensitive (RFC 9110).
+fn bearer(value: &http::HeaderValue) -> Option<&str> {
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !credentials.is_empty()).then(|| credentials.trim())
+}
+
+/// Puts admission before the routes.
+#[derive(Clone)]
+pub(crate) struct AdmissionLayer(pub(crate) Arc<Rules>);
+
+impl Layer<Routes> for AdmissionLayer {
+    type Service = Admission;
+
+    fn layer(&self, routes: Routes) -> Admission {
+        Admission {
+            rules: self.0.clone(),
+            routes,
+        }
+    }
+}
+
+/// Admission and the routes behind it.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    rules: Arc<Rules>,
+    routes: Routes,
+}
+
+impl Service<Request<Body>> for Admission {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Routes are always ready; a permit is asked for per call, in the call.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (rules, routes) = (self.rules.clone(), self.routes.clone());
+        // Only names of ours go into spans and metrics, or a stranger could make any number of them.
+        let path = rule_of(request.uri().path()).map_or("/unknown", |rule| rule.rpc);
+        let languages = request
+            .headers()
+            .get(http::header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok());
+        let scope = Scope {
+            service: rules.service,
+            catalogue: rules.catalogue.clone(),
+            languages: languages.map(Languages::parse).unwrap_or_default(),
+        };
+        let span = rpc_span(path, request.headers());
+        let mut outcome = Outcome {
+            span: span.clone(),
+            path,
+            started: Instant::now(),
+            durations: rules.durations.clone(),
+            told: false,
+        };
+        Box::pin(async move {
+            let inside = scope
+                .clone()
+                .around(through(&rules, routes, request))
+                .instrument(span);
+            let (response, permit) = inside.await;
+            if let Some(code) = code_in(response.headers()) {
+                outcome.tell(code);
+            }
+            Ok(response.map(|inner| {
+                Body::new(CallBody {
+                    inner,
+                    scope,
+                    outcome,
+                    _permit: permit,
+                })
+            }))
+        })
+    }
+}
+
+type Answer = (Response<Body>, Option<OwnedSemaphorePermit>);
+
+async fn through(rules: &Rules, routes: Routes, mut request: Request<Body>) -> Answer {
+    let Some(rule) = rule_of(request.uri().path()) else {
+        return (unknown_rpc(rules.service).into_http(), None);
+    };
+    let permit = match admit(rules, rule, &mut request).await {
+        Ok(permit) => permit,
+        Err(problem) => return (crate::grpc::problem::status(problem).into_http(), None),
+    };
+    let deadline = rules.deadline(rule, request.headers());
+    let response = answer(routes, request, deadline).await;
+    (response, permit)
+}
+
+/// Everything that must hold before a handler hears of the call.
+async fn admit(
+    rules: &Rules,
+    rule: &'static Rule,
+    request: &mut Request<Body>,
+) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    let permit = rules.permit(rule)?;
+    let caller = rules.caller(rule, request.headers()).await?;
+    tracing::Span::current().record("caller.kind", caller.kind());
+    // Closed comes before a login is asked for: nobody should log in to are refused.
+    rules.open(rule, &caller)?;
+    access::check(rule, &caller)?;
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(rule);
+    Ok(permit)
+}
+
+async fn answer(mut routes: Routes, request: Request<Body>, deadline: Option<Duration>) -> Response<Body> {
+    let called = Service::<Request<Body>>::call(&mut routes, request);
+    let answered = match deadline {
+        None => called.await,
+        Some(deadline) => match tokio::time::timeout(deadline, called).await {
+            Ok(answered) => answered,
+            Err(_) => return too_late().into_http(),
+        },
+    };
+    match answered {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn too_late() -> Status {
+    coded(Code::DeadlineExceeded, "DEADLINE_EXCEEDED")
+}
+
+/// The table does not list it, so nobody may call it, even if a service has it.
+fn unknown_rpc(service: &str) -> Status {
+    tracing::debug!(
+        service,
+        "a call to an RPC that is not in the access table is refused"
+    );
+    coded(Code::Unimplemented, "RPC_UNKNOWN")
+}
+
+/// Codes that no domain problem has.
+fn coded(code: Code, reason: &'static str) -> Status {
+    let scope = Scope::current();
+    let as_problem = scope.status(&Problem::new(ProblemKind::Unavailable, reason));
+    Status::with_details(code, as_problem.message(), as_problem.details().to_vec().into())
+}

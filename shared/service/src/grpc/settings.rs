@@ -1,0 +1,18 @@
+//! How the gRPC server listens and how much it takes on.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// HTTP/2 window of one stream; large enough that an upload is not slowed by the way there and back.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// HTTP/2 window of a connection.
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+
+/// How the server listens and how much it takes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Grpc {
+    pub(crate) listen: SocketAddr,
+    pub(crate) concurrency: usize,
+    pub(crate) long_running_concurrency: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) drain: Duration,
+}

@@ -1,0 +1,410 @@
+//! The one sequence of a service's life: settings → telemetry → databases → start → listening → SERVING → a signal or
+//! a failed task → `NOT_SERVING` → drain, bounded → flush → exit code.
+
+use std::{
+    convert::Infallible, future::Future, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode,
+    sync::Arc, time::Duration,
+};
+
+use eventsourcing::PostgresStore;
+use kernel::clock::{Clock, SystemClock};
+use messaging::{Feed, Relay, RelaySettings, chain};
+use privacy::Keyring;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::config::keys::{ConfigErrors, Keys};
+use crate::config::start_error::StartError;
+use crate::follow::wiring::Wiring;
+use crate::grpc::admission::Rules;
+use crate::grpc::context::Context;
+use crate::grpc::identity_keys::IdentityKeys;
+use crate::grpc::messages::Catalogue;
+use crate::grpc::parking::ParkingAdmin;
+use crate::grpc::peers::{PeerChannel, PeerCredentials, lazy_channel};
+use crate::grpc::server;
+use crate::start::database;
+use crate::start::event_store::{OpenStore, Presence};
+use crate::start::service::Service;
+use crate::start::settings::Settings;
+use crate::start::{settings, telemetry};
+use crate::tokens::keys::KeySource;
+use crate::tokens::verifier::TokenVerifier;
+use crate::watch::Watch;
+
+/// How long closing the pool may take after the drain.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What a service's `main` returns: reads the arguments and the configuration, runs the service, gives the exit code.
+pub fn main<S: Service>() -> ExitCode {
+    let file = match arguments::<S>(std::env::args().skip(1)) {
+        Ok(file) => file,
+        Err(code) => return code,
+    };
+    let (settings, config) = match settings::read::<S>(Keys::from_file_and_environment(file.as_deref())) {
+        Ok(read) => read,
+        Err(errors) => return usage(S::NAME, &errors),
+    };
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(live::<S>(settings, config)),
+        Err(error) => fail(S::NAME, &StartError::new("starting the runtime", error)),
+    }
+}
+
+/// The configuration's file, from `--config` or `MADOGUCHI_CONFIG`.
+fn arguments<S: Service>(mut arguments: impl Iterator<Item = String>) -> Result<Option<PathBuf>, ExitCode> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "names the file the configuration is read from"
+    )]
+    let mut file = std::env::var_os("MADOGUCHI_CONFIG").map(PathBuf::from);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => return Err(say(&help(S::NAME))),
+            "--version" | "-V" => return Err(say(&format!("{} {}\n", S::NAME, env!("CARGO_PKG_VERSION")))),
+            "--config" => match arguments.next() {
+                Some(path) => file = Some(path.into()),
+                None => {
+                    return Err(usage(
+                        S::NAME,
+                        &ConfigErrors(vec!["--config: a path must follow".to_owned()]),
+                    ));
+                }
+            },
+            other => match other.strip_prefix("--config=") {
+                Some(path) => file = Some(path.into()),
+                None => {
+                    return Err(usage(
+                        S::NAME,
+                        &ConfigErrors(vec![format!("{other}: no such argument; try --help")]),
+                    ));
+                }
+            },
+        }
+    }
+    Ok(file)
+}
+
+fn help(name: &str) -> String {
+    format!(
+        "{name}: a Madoguchi service\n\n\
+         usage: {name} [--config FILE] [--help] [--version]\n\n\
+         FILE is TOML; MADOGUCHI_CONFIG names one too. Every setting can be overridden by the environment:\n\
+         MADOGUCHI__GRPC__LISTEN=127.0.0.1:50051 is listen in section [grpc]. A secret can be given as KEY_file.\n\
+         Exit codes: 0 stopped by a signal, 64 configuration, 70 failed.\n"
+    )
+}
+
+fn say(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn usage(name: &str, errors: &ConfigErrors) -> ExitCode {
+    fail(name, &StartError::Configuration(errors.clone()))
+}
+
+/// Before telemetry stands, and for the last word: standard error.
+fn fail(name: &str, error: &StartError) -> ExitCode {
+    // Where this cannot be written, nobody is listening.
+    let _ = writeln!(std::io::stderr(), "{name}: {}", chain(error));
+    ExitCode::from(error.exit_code())
+}
+
+async fn live<S: Service>(settings: Settings, config: S::Config) -> ExitCode {
+    let telemetry = match telemetry::install(S::NAME, &settings.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(S::NAME, &error),
+    };
+    let stop = CancellationToken::new();
+    let ended = match signals(stop.clone()) {
+        Ok(signals) => {
+            let lived = run::<S>(settings, config, Arc::new(SystemClock), stop, None);
+            tokio::select! {
+                biased;
+                ended = lived => ended,
+                () = signals => Err(StartError::new("stopping", "a second signal cut the drain")),
+            }
+        }
+        Err(error) => Err(StartError::new("listening for signals", error)),
+    };
+    let code = match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(S::NAME, &error),
+    };
+    // The exporters block while they flush.
+    let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
+    code
+}
+
+/// Cancels `stop` at the first SIGTERM or SIGINT; a second one ends the process's patience.
+fn signals(stop: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        for second in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if second {
+                tracing::warn!("a second signal: stopping without waiting for calls in flight");
+                return;
+            }
+            tracing::info!("a signal: stopping");
+            stop.cancel();
+        }
+    })
+}
+
+/// Everything between telemetry and flush. `listening` hears the address once health says SERVING.
+pub(crate) async fn run<S: Service>(
+    settings: Settings,
+    config: S::Config,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    listening: Option<oneshot::Sender<SocketAddr>>,
+) -> Result<(), StartError> {
+    let grpc = settings.grpc.clone();
+    let address_file = settings.address_file.clone();
+    let catalogue = Catalogue::with_own(S::MESSAGES)
+        .map_err(|error| StartError::new(format!("reading the messages of {}", S::NAME), error))?;
+    // A database that does not come up is waited for; a signal need not wait for it.
+    let (context, wiring, mut store) = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(()),
+        started = start::<S>(settings, config, clock) => started?,
+    };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let Wiring {
+        mut routes,
+        services,
+        tasks,
+        ..
+    } = wiring;
+    routes.add_service(health_service);
+    server::add_reflection(&mut routes, &services)?;
+    let rules = Arc::new(Rules::new(&context, catalogue, &grpc));
+    let (listener, address) = server::listen(grpc.listen).await?;
+
+    let (failures, failed) = mpsc::channel(1);
+    for (name, task) in tasks {
+        spawn(&context, name, task, failures.clone());
+    }
+    let draining = CancellationToken::new();
+    let serving = server::serve(listener, routes, rules, draining.clone());
+    let serving = Box::pin(async move { serving.await.map_err(Into::into) });
+    spawn(&context, "gRPC server".to_owned(), serving, failures);
+
+    report(&health, &services, status(store.now())).await;
+    if let Some(file) = &address_file {
+        server::write_address(file, address).await?;
+    }
+    tracing::info!(service = S::NAME, address = %address, "serving");
+    if let Some(listening) = listening {
+        // A starter that went away cancels `stop` itself.
+        let _ = listening.send(address);
+    }
+    let outcome = until_stopped(&stop, failed, &health, &services, store).await;
+    report(&health, &services, ServingStatus::NotServing).await;
+    context.shutdown.cancel();
+    draining.cancel();
+    drain(&context, grpc.drain).await;
+    outcome
+}
+
+async fn start<S: Service>(
+    settings: Settings,
+    config: S::Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(Context, Wiring, Presence), StartError> {
+    let alarms = settings.alarms.clone();
+    let (context, store) = context::<S>(settings, clock).await?;
+    let mut wiring = Wiring::new(context.clone());
+    S::start(config, context.clone(), &mut wiring).await?;
+    publish::<S>(&context, &mut wiring)?;
+    let parkings = std::mem::take(&mut wiring.parkings);
+    if !parkings.is_empty() {
+        wiring.grpc(ParkingAdmin::new(context.clone(), parkings).into_service());
+    }
+    let subscriptions = std::mem::take(&mut wiring.subscriptions);
+    let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
+    wiring.task("watch", watch.run());
+    let presence = store.presence();
+    let watching = store.watch(context.shutdown.clone());
+    wiring.task("event store", async move {
+        watching.await;
+        Ok::<(), Infallible>(())
+    });
+    Ok((context, wiring, presence))
+}
+
+/// Databases, keys, connections: everything a start may rely on.
+async fn context<S: Service>(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<(Context, OpenStore), StartError> {
+    let options = PostgresStore::pool_options().max_connections(settings.database_connections);
+    let pool = database::connect("database.url", &settings.database, options).await?;
+    let mut migrators = vec![
+        &eventsourcing::MIGRATOR,
+        &messaging::MIGRATOR,
+        &database::MIGRATOR,
+    ];
+    migrators.extend(S::migrations());
+    database::migrate(&pool, &migrators).await?;
+    // Idle keyring connections cost the machine more than opening one now and then.
+    let options = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(4)
+        .idle_timeout(Duration::from_mins(1))
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(eventsourcing::outside_transactions(connection)));
+    let keyring_pool = database::connect("keyring.url", &settings.keyring, options).await?;
+    database::migrate(&keyring_pool, &[&privacy::MIGRATOR]).await?;
+    let nats = match &settings.nats {
+        Some(config) => Some(
+            messaging::connect(config, &format!("madoguchi-{}", S::NAME))
+                .await
+                .map_err(|error| StartError::setting("nats.url", chain(&error)))?,
+        ),
+        None => None,
+    };
+    let keys = settings.identity.map(|endpoint| {
+        let credentials = PeerCredentials::new(settings.own_secret.as_ref());
+        Arc::new(IdentityKeys::new(PeerChannel::new(
+            lazy_channel(endpoint),
+            credentials,
+        ))) as Arc<dyn KeySource>
+    });
+    let store = OpenStore::open(S::NAME, settings.event_store, &pool).await?;
+    let context = Context {
+        name: S::NAME,
+        store: store.shared(),
+        pool,
+        keyring: Keyring::with_other(keyring_pool, settings.master_key, settings.other_master_key),
+        pepper: settings.pepper,
+        tokens: Arc::new(TokenVerifier::new(
+            clock.clone(),
+            settings.staff,
+            settings.accepted_peers,
+            keys,
+        )),
+        clock,
+        nats,
+        rulebook: Arc::new(settings.rulebook),
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        jetstream: settings.nats,
+        lease: settings.lease,
+        feeds: Arc::new(settings.feeds),
+        own_secret: settings.own_secret,
+    };
+    Ok((context, store))
+}
+
+/// Relay and feed of a service that publishes.
+fn publish<S: Service>(context: &Context, wiring: &mut Wiring) -> Result<(), StartError> {
+    let Some(publish) = S::publish() else {
+        return Ok(());
+    };
+    let feed = Feed::new(S::NAME, context.store.clone(), context.pool.clone(), publish);
+    wiring.grpc(feed.into_service());
+    let (Some(nats), Some(jetstream)) = (context.nats.clone(), context.jetstream.clone()) else {
+        return Err(StartError::setting(
+            "nats.url",
+            "is missing, and this service publishes events",
+        ));
+    };
+    let settings = RelaySettings {
+        jetstream,
+        lease_ttl: context.lease,
+        ..RelaySettings::default()
+    };
+    let relay = Relay::new(
+        S::NAME,
+        context.store.clone(),
+        context.pool.clone(),
+        nats,
+        publish,
+        settings,
+    );
+    wiring.task("relay", relay.run(context.shutdown.clone()));
+    Ok(())
+}
+
+/// A task of the tracker whose failure, or panic, stops the service.
+fn spawn(
+    context: &Context,
+    name: String,
+    task: crate::follow::wiring::Task,
+    failures: mpsc::Sender<StartError>,
+) {
+    let task = context.tasks.spawn(task);
+    context.tasks.spawn(async move {
+        let failure = match task.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => StartError::new(format!("task {name} failed"), error),
+            Err(error) => StartError::new(format!("task {name} was torn down"), error),
+        };
+        tracing::error!(
+            task = name,
+            error = chain(&failure),
+            "a task failed; the service stops"
+        );
+        // Only the first failure is waited for.
+        let _ = failures.try_send(failure);
+    });
+}
+
+/// Until a signal or a failed task. Health follows the store meanwhile; who speaks of health is here alone, so that
+/// nobody calls a stopping service healthy.
+async fn until_stopped(
+    stop: &CancellationToken,
+    mut failed: mpsc::Receiver<StartError>,
+    health: &HealthReporter,
+    services: &[&'static str],
+    mut store: Presence,
+) -> Result<(), StartError> {
+    loop {
+        tokio::select! {
+            biased;
+            failure = failed.recv() => return failure.map_or(Ok(()), Err),
+            () = stop.cancelled() => return Ok(()),
+            () = store.changed() => report(health, services, status(store.now())).await,
+        }
+    }
+}
+
+/// A service cannot serve without its events.
+const fn status(store_is_there: bool) -> ServingStatus {
+    if store_is_there {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    }
+}
+
+async fn report(health: &HealthReporter, services: &[&'static str], status: ServingStatus) {
+    health.set_service_status("", status).await;
+    for service in services {
+        health.set_service_status(*service, status).await;
+    }
+}
+
+/// Lets calls and tasks end, but not for ever.
+async fn drain(context: &Context, within: Duration) {
+    context.tasks.close();
+    if tokio::time::timeout(within, context.tasks.wait()).await.is_err() {
+        tracing::warn!(
+            left = context.tasks.len(),
+            waited_ms = within.as_millis(),
+            "the drain is over, tasks are left"
+        );
+    }
+    // Waits for connections in use, which a task left behind may hold.
+    let _ = tokio::time::timeout(CLOSE_WITHIN, context.pool.close()).await;
+}

@@ -1,0 +1,9 @@
+//! From the command line to a serving process and to its end.
+
+pub(crate) mod database;
+mod event_store;
+pub(crate) mod in_process;
+pub(crate) mod lifecycle;
+pub(crate) mod service;
+mod settings;
+pub(crate) mod telemetry;

@@ -1,0 +1,16 @@
+//! Bearer tokens: their claims (docs/adr/0007, Format), issuing them (identity; the local staff issuer of
+//! development) and verifying them (every service). Expiry goes by the Clock, so that tests move it.
+
+pub(crate) mod caller;
+pub(crate) mod certificate;
+pub(crate) mod claims;
+pub(crate) mod keys;
+pub(crate) mod peers;
+pub(crate) mod verifier;
+
+pub use claims::{
+    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, LOGIN_AUDIENCE, LoginClaims, StaffClaims,
+    issue_access, issue_login, issue_staff,
+};
+pub use keys::{KeySource, KeySourceError};
+pub use verifier::{LoginToken, TokenRefused, TokenVerifier};
