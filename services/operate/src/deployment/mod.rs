@@ -2,6 +2,7 @@
 
 mod addresses;
 mod places;
+mod places_error;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use clap::Args;
 use client::{Address, AddressError, Bearer, Client, SERVICES};
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
 
-pub use places::{Places, PlacesError};
+pub use places::Places;
+pub use places_error::PlacesError;
 use settings::SettingsFile;
 
 /// The token itself, where it is given by environment.

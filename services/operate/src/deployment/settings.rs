@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use client::SERVICES;
 use toml::Table;
 
-use super::places::PlacesError;
+use super::places_error::PlacesError;
 
 /// One service's settings.
 #[derive(Debug, Clone)]
