@@ -1,15 +1,17 @@
-//! What the others hear: each event of a contract as one integration event, its sealed fields copied unopened. Pure, and
-//! exhaustive on purpose: a new event does not compile until somebody has decided what is told of it.
+//! What others are told of a contract: each domain event as one integration event, its sealed fields copied unopened. Pure,
+//! and exhaustive on purpose: a new event does not compile until somebody has decided what is published of it.
 
 use contracts::common::v1 as common;
 use contracts::endorsement::v1::{self as proto, endorsement_event};
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::clock::Timestamp;
 use kernel::ids::ContractId;
-use kernel::{Dated, Personal, PhoneNumber};
+use kernel::{Dated, Personal};
 use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
-use crate::domain::{Event, Party, RequestState, RequestSummary, Terms};
+use crate::domain::{
+    Event, FieldContent, Party, PartyField, PartyFields, RequestState, RequestSummary, Terms,
+};
 use crate::wire;
 
 /// The entity all events are about.
@@ -18,8 +20,9 @@ const ENTITY: &str = "contract";
 /// The integration event of a stored event.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     let contract = ContractId::from_uuid(recorded.stream.id());
-    let told = told(contract, decode_sealed(recorded)?).map_err(|unsealed| unsealed.stored_in(recorded))?;
-    let Some((event_name, event)) = told else {
+    let published = to_integration_event(contract, decode_sealed(recorded)?)
+        .map_err(|unsealed| unsealed.stored_in(recorded))?;
+    let Some((event_name, event)) = published else {
         return Ok(None);
     };
     let message = |envelope: Envelope| proto::EndorsementEvent {
@@ -32,10 +35,10 @@ pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError>
     Ok(Some(outgoing(recorded, ENTITY, event_name, message)))
 }
 
-/// An event's name and content for the others.
-type Told = (&'static str, endorsement_event::Event);
+/// A published event's name and content.
+type Published = (&'static str, endorsement_event::Event);
 
-fn told(contract: ContractId, event: Event) -> Result<Option<Told>, Unsealed> {
+fn to_integration_event(contract: ContractId, event: Event) -> Result<Option<Published>, Unsealed> {
     let request = |request: &RequestSummary, state| {
         (
             "endorsement_changed",
@@ -58,19 +61,19 @@ fn told(contract: ContractId, event: Event) -> Result<Option<Told>, Unsealed> {
                 &object_address,
             )?),
         ),
-        Event::PhonesChanged {
+        Event::PartyFieldChanged {
             role,
             subject,
-            phones,
+            field,
             period_end,
             ..
         } => (
-            "phones_changed",
-            endorsement_event::Event::PhonesChanged(proto::PhonesChanged {
+            "party_field_changed",
+            endorsement_event::Event::PartyFieldChanged(proto::PartyFieldChanged {
                 subject_id: subject.to_string(),
                 policyholder: role.is_policyholder(),
                 insured: role.is_insured(),
-                phones: sealed_phones(&phones)?,
+                field: Some(field_content(&field)?),
                 period_end_us: period_end.as_microsecond(),
             }),
         ),
@@ -119,21 +122,38 @@ fn party(party: &Party) -> Result<proto::PublishedParty, Unsealed> {
         name_kana: Some(sealed_to_wire(&party.name_kana)?),
         birth_date: party.birth_date.as_ref().map(sealed_to_wire).transpose()?,
         email: party.email.as_ref().map(sealed_to_wire).transpose()?,
-        postcode: Some(sealed_to_wire(&party.postcode)?),
-        address: Some(sealed_to_wire(&party.address)?),
-        phones: sealed_phones(&party.phones)?,
+        fields: fields(&party.fields)?,
     })
 }
 
-fn sealed_phones(phones: &[Dated<PhoneNumber>]) -> Result<Vec<common::SealedPhone>, Unsealed> {
-    let sealed_phone = |phone: &Dated<PhoneNumber>| {
-        Ok(common::SealedPhone {
-            number: Some(sealed_to_wire(&phone.value)?),
-            counts_from_us: phone.counts_from.as_microsecond(),
-            counts_until_us: phone.counts_until.map(Timestamp::as_microsecond),
+/// All fields of a party that customers can change.
+fn fields(PartyFields { phones, address }: &PartyFields) -> Result<Vec<proto::PartyField>, Unsealed> {
+    Ok(vec![
+        field(proto::PartyFieldKind::Phones, phones)?,
+        field(proto::PartyFieldKind::Address, address)?,
+    ])
+}
+
+fn field_content(content: &FieldContent) -> Result<proto::PartyField, Unsealed> {
+    match content {
+        FieldContent::Phones(phones) => field(proto::PartyFieldKind::Phones, phones),
+        FieldContent::Address(address) => field(proto::PartyFieldKind::Address, address),
+    }
+}
+
+/// What stands; what the core system says instead is nobody's business.
+fn field<T>(kind: proto::PartyFieldKind, field: &PartyField<T>) -> Result<proto::PartyField, Unsealed> {
+    let sealed = |dated: &Dated<T>| {
+        Ok(common::SealedDated {
+            value: Some(sealed_to_wire(&dated.value)?),
+            counts_from_us: dated.counts_from.as_microsecond(),
+            counts_until_us: dated.counts_until.map(Timestamp::as_microsecond),
         })
     };
-    phones.iter().map(sealed_phone).collect()
+    Ok(proto::PartyField {
+        kind: kind.into(),
+        values: field.dated.iter().map(sealed).collect::<Result<_, _>>()?,
+    })
 }
 
 fn endorsement_changed(
@@ -184,17 +204,14 @@ mod tests {
         }
     }
 
-    fn fixture(event_type: &str) -> RecordedEvent {
-        let path = format!(
-            "{}/tests/fixtures/events/{event_type}.json",
-            env!("CARGO_MANIFEST_DIR")
-        );
+    fn fixture(name: &str) -> RecordedEvent {
+        let path = format!("{}/tests/fixtures/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        recorded(event_type, fixture["data"].clone())
+        recorded(fixture["type"].as_str().unwrap(), fixture["data"].clone())
     }
 
-    fn told(event_type: &str) -> (&'static str, proto::EndorsementEvent) {
-        let outgoing = publish(&fixture(event_type)).unwrap().unwrap();
+    fn published(name: &str) -> (&'static str, proto::EndorsementEvent) {
+        let outgoing = publish(&fixture(name)).unwrap().unwrap();
         assert_eq!(
             (outgoing.entity_kind, outgoing.entity_id),
             ("contract", Uuid::from_u128(5))
@@ -206,18 +223,24 @@ mod tests {
     }
 
     #[test]
-    fn an_imported_contract_is_told_whole_with_its_fields_sealed() {
-        let (name, event) = told("contract.imported.v1");
+    fn an_imported_contract_is_published_whole_with_its_fields_sealed() {
+        let (name, event) = published("contract.imported.v1");
         assert_eq!((name, event.version), ("imported", 3));
         let Some(endorsement_event::Event::ContractImported(contract)) = event.event else {
             panic!("{name}")
         };
         let insured = contract.insured.unwrap();
         assert!(!contract.policyholder_is_insured);
-        assert_eq!(
-            insured.phones[0].number.as_ref().unwrap().path,
-            "/insured/phones/0/value"
-        );
+        let path = |place: usize| {
+            insured.fields[place].values[0]
+                .value
+                .as_ref()
+                .unwrap()
+                .path
+                .clone()
+        };
+        assert_eq!(path(0), "/insured/fields/phones/dated/0/value");
+        assert_eq!(path(1), "/insured/fields/address/dated/0/value");
         assert_eq!(insured.email, None);
         assert_eq!(
             contract.policyholder.unwrap().birth_date.unwrap().algorithm,
@@ -226,22 +249,34 @@ mod tests {
     }
 
     #[test]
-    fn pv_7_changed_phones_are_told_whole_with_their_instants() {
-        let (name, event) = told("contract.phones_changed.v1");
-        let Some(endorsement_event::Event::PhonesChanged(changed)) = event.event else {
-            panic!("{name}")
-        };
-        assert!(changed.policyholder && changed.insured);
-        assert_eq!(changed.phones.len(), 2);
-        assert_eq!(
-            changed.phones[0].counts_until_us,
-            Some(changed.phones[1].counts_from_us)
-        );
-        assert_eq!(changed.phones[1].number.as_ref().unwrap().algorithm, "ERASED");
+    fn pv_7_a_changed_field_is_published_whole_with_its_instants() {
+        for (name, kind) in [
+            (
+                "contract.party_field_changed.v1.phones",
+                proto::PartyFieldKind::Phones,
+            ),
+            (
+                "contract.party_field_changed.v1.address",
+                proto::PartyFieldKind::Address,
+            ),
+        ] {
+            let (name, event) = published(name);
+            let Some(endorsement_event::Event::PartyFieldChanged(changed)) = event.event else {
+                panic!("{name}")
+            };
+            assert!(changed.policyholder && changed.insured);
+            let field = changed.field.unwrap();
+            assert_eq!((field.kind(), field.values.len()), (kind, 2));
+            assert_eq!(
+                field.values[0].counts_until_us,
+                Some(field.values[1].counts_from_us)
+            );
+            assert_eq!(field.values[1].value.as_ref().unwrap().algorithm, "ERASED");
+        }
     }
 
     #[test]
-    fn en_10_every_step_of_a_request_is_told_with_its_state() {
+    fn en_10_every_step_of_a_request_is_published_with_its_state() {
         for (event_type, state, last_endorsement_date) in [
             (
                 "contract.endorsement_submitted.v1",
@@ -264,7 +299,7 @@ mod tests {
                 "",
             ),
         ] {
-            let (name, event) = told(event_type);
+            let (name, event) = published(event_type);
             let Some(endorsement_event::Event::EndorsementChanged(changed)) = event.event else {
                 panic!("{name}")
             };
@@ -274,16 +309,16 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_counts_at_once_is_told_once() {
+    fn a_change_that_counts_at_once_is_published_once() {
         let mut event = fixture("contract.endorsement_submitted.v1");
         event.data["request"]["effective_at"] = event.data["request"]["submitted_at"].clone();
         assert_eq!(publish(&event).unwrap(), None);
     }
 
     #[test]
-    fn op_4_a_value_in_plaintext_is_never_told() {
-        let mut event = fixture("contract.phones_changed.v1");
-        event.data["phones"][0]["value"] =
+    fn op_4_a_value_in_plaintext_is_never_published() {
+        let mut event = fixture("contract.party_field_changed.v1.phones");
+        event.data["field"]["dated"][0]["value"] =
             serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "+819011112222"}});
         let error = publish(&event).unwrap_err();
         assert!(!error.to_string().contains("9011112222"), "{error}");

@@ -51,7 +51,8 @@ impl Schedule {
             Event::EndorsementEffective { request }
             | Event::EndorsementWithdrawn { request, .. }
             | Event::EndorsementSuperseded { request } => self.remove(request.endorsement_id).await?,
-            Event::EndorsementSubmitted { .. } | Event::Imported { .. } | Event::PhonesChanged { .. } => {}
+            Event::EndorsementSubmitted { .. } | Event::Imported { .. } | Event::PartyFieldChanged { .. } => {
+            }
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub fn contract_heard(
 ) -> Result<Option<(ContractId, EntitlementCommand)>, Malformed> {
     let contract = match event.event.ok_or(Malformed::UnknownKind)? {
         endorsement_event::Event::ContractImported(contract) => contract,
-        endorsement_event::Event::PhonesChanged(_) | endorsement_event::Event::EndorsementChanged(_) => {
+        endorsement_event::Event::PartyFieldChanged(_) | endorsement_event::Event::EndorsementChanged(_) => {
             return Ok(None);
         }
     };
@@ -60,7 +60,7 @@ pub fn call_matched(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use contracts::endorsement::v1::PhonesChanged;
+    use contracts::endorsement::v1::PartyFieldChanged;
     use contracts::phone_verification::v1::ChallengeOpened;
 
     use super::*;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_known_kind_that_says_nothing_to_identity_is_ignored() {
-        let phones = endorsement_event::Event::PhonesChanged(PhonesChanged::default());
+        let phones = endorsement_event::Event::PartyFieldChanged(PartyFieldChanged::default());
         assert!(contract_heard(of_endorsement(Some(phones))).unwrap().is_none());
         let opened = phone_verification_event::Event::ChallengeOpened(ChallengeOpened::default());
         assert!(

@@ -1,9 +1,10 @@
 //! What endorsement's events mean here: a policyholder's numbers, or that a party's numbers do not count (PV-7). Pure:
 //! the numbers stay sealed, opening them is the listener's.
 
-use contracts::common::v1::SealedPhone;
+use contracts::common::v1::SealedDated;
 use contracts::endorsement::v1::{
-    ContractImported, EndorsementEvent, PhonesChanged, endorsement_event::Event,
+    ContractImported, EndorsementEvent, PartyField, PartyFieldChanged, PartyFieldKind,
+    endorsement_event::Event,
 };
 use kernel::{ContractId, EventId, SealedField, SubjectId, Timestamp};
 use messaging::malformed::{id, instant};
@@ -57,7 +58,11 @@ pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malforme
     );
     let (subject, said) = match message.event.ok_or(Malformed::UnknownKind)? {
         Event::ContractImported(contract) => imported(contract)?,
-        Event::PhonesChanged(changed) => phones_changed(changed)?,
+        Event::PartyFieldChanged(changed) => match changed.field.clone() {
+            Some(field) if field.kind() == PartyFieldKind::Phones => phones_changed(&changed, field)?,
+            Some(_) => return Ok(None),
+            None => return Err(Malformed::Missing("field")),
+        },
         Event::EndorsementChanged(_) => return Ok(None),
     };
     Ok(Some(Heard {
@@ -71,11 +76,9 @@ pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malforme
 
 fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> {
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
-    let numbers = policyholder
-        .phones
-        .into_iter()
-        .map(number)
-        .collect::<Result<_, _>>()?;
+    let mut fields = policyholder.fields.into_iter();
+    let phones = fields.find(|field| field.kind() == PartyFieldKind::Phones);
+    let numbers = numbers(phones.ok_or(Malformed::Missing("phones"))?)?;
     let period_end = instant("period_end_us", contract.period_end_us)?;
     Ok((
         id("policyholder.subject_id", &policyholder.subject_id)?,
@@ -83,25 +86,28 @@ fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> 
     ))
 }
 
-fn phones_changed(changed: PhonesChanged) -> Result<(SubjectId, Said), Malformed> {
+fn phones_changed(changed: &PartyFieldChanged, phones: PartyField) -> Result<(SubjectId, Said), Malformed> {
     let subject = id("subject_id", &changed.subject_id)?;
     // The insured's numbers count only where both are one person; then the event says policyholder too.
     if !changed.policyholder {
         return Ok((subject, Said::NotPolicyholder));
     }
-    let numbers = changed.phones.into_iter().map(number).collect::<Result<_, _>>()?;
     Ok((
         subject,
         Said::Policyholder {
-            numbers,
+            numbers: numbers(phones)?,
             period_end: instant("period_end_us", changed.period_end_us)?,
         },
     ))
 }
 
-fn number(phone: SealedPhone) -> Result<SealedNumber, Malformed> {
+fn numbers(phones: PartyField) -> Result<Vec<SealedNumber>, Malformed> {
+    phones.values.into_iter().map(number).collect()
+}
+
+fn number(phone: SealedDated) -> Result<SealedNumber, Malformed> {
     Ok(SealedNumber {
-        field: sealed_from_wire(&phone.number.ok_or(Malformed::Missing("number"))?)
+        field: sealed_from_wire(&phone.value.ok_or(Malformed::Missing("number"))?)
             .map_err(|_| Malformed::Id("number"))?,
         counts_from: instant("counts_from_us", phone.counts_from_us)?,
         counts_until: phone
@@ -125,7 +131,7 @@ mod tests {
         Uuid::from_u128(value).to_string()
     }
 
-    fn phone(subject: u128) -> SealedPhone {
+    fn phones(subject: u128) -> PartyField {
         let number = WireField {
             path: "/phones/0/number".to_owned(),
             subject_id: id(subject),
@@ -134,10 +140,14 @@ mod tests {
             nonce: vec![0; 24],
             ciphertext: vec![1; 30],
         };
-        SealedPhone {
-            number: Some(number),
+        let phone = SealedDated {
+            value: Some(number),
             counts_from_us: 1,
             counts_until_us: Some(2),
+        };
+        PartyField {
+            kind: PartyFieldKind::Phones.into(),
+            values: vec![phone],
         }
     }
 
@@ -152,27 +162,29 @@ mod tests {
     }
 
     fn changed(policyholder: bool) -> Event {
-        let phones = vec![phone(3)];
-        let changed = PhonesChanged {
+        of_field(policyholder, phones(3))
+    }
+
+    fn of_field(policyholder: bool, field: PartyField) -> Event {
+        Event::PartyFieldChanged(PartyFieldChanged {
             subject_id: id(3),
             policyholder,
             insured: true,
-            phones,
+            field: Some(field),
             period_end_us: 5,
-        };
-        Event::PhonesChanged(changed)
+        })
     }
 
     #[test]
     fn pv_7_only_the_policyholders_numbers_are_heard() {
         let policyholder = PublishedParty {
             subject_id: id(3),
-            phones: vec![phone(3)],
+            fields: vec![phones(3)],
             ..PublishedParty::default()
         };
         let insured = PublishedParty {
             subject_id: id(4),
-            phones: vec![phone(4)],
+            fields: vec![phones(4)],
             ..PublishedParty::default()
         };
         let contract = ContractImported {
@@ -204,6 +216,11 @@ mod tests {
     fn what_says_nothing_of_numbers_is_ignored_and_what_is_malformed_or_not_known_is_not() {
         let other = Event::EndorsementChanged(EndorsementChanged::default());
         assert_eq!(heard(event(Some(other))).unwrap(), None);
+        let address = PartyField {
+            kind: PartyFieldKind::Address.into(),
+            ..PartyField::default()
+        };
+        assert_eq!(heard(event(Some(of_field(true, address)))).unwrap(), None);
         assert!(matches!(heard(event(None)), Err(Malformed::UnknownKind)));
         assert!(
             heard(EndorsementEvent {

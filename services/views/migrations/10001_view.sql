@@ -33,14 +33,16 @@ CREATE TABLE view.contract_endorsement_date (
     last_endorsement_date text NOT NULL
 );
 
--- All numbers of one party of a contract, in force or scheduled: [{number, counts_from_us, counts_until_us}].
-CREATE TABLE view.phones (
+-- What customers can change of one party of a contract, by kind: all values in force or scheduled,
+-- [{value, counts_from_us, counts_until_us}].
+CREATE TABLE view.party_field (
     contract_id uuid NOT NULL,
     subject_id uuid NOT NULL,
+    kind text NOT NULL,
     version bigint NOT NULL,
     policyholder boolean NOT NULL,
-    phones jsonb NOT NULL,
-    PRIMARY KEY (contract_id, subject_id)
+    dated jsonb NOT NULL,
+    PRIMARY KEY (contract_id, subject_id, kind)
 );
 
 CREATE TABLE view.request (

@@ -32,7 +32,7 @@ pub fn stream(prefix: &str, service: &str) -> String {
     )
 }
 
-/// A subject without the deployment's prefix, as feeds carry it: `madoguchi.endorsement.contract.phones_changed`.
+/// A subject without the deployment's prefix, as feeds carry it: `madoguchi.endorsement.contract.party_field_changed`.
 pub fn bare_subject(service: &str, entity_kind: &str, event_name: &str) -> String {
     format!("madoguchi.{service}.{entity_kind}.{event_name}")
 }

@@ -20,7 +20,7 @@ mod world;
 pub use callers::{access_token, bearing, in_language, login_token};
 pub use instance::Instance;
 pub use refusals::{assert_refused, reason, violations};
-pub use seal::Seal;
+pub use seal::{Seal, phones};
 pub use settings::{MASTER_KEY, Settings, secret_of};
 pub use stand_in::StandIn;
 pub use tested::Tested;

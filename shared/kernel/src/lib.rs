@@ -2,6 +2,7 @@
 //! the insurer's rulebook. Pure: no I/O, no async, and nothing of ours beneath it.
 //! Values are parsed once, at the door; a value that exists is well formed.
 
+pub mod address;
 pub mod caller;
 pub mod clock;
 pub mod dated;
@@ -14,6 +15,7 @@ pub mod personal;
 pub mod phone;
 pub mod policy;
 
+pub use address::Address;
 pub use caller::{CallerId, MissingReason};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dated::Dated;

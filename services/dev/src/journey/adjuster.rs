@@ -1,4 +1,4 @@
-//! Step 6: the adjuster finds the submission, looks at the pictures, gets the original byte for byte, and the customer sees
+//! Step 7: the adjuster finds the submission, looks at the pictures, gets the original byte for byte, and the customer sees
 //! that they were seen (CI-3, CI-5, CI-6).
 
 use std::collections::BTreeSet;

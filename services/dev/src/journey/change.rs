@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use client::change::{Change, item, phones};
 use client::{Bearer, Refusal, request_id};
 use contracts::endorsement::v1::endorsement_item::Change as ItemChange;
+use contracts::endorsement::v1::field_change::After;
 use contracts::endorsement::v1::{
     Contract, EndorsementItem, EndorsementState, GetContractRequest, NameChange, PrepareEndorsementResponse,
     Section, SubmitEndorsementResponse,
@@ -270,11 +271,14 @@ impl Journey<'_> {
                 .unwrap_or_default()
         };
         let before: Vec<_> = change.before.iter().map(digits).collect();
-        let after: Vec<_> = change
-            .after
-            .iter()
-            .map(|phone| (digits(&phone.number), phone.usable_for_login))
-            .collect();
+        let after: Vec<_> = match &change.after {
+            Some(After::Phones(after)) => after
+                .phones
+                .iter()
+                .map(|phone| (digits(&phone.number), phone.usable_for_login))
+                .collect(),
+            _ => Vec::new(),
+        };
         checks.check(
             "EN-8: the review shows before, after, insurers and a token",
             before == [self.customer.phone.clone()]
@@ -327,7 +331,7 @@ impl Journey<'_> {
         Ok(())
     }
 
-    async fn contract(
+    pub(super) async fn contract(
         &self,
         bearer: &Bearer,
         contract: &OwnContract,
@@ -348,7 +352,7 @@ impl Journey<'_> {
             .unwrap_or_default())
     }
 
-    async fn list(
+    pub(super) async fn list(
         &self,
         bearer: &Bearer,
         consistency_tokens: Vec<String>,

@@ -1,4 +1,4 @@
-//! Step 8: another customer, who has handed in a picture, is erased (OP-4): a hold refuses, two persons agree, a
+//! Step 9: another customer, who has handed in a picture, is erased (OP-4): a hold refuses, two persons agree, a
 //! certificate proves it, and nothing anywhere shows the person any more, at once; after housekeeping no file does.
 
 use client::{Bearer, Refusal, Upload, UploadSource, request_id, send_submission};

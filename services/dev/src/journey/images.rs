@@ -1,4 +1,4 @@
-//! Step 5: pictures are handed in, and judged by content (CI-1, CI-4 to CI-6, CI-9).
+//! Step 6: pictures are handed in, and judged by content (CI-1, CI-4 to CI-6, CI-9).
 
 use std::collections::BTreeSet;
 

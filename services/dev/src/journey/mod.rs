@@ -1,6 +1,7 @@
 //! The journey: the main job from import to the adjuster's desk, played against the running services as their callers
 //! would, each thing that must hold written down as a check.
 
+mod address;
 mod adjuster;
 mod change;
 mod checks;
@@ -36,11 +37,12 @@ const SEEN_WITHIN: Duration = Duration::from_mins(5);
 const STAFF_TOKEN_S: u32 = 3_600;
 
 /// The steps' names, in order.
-pub const STEPS: [&str; 8] = [
+pub const STEPS: [&str; 9] = [
     "Import of the book of business",
     "Registration with the printed code",
     "Login with a phone call",
     "A changed phone number",
+    "A changed address",
     "Pictures of an accident",
     "The adjuster's desk",
     "Views killed, JetStream wiped",
@@ -111,9 +113,10 @@ impl Journey<'_> {
                 1 => self.register(&mut checks).await,
                 2 => self.log_in(&mut checks).await,
                 3 => self.change_phones(&mut checks).await,
-                4 => self.hand_in(&mut checks).await,
-                5 => self.look_as_adjuster(&mut checks).await,
-                6 => self.survive_outage(&mut checks).await,
+                4 => self.change_address(&mut checks).await,
+                5 => self.hand_in(&mut checks).await,
+                6 => self.look_as_adjuster(&mut checks).await,
+                7 => self.survive_outage(&mut checks).await,
                 _ => self.erase_somebody(&mut checks).await,
             };
             let remembered = self.remember();

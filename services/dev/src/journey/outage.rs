@@ -1,4 +1,4 @@
-//! Step 7: while numbers are changed, the views are killed and JetStream's folder is wiped; afterwards the views hold every
+//! Step 8: while numbers are changed, the views are killed and JetStream's folder is wiped; afterwards the views hold every
 //! change, and are row by row what a rebuild from the services' stores makes.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Step 5, its end: what was handed in is listed with its state, reminded of, and sent (CI-1, CI-2, CI-6, CI-12).
+//! Step 6, its end: what was handed in is listed with its state, reminded of, and sent (CI-1, CI-2, CI-6, CI-12).
 
 use std::collections::BTreeSet;
 

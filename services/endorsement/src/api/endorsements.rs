@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use contracts::endorsement::v1 as proto;
+use contracts::names::ENDORSEMENT;
 use eventsourcing::Executed;
 use kernel::ids::EndorsementId;
-use service::{Service as _, command, consistency_token, refuse};
+use service::{command, consistency_token, refuse};
 use tonic::{Request, Response, Status};
 
 use super::{Api, parse, rejected, render, requester, restricted_to};
-use crate::Endorsement;
 use crate::domain::{Command, Contract, Submit};
+use crate::publish::publish;
 
 pub(super) async fn prepare(
     api: &Api,
@@ -25,7 +26,7 @@ pub(super) async fn prepare(
     let review = standing
         .review(&asked, &requester, &api.context.rulebook, api.now())
         .map_err(rejected)?;
-    let token = api.confirm_key.token(&review).map_err(rejected)?;
+    let token = review.token(&api.confirm_key).map_err(rejected)?;
     Ok(Response::new(render::review(&review, token)))
 }
 
@@ -109,6 +110,6 @@ pub(super) async fn get(
 fn changed(executed: &Executed<Contract>, id: EndorsementId) -> Result<(proto::Endorsement, String), Status> {
     let standing = executed.state.standing().map_err(rejected)?;
     let endorsement = standing.endorsement(id).map_err(rejected)?;
-    let token = consistency_token(Endorsement::NAME, crate::publish, &executed.events);
+    let token = consistency_token(ENDORSEMENT, publish, &executed.events);
     Ok((render::endorsement(standing, endorsement), token))
 }

@@ -2,10 +2,10 @@
 
 mod contracts;
 mod endorsements;
+mod fields;
 mod imports;
 mod parse;
 mod party_row;
-mod postcode;
 mod render;
 mod row;
 

@@ -4,14 +4,11 @@
 use contracts::endorsement::v1 as proto;
 use decider::{Problem, ProblemKind};
 use jiff::civil::Date;
-use kernel::PhoneNumber;
 use kernel::clock::strict_date;
 use kernel::ids::{ContractId, EndorsementId};
 
+use super::fields;
 use crate::domain::{Asked, AskedChange, AskedItem, Section, Violation};
-
-/// Most numbers one party can have.
-const MAX_PHONES: usize = 3;
 
 pub(super) fn contract_id(text: &str) -> Result<ContractId, Problem> {
     text.parse()
@@ -38,11 +35,12 @@ pub(super) fn asked(items: &[proto::EndorsementItem], effective_date: &str) -> A
         let Some(item) = asked_item(index, item, &mut malformed) else {
             continue;
         };
-        if read.iter().any(|earlier| earlier.section == item.section) {
-            malformed.push(Violation::new(
-                format!("items[{index}].section"),
-                "SECTION_REPEATED",
-            ));
+        let same = |earlier: &AskedItem| {
+            let kind = item.change.kind();
+            kind.is_some() && (earlier.section, earlier.change.kind()) == (item.section, kind)
+        };
+        if read.iter().any(same) {
+            malformed.push(Violation::new(format!("items[{index}]"), "CHANGE_REPEATED"));
         } else {
             read.push(item);
         }
@@ -59,7 +57,6 @@ fn asked_item(
     item: &proto::EndorsementItem,
     malformed: &mut Vec<Violation>,
 ) -> Option<AskedItem> {
-    use proto::endorsement_item::Change;
     let section = match item.section() {
         proto::Section::Policyholder => Some(Section::Policyholder),
         proto::Section::Insured => Some(Section::Insured),
@@ -71,16 +68,14 @@ fn asked_item(
             None
         }
     };
-    let change = match &item.change {
-        Some(Change::Phones(change)) => Some(AskedChange::Phones(numbers(index, &change.numbers, malformed))),
-        Some(Change::Name(_)) => Some(AskedChange::Name),
-        None => {
-            malformed.push(Violation::new(format!("items[{index}]"), "CHANGE_REQUIRED"));
-            None
-        }
+    let change = if let Some(change) = &item.change {
+        fields::read(index, change, malformed)
+    } else {
+        malformed.push(Violation::new(format!("items[{index}]"), "CHANGE_REQUIRED"));
+        AskedChange::Unreadable
     };
     // A name is refused whatever the section (EN-4).
-    let section = if change == Some(AskedChange::Name) {
+    let section = if change == AskedChange::Name {
         section.or(Some(Section::Insured))
     } else {
         section
@@ -88,29 +83,8 @@ fn asked_item(
     Some(AskedItem {
         index,
         section: section?,
-        change: change?,
+        change,
     })
-}
-
-fn numbers(index: usize, texts: &[String], malformed: &mut Vec<Violation>) -> Vec<PhoneNumber> {
-    let list = format!("items[{index}].phones.numbers");
-    if texts.is_empty() {
-        malformed.push(Violation::new(&list, "PHONES_REQUIRED"));
-    }
-    if texts.len() > MAX_PHONES {
-        malformed.push(Violation::new(&list, "PHONES_TOO_MANY"));
-    }
-    let mut read = Vec::new();
-    for (place, text) in texts.iter().enumerate().take(MAX_PHONES) {
-        match PhoneNumber::parse(text) {
-            Ok(number) if read.contains(&number) => {
-                malformed.push(Violation::new(format!("{list}[{place}]"), "PHONE_REPEATED"));
-            }
-            Ok(number) => read.push(number),
-            Err(error) => malformed.push(Violation::new(format!("{list}[{place}]"), error.as_str())),
-        }
-    }
-    read
 }
 
 /// A date is ten characters: jiff alone would also take `2026-W07-1` or a time behind it.
@@ -179,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_too_much_and_the_same_section_twice_are_told_together() {
+    fn nothing_too_much_and_the_same_field_twice_are_told_together() {
         let none = phones(proto::Section::Insured, &[]);
         let many = phones(
             proto::Section::Insured,
@@ -191,11 +165,37 @@ mod tests {
             [
                 ("items[0].phones.numbers", "PHONES_REQUIRED"),
                 ("items[1].phones.numbers", "PHONES_TOO_MANY"),
-                ("items[1].section", "SECTION_REPEATED"),
+                ("items[1]", "CHANGE_REPEATED"),
                 ("items[2].section", "SECTION_REQUIRED"),
                 ("items[2]", "CHANGE_REQUIRED"),
                 ("effective_date", "EFFECTIVE_DATE_INVALID"),
             ]
+        );
+    }
+
+    #[test]
+    fn numbers_and_address_of_one_section_are_two_changes_and_each_part_is_named() {
+        let address = proto::EndorsementItem {
+            section: proto::Section::Insured.into(),
+            change: Some(proto::endorsement_item::Change::Address(proto::AddressChange {
+                postcode: "530-0001".to_owned(),
+                prefecture: "大阪府".to_owned(),
+                city: "大阪市北区".to_owned(),
+                town: "梅田".to_owned(),
+                building: "\u{7}".to_owned(),
+                ..proto::AddressChange::default()
+            })),
+        };
+        let numbers = phones(proto::Section::Insured, &["09011112222"]);
+        let asked = asked(&[numbers, address], "2026-12-01");
+        assert_eq!(
+            reasons(&asked),
+            [("items[1].address.building", "ADDRESS_UNREADABLE")]
+        );
+        assert_eq!(
+            asked.items[1].change,
+            AskedChange::Unreadable,
+            "its section is still looked at first"
         );
     }
 }

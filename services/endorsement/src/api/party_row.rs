@@ -4,13 +4,12 @@ use contracts::endorsement::v1::PartyRow;
 use decider::Violations;
 use jiff::civil::Date;
 use kernel::clock::{Timestamp, jst_date};
-use kernel::{Dated, EmailAddress, Personal, PhoneNumber};
+use kernel::{Address, EmailAddress, Personal, PhoneNumber};
 use service::import::columns;
 
-use super::postcode::postcode;
-use crate::domain::{Party, PartyKind};
+use crate::domain::{Party, PartyField, PartyFields, PartyKind};
 
-/// Reads a party under `prefix`; its phones count from `at` (PV-16).
+/// Reads a party under `prefix`; its phones count from `at` (PV-16), and so does its address.
 pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Violations, at: Timestamp) -> Option<Party> {
     let field = |name: &str| format!("{prefix}.{name}");
     let customer = columns::customer(problems, &field("customer_number"), &row.customer_number);
@@ -20,8 +19,7 @@ pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Violations, at:
     let birth_date = birth_date(&field("birth_date"), row, kind, problems, at);
     let phones = phones(&field("phones"), &row.phones, problems);
     let email = email(&field("email"), &row.email, problems);
-    let postcode = postcode(problems, &field("postcode"), &row.postcode);
-    let address = problems.required(field("address"), &row.address, "ADDRESS_REQUIRED");
+    let address = address(prefix, row, problems);
     let (subject, customer_number) = customer?;
     Some(Party {
         subject,
@@ -30,14 +28,11 @@ pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Violations, at:
         name: Personal::new(subject, name?),
         name_kana: Personal::new(subject, name_kana?),
         birth_date: birth_date.map(|date| Personal::new(subject, date)),
-        phones: phones
-            .into_iter()
-            .map(|number| Dated::new(subject, number, at))
-            .collect(),
-        phones_kept: false,
         email: email.map(|email| Personal::new(subject, email)),
-        postcode: Personal::new(subject, postcode?),
-        address: Personal::new(subject, address?),
+        fields: PartyFields {
+            phones: PartyField::of_row(subject, phones, at),
+            address: PartyField::of_row(subject, [address?], at),
+        },
     })
 }
 
@@ -86,6 +81,17 @@ fn phones(field: &str, texts: &[String], problems: &mut Violations) -> Vec<Phone
         }
     }
     numbers
+}
+
+/// In one line and never taken apart; the columns are named like the parts.
+fn address(prefix: &str, row: &PartyRow, problems: &mut Violations) -> Option<Address> {
+    Address::imported(&row.postcode, &row.address)
+        .map_err(|errors| {
+            for error in errors {
+                problems.add(format!("{prefix}.{}", error.part), error.reason.as_str());
+            }
+        })
+        .ok()
 }
 
 /// Kept as entered.

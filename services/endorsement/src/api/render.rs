@@ -2,11 +2,12 @@
 
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as proto;
+use kernel::Personal;
 use kernel::clock::Timestamp;
-use kernel::{Personal, PhoneNumber};
-use rulebook::{Contact, ContactTopic, LoginNumber, Rulebook, UnusableReason};
+use rulebook::{Contact, ContactTopic, Rulebook};
 use service::{Scope, reason_text};
 
+use super::fields;
 use crate::domain::{Party, PartyRole, Review, Standing};
 use crate::wire;
 
@@ -45,44 +46,20 @@ fn party(
     rulebook: &Rulebook,
     now: Timestamp,
 ) -> proto::Party {
-    let holder = standing.number_holder(role);
-    let phones = party.phones.iter().filter_map(|phone| {
-        let login = rulebook.login_number(phone, holder, now)?;
-        let number = phone.value.known().map(PhoneNumber::display).unwrap_or_default();
-        Some(self::phone(number, &login))
-    });
-    proto::Party {
+    let birth_date = party.birth_date.as_ref().and_then(Personal::known);
+    let shown = proto::Party {
         kind: wire::party_kind(party.kind).to_owned(),
         name: plain(&party.name),
         name_kana: plain(&party.name_kana),
-        birth_date: party
-            .birth_date
-            .as_ref()
-            .and_then(Personal::known)
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        phones: phones.collect(),
+        birth_date: wire::date(birth_date.copied()),
         email: party.email.as_ref().map(plain).unwrap_or_default(),
-        postcode: plain(&party.postcode),
-        address: plain(&party.address),
-    }
+        ..proto::Party::default()
+    };
+    fields::shown(&party.fields, standing.number_holder(role), rulebook, now, shown)
 }
 
 fn plain(value: &Personal<String>) -> String {
     value.known().cloned().unwrap_or_default()
-}
-
-/// PV-15: usable for login, or why not.
-fn phone(number: String, login: &LoginNumber) -> proto::Phone {
-    let text_of = |reason: UnusableReason| reason_text(reason.as_str());
-    proto::Phone {
-        number,
-        usable_for_login: login.is_usable(),
-        reason: login.reason().to_owned(),
-        message: login.unusable.map(text_of).unwrap_or_default(),
-        counts_from_us: login.counts_from.as_microsecond(),
-        counts_until_us: login.counts_until.as_microsecond(),
-    }
 }
 
 /// OP-2: the route in the caller's language, and whether it answers now or when next.
@@ -106,15 +83,14 @@ fn contact(contact: &Contact) -> common::ContactRoute {
 }
 
 pub(super) fn review(review: &Review, confirm_token: String) -> proto::PrepareEndorsementResponse {
-    let changes = review.changes.iter().map(|change| proto::FieldChange {
-        section: change.section.as_str().to_owned(),
-        field: "phones".to_owned(),
-        before: change.before.iter().map(PhoneNumber::display).collect(),
-        after: change
-            .after
-            .iter()
-            .map(|after| phone(after.number.display(), &after.login))
-            .collect(),
+    let changes = review.changes.iter().map(|change| {
+        let (before, after) = fields::reviewed(&change.content);
+        proto::FieldChange {
+            section: change.section.as_str().to_owned(),
+            field: change.content.kind().field().to_owned(),
+            before,
+            after: Some(after),
+        }
     });
     let warnings = review.warnings.iter().map(|warning| proto::Warning {
         reason: warning.reason.to_owned(),

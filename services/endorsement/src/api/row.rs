@@ -257,7 +257,7 @@ mod tests {
         );
         assert_eq!(contract.policyholder.name.known().unwrap(), "見本　花子");
         assert_eq!(
-            contract.policyholder.phones.len(),
+            contract.policyholder.fields.phones.dated.len(),
             2,
             "one number twice stands once; 050 is taken (PV-15)"
         );

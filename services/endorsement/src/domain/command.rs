@@ -4,13 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kernel::Timestamp;
-use kernel::ids::{AccountId, EndorsementId, SubjectId};
+use jiff::civil::Date;
+use kernel::ids::EndorsementId;
+use kernel::{Personal, Timestamp};
 use rulebook::Rulebook;
 
+use super::changes::AskedChange;
 use super::confirm::ConfirmKey;
-use super::import::ImportedContract;
-use super::review::Asked;
+use super::party::Party;
+use super::rejection::Violation;
+use super::requester::Requester;
+use super::roles::Section;
+use super::terms::Terms;
 
 /// A command to a contract.
 #[derive(Debug, Clone)]
@@ -37,6 +42,23 @@ pub enum Command {
     },
 }
 
+/// A row of the core system, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedContract {
+    /// All that is nobody's personal data.
+    pub terms: Terms,
+    /// The policyholder; the phones count from [`ImportedContract::at`] (PV-16).
+    pub policyholder: Party,
+    /// The insured; absent if it is the policyholder (EN-3).
+    pub insured: Option<Party>,
+    /// Where the insured object is.
+    pub object_address: Personal<String>,
+    /// Keyed hash of the row.
+    pub row_digest: String,
+    /// Now.
+    pub at: Timestamp,
+}
+
 /// A submission.
 #[derive(Debug, Clone)]
 pub struct Submit {
@@ -58,13 +80,25 @@ pub struct Submit {
     pub at: Timestamp,
 }
 
-/// A customer who asks.
+/// A change as asked for, read at the door. What could not be read stands in `malformed`, because some refusals must be
+/// told before it (EN-4, EN-5: at the first click).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// What could be read of the items.
+    pub items: Vec<AskedItem>,
+    /// 変更日; absent if none was given.
+    pub effective_date: Option<Date>,
+    /// What could not be read.
+    pub malformed: Vec<Violation>,
+}
+
+/// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requester {
-    /// The account.
-    pub account: AccountId,
-    /// Whose contracts are this customer's own.
-    pub subjects: BTreeSet<SubjectId>,
-    /// Whether the session was verified by a call (EN-15).
-    pub call_verified: bool,
+pub struct AskedItem {
+    /// Its place in the request, from 0.
+    pub index: usize,
+    /// The section it was asked for in.
+    pub section: Section,
+    /// What is asked for.
+    pub change: AskedChange,
 }

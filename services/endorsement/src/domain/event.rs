@@ -2,11 +2,14 @@
 //! new field a default. Each event carries its section whole, so that publishing it needs nothing else.
 
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
-use kernel::{Dated, Personal, PhoneNumber, Timestamp};
+use kernel::{Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::endorsement::RequestSummary;
-use super::party::{InsurerShare, Party, PartyRole, Section, Terms};
+use super::changes::{Change, FieldContent};
+use super::party::Party;
+use super::request::RequestSummary;
+use super::roles::PartyRole;
+use super::terms::{InsurerShare, Terms};
 
 /// An event of a contract's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +42,7 @@ pub enum Event {
         /// Who asked.
         account: AccountId,
         /// What it changes.
-        changes: Vec<ChangedPhones>,
+        changes: Vec<Change>,
         /// The insurers as shown (EN-9).
         insurers: Vec<InsurerShare>,
         /// The keyed hash of exactly what was shown.
@@ -48,16 +51,16 @@ pub enum Event {
         #[serde(default)]
         acknowledged_warnings: Vec<String>,
     },
-    /// The numbers of a party changed, now or at a known later instant.
-    #[serde(rename = "contract.phones_changed.v1")]
-    PhonesChanged {
+    /// A field of a party changed, now or at a known later instant.
+    #[serde(rename = "contract.party_field_changed.v1")]
+    PartyFieldChanged {
         /// What the party is to the contract.
         role: PartyRole,
-        /// Whose numbers.
+        /// Whose field.
         subject: SubjectId,
-        /// All in force or scheduled.
-        phones: Vec<Dated<PhoneNumber>>,
-        /// The request that changed them or was taken back.
+        /// The field, whole.
+        field: FieldContent,
+        /// The request that changed it or was taken back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         endorsement_id: Option<EndorsementId>,
         /// End of the contract's term; numbers count by it (PV-7).
@@ -83,19 +86,4 @@ pub enum Event {
         /// The request.
         request: RequestSummary,
     },
-}
-
-/// One party's numbers in a request: before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangedPhones {
-    /// The section it was asked for in.
-    pub section: Section,
-    /// What the party was to the contract.
-    pub role: PartyRole,
-    /// Whose numbers.
-    pub subject: SubjectId,
-    /// All that stood; they stand again if the request is taken back.
-    pub before: Vec<Dated<PhoneNumber>>,
-    /// The numbers that replace them, in order.
-    pub after: Vec<Personal<PhoneNumber>>,
 }

@@ -1,53 +1,35 @@
 //! Taking over the core system's content (EN-16). Changes made here that the core system does not know yet are kept
 //! (EN-17): else an import would restore an old phone number, a login factor.
 
-use kernel::phone::PhoneNumber;
-use kernel::{Dated, Personal, Timestamp};
+use kernel::{Personal, Timestamp};
 
-use super::contract::Standing;
-use super::endorsement::Endorsement;
+use super::changes::PartyFields;
+use super::command::ImportedContract;
 use super::event::Event;
-use super::party::{Parties, Party, PartyRole, Terms};
-use super::phones::{final_numbers, replaced, scheduled_or_in_force};
-
-/// A row of the core system, read and checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportedContract {
-    /// All that is nobody's personal data.
-    pub terms: Terms,
-    /// The policyholder; the phones count from [`ImportedContract::at`] (PV-16).
-    pub policyholder: Party,
-    /// The insured; absent if it is the policyholder (EN-3).
-    pub insured: Option<Party>,
-    /// Where the insured object is.
-    pub object_address: Personal<String>,
-    /// Keyed hash of the row.
-    pub row_digest: String,
-    /// Now.
-    pub at: Timestamp,
-}
+use super::party::{Parties, Party};
+use super::request::{Endorsement, RequestSummary};
+use super::roles::PartyRole;
+use super::standing::Standing;
+use super::terms::Terms;
 
 /// The events of recording `row`; none if it is the row that was recorded last.
 pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<Event> {
+    let mut parties = Parties::new(row.policyholder, row.insured);
     let Some(standing) = standing else {
-        return vec![recorded(
-            row.terms,
-            Parties::new(row.policyholder, row.insured),
-            row.object_address,
-            row.row_digest,
-        )];
+        return vec![recorded(row.terms, parties, row.object_address, row.row_digest)];
     };
     if standing.row_digest == row.row_digest {
         return Vec::new();
     }
-    let mut parties = Parties::new(row.policyholder, row.insured);
     let superseded: Vec<&Endorsement> = standing
         .open_requests(row.at)
         .filter(|request| !speaks_of(request, &parties))
         .collect();
-    for role in [PartyRole::Policyholder, PartyRole::Insured, PartyRole::Both] {
-        if let Some(party) = parties.in_role_mut(role) {
-            take_phones(standing, &superseded, party, role, row.at);
+    for role in PartyRole::ALL {
+        if let Some(party) = parties.in_role_mut(role)
+            && let Some(fields) = fields_after(standing, &superseded, party, role, row.at)
+        {
+            party.fields = fields;
         }
     }
     let mut terms = row.terms;
@@ -55,17 +37,14 @@ pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<
         .last_endorsement_date
         .max(standing.terms.last_endorsement_date);
     let policyholder = parties.policyholder().subject;
+    let superseded = superseded.iter().map(|request| Event::EndorsementSuperseded {
+        request: RequestSummary {
+            policyholder,
+            ..request.summary.clone()
+        },
+    });
     let mut events = vec![recorded(terms, parties, row.object_address, row.row_digest)];
-    events.extend(
-        superseded
-            .into_iter()
-            .map(|request| Event::EndorsementSuperseded {
-                request: super::endorsement::RequestSummary {
-                    policyholder,
-                    ..request.summary.clone()
-                },
-            }),
-    );
+    events.extend(superseded);
     events
 }
 
@@ -95,59 +74,31 @@ fn speaks_of(request: &Endorsement, parties: &Parties) -> bool {
     })
 }
 
-/// Gives `party`, whose phones are those of the row, the phones that shall stand.
-fn take_phones(
+/// What shall stand of the party of a row: its fields in the row, but for what is ahead of it here. None where the same
+/// person did not stand in a comparable role.
+fn fields_after(
     standing: &Standing,
     superseded: &[&Endorsement],
-    party: &mut Party,
+    row: &Party,
     role: PartyRole,
     at: Timestamp,
-) {
-    let Some((phones, kept)) = standing_phones(standing, superseded, party, role) else {
-        return;
-    };
-    let row: Vec<PhoneNumber> = party
-        .phones
-        .iter()
-        .filter_map(|phone| phone.value.known().cloned())
-        .collect();
-    let open = standing
-        .open_request_on(role, at)
-        .is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary));
-    let acknowledged = final_numbers(&phones) == row && !open;
-    if acknowledged || open || kept {
-        party.phones = scheduled_or_in_force(&phones, at);
-        party.phones_kept = !acknowledged;
-    } else {
-        party.phones = replaced(&phones, party.subject, &row, at, at);
-    }
-}
-
-/// The numbers that stand for this person in a comparable role, without what superseded requests had scheduled, and
-/// whether they are ahead of the core system.
-fn standing_phones(
-    standing: &Standing,
-    superseded: &[&Endorsement],
-    party: &Party,
-    role: PartyRole,
-) -> Option<(Vec<Dated<PhoneNumber>>, bool)> {
-    let old = if role.is_policyholder() {
+) -> Option<PartyFields> {
+    let stood = if role.is_policyholder() {
         standing.parties.policyholder()
     } else {
         standing.parties.insured()
     };
-    if old.subject != party.subject {
+    if stood.subject != row.subject {
         return None;
     }
-    let undone = superseded.iter().find_map(|request| {
-        let place = request
-            .changes
-            .iter()
-            .position(|change| change.subject == old.subject)?;
-        Some((
-            request.changes[place].before.clone(),
-            request.kept_before.get(place).copied().unwrap_or(false),
-        ))
-    });
-    Some(undone.unwrap_or_else(|| (old.phones.clone(), old.phones_kept)))
+    let mut fields = stood.fields.clone();
+    let undone = superseded.iter().flat_map(|request| &request.changes);
+    for change in undone.filter(|change| change.subject == stood.subject) {
+        fields.set(change.content.undone(&fields, at));
+    }
+    let is_open = |kind| {
+        let open = standing.open_request_on(role, kind, at);
+        open.is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary))
+    };
+    Some(fields.after_row(&row.fields, is_open, at))
 }

@@ -1,29 +1,39 @@
 //! What endorsement decides: contracts as imported and their changes (異動). Pure: time, rules, keys and new ids come
 //! inside the command, and nothing here waits for anything.
 
+mod changes;
 mod command;
 mod confirm;
 mod contract;
-mod endorsement;
 mod event;
 mod import;
 mod party;
-mod phones;
+mod party_field;
 mod rejection;
+mod request;
+mod requester;
 mod review;
+mod roles;
+mod standing;
+mod terms;
 
-pub use command::{Command, Requester, Submit};
-pub use confirm::ConfirmKey;
-pub use contract::{Contract, Standing};
-pub use endorsement::{Endorsement, RequestState, RequestSummary, receipt_number};
-pub use event::{ChangedPhones, Event};
-pub use import::ImportedContract;
-pub use party::{
-    ContractKind, InsurerRole, InsurerShare, Parties, Party, PartyKind, PartyRole, Section, Terms,
+pub use changes::{
+    AskedChange, Change, Content, FieldContent, PartyFields, Replacement, ReviewWarning, Reviewed,
+    ReviewedAddress, ReviewedPhone, ReviewedPhones,
 };
-pub use phones::{numbers_at, scheduled_or_in_force};
+pub use command::{Asked, AskedItem, Command, ImportedContract, Submit};
+pub use confirm::ConfirmKey;
+pub use contract::Contract;
+pub use event::Event;
+pub use party::{Parties, Party, PartyKind};
+pub use party_field::PartyField;
 pub use rejection::{Rejection, Violation};
-pub use review::{Asked, AskedChange, AskedItem, PhonesReview, Review, ReviewWarning, ReviewedPhone};
+pub use request::{Endorsement, RequestState, RequestSummary, receipt_number};
+pub use requester::Requester;
+pub use review::{Review, ReviewedChange};
+pub use roles::{PartyRole, Section};
+pub use standing::Standing;
+pub use terms::{ContractKind, InsurerRole, InsurerShare, Terms};
 
 #[cfg(test)]
 mod specifications;

@@ -2,9 +2,9 @@
 
 use decider::{Explain, Problem, ProblemKind};
 use jiff::civil::Date;
-
-use super::endorsement::RequestState;
 use rulebook::Contact;
+
+use super::request::RequestState;
 
 /// A field of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,59 +4,27 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use kernel::Timestamp;
 use kernel::clock::jst_date;
-use kernel::ids::{AccountId, ContractId};
-use kernel::phone::PhoneNumber;
-use kernel::{Dated, Timestamp};
-use rulebook::{Contact, ContactTopic, EffectiveDateError, LoginNumber, Rulebook};
+use kernel::ids::{AccountId, ContractId, SubjectId};
+use rulebook::{Contact, ContactTopic, EffectiveDateError, Rulebook};
+use serde::Serialize;
 
-use super::command::Requester;
-use super::contract::Standing;
-use super::event::ChangedPhones;
-use super::party::{ContractKind, InsurerShare, PartyKind, PartyRole, Section};
-use super::phones::{numbers_at, scheduled_or_in_force};
+use super::changes::{AskedChange, Change, ReviewContext, ReviewWarning, Reviewed};
+use super::command::{Asked, AskedItem};
+use super::confirm::ConfirmKey;
+use super::party::{Party, PartyKind};
 use super::rejection::{Rejection, Violation};
-
-/// PV-15: after the change no number of the policyholder could be used for login.
-pub(super) const NO_USABLE_PHONE_LEFT: &str = "NO_USABLE_PHONE_LEFT";
-
-/// A change as asked for, read at the door. What could not be read stands in `malformed`, because some refusals must be
-/// told before it (EN-4, EN-5: at the first click).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Asked {
-    /// What could be read of the items.
-    pub items: Vec<AskedItem>,
-    /// 変更日; absent if none was given.
-    pub effective_date: Option<Date>,
-    /// What could not be read.
-    pub malformed: Vec<Violation>,
-}
-
-/// One item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedItem {
-    /// Its place in the request, from 0.
-    pub index: usize,
-    /// The section it was asked for in.
-    pub section: Section,
-    /// What is asked for.
-    pub change: AskedChange,
-}
-
-/// What an item asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AskedChange {
-    /// These numbers, in order.
-    Phones(Vec<PhoneNumber>),
-    /// A new name, which nobody reads here (EN-4).
-    Name,
-}
+use super::requester::Requester;
+use super::roles::{PartyRole, Section};
+use super::standing::Standing;
+use super::terms::{ContractKind, InsurerShare};
 
 /// Exactly what submitting would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
-    /// One per section that would change.
-    pub changes: Vec<PhonesReview>,
+    /// One per field that would change.
+    pub changes: Vec<ReviewedChange>,
     /// 変更日.
     pub effective_date: Date,
     /// The instant it would take effect (EN-7).
@@ -65,43 +33,48 @@ pub struct Review {
     pub insurers: Vec<InsurerShare>,
     /// What to confirm.
     pub warnings: Vec<ReviewWarning>,
-    pub(super) revision: u64,
-    pub(super) contract: ContractId,
-    pub(super) account: AccountId,
+    revision: u64,
+    contract: ContractId,
+    account: AccountId,
 }
 
-/// One section's numbers before and after.
+/// One field of a section, before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhonesReview {
+pub struct ReviewedChange {
     /// The section.
     pub section: Section,
     /// What its party is to the contract.
     pub role: PartyRole,
-    /// The numbers in force.
-    pub before: Vec<PhoneNumber>,
-    /// The numbers that would replace them.
-    pub after: Vec<ReviewedPhone>,
+    /// Whose field.
+    pub subject: SubjectId,
+    /// What is shown of it.
+    pub content: Reviewed,
 }
 
-/// A number with its verdict at the instant it would begin to count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReviewedPhone {
-    /// The number.
-    pub number: PhoneNumber,
-    /// Whether it could be used for login (PV-15).
-    pub login: LoginNumber,
-}
-
-/// Something to think about before submitting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReviewWarning {
-    /// `UPPER_SNAKE`.
-    pub reason: &'static str,
-    /// Whether submitting needs it confirmed.
-    pub needs_acknowledgement: bool,
+/// All that is shown and what it rests on, in one fixed form. Tokens live as long as a customer reads, so the form may
+/// change between releases: an older token is then drift.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    contract: ContractId,
+    revision: u64,
+    account: AccountId,
+    effective_date: Date,
+    changes: Vec<(Section, &'a Reviewed)>,
+    insurers: &'a [InsurerShare],
+    warnings: Vec<&'static str>,
 }
 
 impl Review {
+    /// The token with which exactly this is submitted.
+    pub fn token(&self, key: &ConfirmKey) -> Result<String, Rejection> {
+        key.token(&self.canonical())
+    }
+
+    /// Refuses a token of anything else.
+    pub(super) fn confirmed_by(&self, token: &str, key: &ConfirmKey) -> Result<(), Rejection> {
+        key.confirms(token, &self.canonical())
+    }
+
     /// Refuses if a warning that needs it was not confirmed.
     pub(super) fn acknowledged(&self, reasons: &BTreeSet<String>) -> Result<(), Rejection> {
         let missing =
@@ -111,6 +84,28 @@ impl Review {
                 warning: warning.reason,
             }),
             None => Ok(()),
+        }
+    }
+
+    /// EN-15: refuses a session that is not good enough for what is changed.
+    pub(super) fn permitted(&self, requester: &Requester) -> Result<(), Rejection> {
+        let needs_call = |change: &ReviewedChange| change.content.kind().needs_call_verification();
+        if !requester.call_verified && self.changes.iter().any(needs_call) {
+            return Err(Rejection::CallVerificationRequired);
+        }
+        Ok(())
+    }
+
+    fn canonical(&self) -> Canonical<'_> {
+        let changes = self.changes.iter();
+        Canonical {
+            contract: self.contract,
+            revision: self.revision,
+            account: self.account,
+            effective_date: self.effective_date,
+            changes: changes.map(|change| (change.section, &change.content)).collect(),
+            insurers: &self.insurers,
+            warnings: self.warnings.iter().map(|warning| warning.reason).collect(),
         }
     }
 }
@@ -128,15 +123,34 @@ impl Standing {
         self.open_to_changes(rulebook, now)?;
         self.sections_allow(asked, rulebook, now)?;
         let (effective_date, effective_at) = effective(asked, rulebook, now)?;
-        let mut changes = Vec::new();
+        let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         for item in &asked.items {
-            changes.extend(self.phones_review(item, rulebook, now, effective_at)?);
+            let Some((role, party)) = self.asked_party(item, now)? else {
+                continue;
+            };
+            let context = ReviewContext {
+                subject: party.subject,
+                holder: self.number_holder(role),
+                rulebook,
+                now,
+                effective_at,
+            };
+            if let Some(content) = item.change.review(&party.fields, &context) {
+                warnings.extend(content.warning(&context));
+                changes.push(ReviewedChange {
+                    section: item.section,
+                    role,
+                    subject: party.subject,
+                    content,
+                });
+            }
         }
         if changes.is_empty() {
             return Err(Rejection::NothingToChange);
         }
+        warnings.dedup();
         Ok(Review {
-            warnings: warnings(&changes),
+            warnings,
             changes,
             effective_date,
             effective_at,
@@ -147,12 +161,32 @@ impl Standing {
         })
     }
 
-    /// Somebody else's contract does not exist for a customer.
-    pub fn owned_by(&self, requester: &Requester) -> Result<(), Rejection> {
-        if requester.subjects.contains(&self.parties.policyholder().subject) {
-            Ok(())
-        } else {
-            Err(Rejection::ContractNotFound)
+    /// What a reviewed change is once it is accepted.
+    pub(super) fn accepted(&self, reviewed: &ReviewedChange, now: Timestamp) -> Option<Change> {
+        let party = self.parties.in_role(reviewed.role)?;
+        Some(Change {
+            section: reviewed.section,
+            role: reviewed.role,
+            subject: reviewed.subject,
+            content: reviewed.content.accepted(&party.fields, party.subject, now),
+        })
+    }
+
+    /// Whose field an item asks to change, unless a request is open on it (EN-13).
+    fn asked_party(
+        &self,
+        item: &AskedItem,
+        now: Timestamp,
+    ) -> Result<Option<(PartyRole, &Party)>, Rejection> {
+        let (Some(kind), Some(role)) = (item.change.kind(), self.parties.role_of(item.section)) else {
+            return Ok(None);
+        };
+        match self.open_request_on(role, kind, now) {
+            Some(open) => Err(Rejection::OpenRequestExists {
+                receipt_number: open.summary.receipt_number.clone(),
+                effective_date: open.summary.effective_date,
+            }),
+            None => Ok(self.parties.in_role(role).map(|party| (role, party))),
         }
     }
 
@@ -198,67 +232,6 @@ impl Standing {
             None => Ok(()),
         }
     }
-
-    /// One item's part of the review; none if that already stands (EN-6).
-    fn phones_review(
-        &self,
-        item: &AskedItem,
-        rulebook: &Rulebook,
-        now: Timestamp,
-        effective_at: Timestamp,
-    ) -> Result<Option<PhonesReview>, Rejection> {
-        let AskedChange::Phones(numbers) = &item.change else {
-            return Ok(None);
-        };
-        let Some(role) = self.parties.role_of(item.section) else {
-            return Ok(None);
-        };
-        let Some(party) = self.parties.in_role(role) else {
-            return Ok(None);
-        };
-        if let Some(open) = self.open_request_on(role, now) {
-            return Err(Rejection::OpenRequestExists {
-                receipt_number: open.summary.receipt_number.clone(),
-                effective_date: open.summary.effective_date,
-            });
-        }
-        let before = numbers_at(&party.phones, now);
-        if before == *numbers {
-            return Ok(None);
-        }
-        let holder = self.number_holder(role);
-        let reviewed = |number: &PhoneNumber| {
-            let phone = Dated::new(party.subject, number.clone(), effective_at);
-            let login = rulebook.login_number(&phone, holder, effective_at)?;
-            Some(ReviewedPhone {
-                number: number.clone(),
-                login,
-            })
-        };
-        let after = numbers.iter().filter_map(reviewed).collect();
-        Ok(Some(PhonesReview {
-            section: item.section,
-            role,
-            before,
-            after,
-        }))
-    }
-
-    /// What a reviewed section's event says.
-    pub(super) fn changed_phones(&self, change: &PhonesReview, now: Timestamp) -> Option<ChangedPhones> {
-        let party = self.parties.in_role(change.role)?;
-        let after = change
-            .after
-            .iter()
-            .map(|phone| kernel::Personal::new(party.subject, phone.number.clone()));
-        Some(ChangedPhones {
-            section: change.section,
-            role: change.role,
-            subject: party.subject,
-            before: scheduled_or_in_force(&party.phones, now),
-            after: after.collect(),
-        })
-    }
 }
 
 /// EN-7, and everything that could not be read: all of it in one answer.
@@ -289,19 +262,4 @@ fn effective(asked: &Asked, rulebook: &Rulebook, now: Timestamp) -> Result<(Date
     };
     violations.push(Violation::new("effective_date", reason));
     Err(Rejection::Malformed(violations))
-}
-
-/// PV-15: the policyholder's section would be left without a number that verifies a login.
-fn warnings(changes: &[PhonesReview]) -> Vec<ReviewWarning> {
-    let locks_out = |change: &PhonesReview| {
-        change.role.is_policyholder() && !change.after.iter().any(|phone| phone.login.is_usable())
-    };
-    if changes.iter().any(locks_out) {
-        vec![ReviewWarning {
-            reason: NO_USABLE_PHONE_LEFT,
-            needs_acknowledgement: true,
-        }]
-    } else {
-        Vec::new()
-    }
 }

@@ -38,6 +38,29 @@ pub(crate) fn to(contract_id: &str, numbers: &[&str], effective_date: &str) -> C
     }
 }
 
+pub(crate) fn address(section: proto::Section, street: &str) -> proto::EndorsementItem {
+    let address = proto::AddressChange {
+        postcode: "５３０-０００１".to_owned(),
+        prefecture: "大阪府".to_owned(),
+        city: "大阪市北区".to_owned(),
+        town: "梅田".to_owned(),
+        street: street.to_owned(),
+        building: "見本ビル".to_owned(),
+    };
+    proto::EndorsementItem {
+        section: section.into(),
+        change: Some(proto::endorsement_item::Change::Address(address)),
+    }
+}
+
+/// The insured's address shall be this from `effective_date` on.
+pub(crate) fn move_to(contract_id: &str, street: &str, effective_date: &str) -> Change {
+    Change {
+        items: vec![address(proto::Section::Insured, street)],
+        ..to(contract_id, &[], effective_date)
+    }
+}
+
 pub(crate) fn person(customer_number: &str, phones: &[&str]) -> proto::PartyRow {
     proto::PartyRow {
         customer_number: customer_number.to_owned(),

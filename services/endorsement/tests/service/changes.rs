@@ -1,11 +1,12 @@
 //! Prepare, submit, effective, scheduled, withdrawn: the way of a change (EN-7, EN-8, EN-10).
 
 use contracts::endorsement::v1::EndorsementState::{Effective, Scheduled, Withdrawn};
+use contracts::endorsement::v1::field_change::After;
 use harness::assert_refused;
 use testkit::wait_for;
 use tonic::Code;
 
-use crate::book::{NEW, OLD, contract_id, instant, new_request_id, person, row, to};
+use crate::book::{NEW, OLD, contract_id, instant, move_to, new_request_id, person, row, to};
 use crate::world::{As, Outcome, SOON, World};
 
 const HOLDER: As = As::Holder("C0001");
@@ -72,8 +73,14 @@ async fn en_8_a_change_for_today_is_prepared_reviewed_submitted_and_effective() 
     let (world, id) = with_a_contract().await;
     let change = to(&id, &[NEW], "2026-11-16");
     let prepared = world.prepare(&HOLDER, &change).await.unwrap();
-    assert_eq!(prepared.changes[0].before, [OLD]);
-    assert_eq!(prepared.changes[0].after[0].number, NEW);
+    assert_eq!(
+        (&*prepared.changes[0].field, &prepared.changes[0].before[..]),
+        ("phones", &[OLD.to_owned()][..])
+    );
+    let Some(After::Phones(after)) = &prepared.changes[0].after else {
+        panic!("{prepared:?}")
+    };
+    assert_eq!(after.phones[0].number, NEW);
     assert_eq!(prepared.insurers[0].role, "LEAD");
     assert_eq!(prepared.warnings, []);
     assert_eq!(
@@ -254,9 +261,87 @@ async fn en_17_an_import_after_a_change_of_ours_does_not_restore_the_old_number(
             .unwrap()
             .insured
             .unwrap()
-            .address,
+            .address
+            .unwrap()
+            .as_entered,
         "大阪府大阪市北区1-1"
     );
+}
+
+/// The address in force and the scheduled one, in one line each.
+async fn addresses(world: &World, id: &str) -> (String, Option<String>) {
+    let insured = world.contract(&HOLDER, id).await.unwrap().insured.unwrap();
+    let next = insured.next_address.and_then(|next| next.address);
+    (
+        insured.address.unwrap_or_default().as_entered,
+        next.map(|address| address.as_entered),
+    )
+}
+
+const HOME: &str = "東京都千代田区千代田1-1";
+const MOVED: &str = "大阪府大阪市北区梅田1-2-3　見本ビル";
+
+#[tokio::test]
+async fn en_2_an_address_is_prepared_submitted_by_password_alone_and_shown_in_its_parts() {
+    let (world, id) = with_a_contract().await;
+    let change = move_to(&id, "1-2-3", "2026-11-16");
+    let prepared = world.prepare(&HOLDER, &change).await.unwrap();
+    let shown = &prepared.changes[0];
+    assert_eq!((&*shown.section, &*shown.field), ("INSURED", "address"));
+    assert_eq!(shown.before, [format!("〒100-0001 {HOME}")]);
+    let Some(After::Address(after)) = &shown.after else {
+        panic!("{shown:?}")
+    };
+    assert_eq!((&*after.postcode, &*after.as_entered), ("5300001", MOVED));
+    let submitted = world.change(&As::Unverified("C0001"), &change).await;
+    assert_eq!(submitted.endorsement.unwrap().state(), Effective);
+    let insured = world.contract(&HOLDER, &id).await.unwrap().insured.unwrap();
+    assert_eq!(insured.address.unwrap(), *after);
+    assert_eq!(insured.next_address, None);
+    assert_eq!(numbers(&world, &id).await, [usable(OLD)]);
+}
+
+#[tokio::test]
+async fn en_7_a_scheduled_address_is_shown_beside_the_one_in_force_and_counts_by_the_clock() {
+    let (mut world, id) = with_a_contract().await;
+    let submitted = world.change(&HOLDER, &move_to(&id, "1-2-3", "2026-12-01")).await;
+    let scheduled = submitted.endorsement.unwrap();
+    let moved = Some(MOVED.to_owned());
+    assert_eq!(addresses(&world, &id).await, (HOME.to_owned(), moved.clone()));
+    world.kill_and_restart().await;
+    world.clock.set(instant("2026-12-01T00:00:00"));
+    assert_eq!(addresses(&world, &id).await, (MOVED.to_owned(), None));
+    wait_for("the address to be recorded as effective", SOON, async || {
+        let endorsement = world.endorsement(&HOLDER, &scheduled).await.unwrap();
+        (endorsement.state() == Effective).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn en_10_and_en_17_a_withdrawn_address_leaves_what_the_core_system_says_now() {
+    let (world, id) = with_a_contract().await;
+    let submitted = world.change(&HOLDER, &move_to(&id, "1-2-3", "2026-12-01")).await;
+    let scheduled = submitted.endorsement.unwrap();
+    let mut elsewhere = row("AB12345678", "C0001");
+    elsewhere.policyholder.as_mut().unwrap().address = "東京都港区1-1".to_owned();
+    assert_eq!(world.import(vec![elsewhere.clone()]).await, [Outcome::Recorded]);
+    let moved = Some(MOVED.to_owned());
+    assert_eq!(addresses(&world, &id).await, (HOME.to_owned(), moved));
+    let withdrawn = world.withdraw(&HOLDER, &scheduled, &new_request_id()).await;
+    assert_eq!(withdrawn.unwrap().endorsement.unwrap().state(), Withdrawn);
+    assert_eq!(addresses(&world, &id).await, ("東京都港区1-1".to_owned(), None));
+    assert_eq!(world.import(vec![elsewhere]).await, [Outcome::Unchanged]);
+}
+
+#[tokio::test]
+async fn en_17_an_import_older_than_our_address_keeps_ours() {
+    let (world, id) = with_a_contract().await;
+    world.change(&HOLDER, &move_to(&id, "1-2-3", "2026-11-16")).await;
+    let mut other = row("AB12345678", "C0001");
+    other.agency_name = "見本代理店".to_owned();
+    assert_eq!(world.import(vec![other]).await, [Outcome::Recorded]);
+    assert_eq!(addresses(&world, &id).await.0, MOVED);
 }
 
 #[tokio::test]

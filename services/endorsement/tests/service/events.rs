@@ -3,7 +3,7 @@
 use async_nats::jetstream;
 use contracts::common::v1 as common;
 use contracts::endorsement::v1::endorsement_event::Event;
-use contracts::endorsement::v1::{EndorsementEvent, EndorsementState};
+use contracts::endorsement::v1::{EndorsementEvent, EndorsementState, PartyFieldKind};
 use contracts::feed::v1::{FeedItem, ReadRequest, feed_service_client::FeedServiceClient};
 use contracts::names;
 use harness::{bearing, secret_of};
@@ -13,7 +13,7 @@ use privacy::Keyring;
 use prost::Message as _;
 use testkit::wait_for;
 
-use crate::book::{NEW, OLD, contract_id, row, subject, to};
+use crate::book::{NEW, OLD, contract_id, move_to, row, subject, to};
 use crate::world::{As, SOON, World};
 
 const HOLDER: As = As::Holder("C0001");
@@ -60,8 +60,8 @@ async fn feed(world: &World) -> Vec<FeedItem> {
 }
 
 /// Opens a number as another service would.
-async fn open(keyring: &Keyring, event: &EndorsementEvent, phone: &common::SealedPhone) -> String {
-    let field = phone.number.clone().unwrap();
+async fn open(keyring: &Keyring, event: &EndorsementEvent, phone: &common::SealedDated) -> String {
+    let field = phone.value.clone().unwrap();
     let field = SealedField {
         path: field.path,
         subject: field.subject_id.parse().unwrap(),
@@ -87,7 +87,10 @@ async fn a_change_is_told_over_nats_and_feed_with_sealed_phones() {
         .iter()
         .map(|(subject, _)| subject.rsplit('.').next().unwrap())
         .collect();
-    assert_eq!(subjects, ["imported", "endorsement_changed", "phones_changed"]);
+    assert_eq!(
+        subjects,
+        ["imported", "endorsement_changed", "party_field_changed"]
+    );
     let fed = feed(&world).await;
     let payloads: Vec<_> = fed.iter().map(|item| item.payload.clone()).collect();
     assert_eq!(
@@ -113,7 +116,7 @@ async fn a_change_is_told_over_nats_and_feed_with_sealed_phones() {
     let holder = imported.policyholder.as_ref().unwrap();
     assert_eq!(holder.subject_id, subject("C0001").to_string());
     assert_eq!(
-        open(&keyring, &events[0], &holder.phones[0]).await,
+        open(&keyring, &events[0], &holder.fields[0].values[0]).await,
         "+819011112222"
     );
     let Some(Event::EndorsementChanged(changed)) = &events[1].event else {
@@ -123,22 +126,16 @@ async fn a_change_is_told_over_nats_and_feed_with_sealed_phones() {
         changed.endorsement.as_ref().unwrap().state(),
         EndorsementState::Scheduled
     );
-    let Some(Event::PhonesChanged(changed)) = &events[2].event else {
+    let Some(Event::PartyFieldChanged(changed)) = &events[2].event else {
         panic!("{events:?}")
     };
     assert!(changed.policyholder && changed.insured);
-    assert_eq!(
-        open(&keyring, &events[2], &changed.phones[0]).await,
-        "+819011112222"
-    );
-    assert_eq!(
-        open(&keyring, &events[2], &changed.phones[1]).await,
-        "+818033334444"
-    );
-    assert_eq!(
-        changed.phones[0].counts_until_us,
-        Some(changed.phones[1].counts_from_us)
-    );
+    let phones = changed.field.as_ref().unwrap();
+    assert_eq!(phones.kind(), PartyFieldKind::Phones);
+    let phones = &phones.values;
+    assert_eq!(open(&keyring, &events[2], &phones[0]).await, "+819011112222");
+    assert_eq!(open(&keyring, &events[2], &phones[1]).await, "+818033334444");
+    assert_eq!(phones[0].counts_until_us, Some(phones[1].counts_from_us));
 }
 
 #[tokio::test]
@@ -147,7 +144,8 @@ async fn op_4_no_personal_value_is_readable_in_the_database_or_on_the_wire() {
     let id = contract_id("AB12345678");
     world.import(vec![row("AB12345678", "C0001")]).await;
     world.change(&HOLDER, &to(&id, &[NEW], "2026-12-01")).await;
-    let told = messages(&world, 3).await;
+    world.change(&HOLDER, &move_to(&id, "1-2-3", "2026-12-01")).await;
+    let told = messages(&world, 5).await;
     let mut dump: String = sqlx::query_scalar(
         "SELECT string_agg(t, ' ') FROM (
             SELECT event::text AS t FROM store.event UNION ALL SELECT scheduled::text FROM endorsement.scheduled) AS all_rows",
@@ -167,6 +165,9 @@ async fn op_4_no_personal_value_is_readable_in_the_database_or_on_the_wire() {
         "1980-04-01",
         "hanako@",
         "千代田",
+        "梅田",
+        "見本ビル",
+        "5300001",
         "港区",
         "1000001",
         OLD,

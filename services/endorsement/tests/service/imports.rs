@@ -130,7 +130,7 @@ async fn op_4_an_erased_person_is_shown_empty_and_never_imported_again() {
     assert_eq!(
         (
             insured.name.as_str(),
-            insured.address.as_str(),
+            insured.address.unwrap_or_default().as_entered.as_str(),
             contract.object_address.as_str()
         ),
         ("", "", "")

@@ -11,7 +11,7 @@ fn holder(row: &mut proto::ContractRow) -> &mut proto::PartyRow {
 }
 
 /// One mistake per row: its column, its reason, and how it is made (EN-16).
-pub(crate) const MISTAKES: [Mistake; 28] = [
+pub(crate) const MISTAKES: [Mistake; 30] = [
     ("policy_number", "POLICY_NUMBER_INVALID", |row| {
         row.policy_number = "?".into();
     }),
@@ -75,6 +75,12 @@ pub(crate) const MISTAKES: [Mistake; 28] = [
     }),
     ("policyholder.address", "ADDRESS_REQUIRED", |row| {
         holder(row).address.clear();
+    }),
+    ("policyholder.address", "ADDRESS_TOO_LONG", |row| {
+        holder(row).address = "あ".repeat(301);
+    }),
+    ("policyholder.address", "ADDRESS_UNREADABLE", |row| {
+        holder(row).address.push('\0');
     }),
     ("insurers", "INSURERS_REQUIRED", |row| row.insurers.clear()),
     ("insurers[0].name", "INSURER_NAME_REQUIRED", |row| {

@@ -214,7 +214,7 @@ async fn fields(world: &mut World, walk: &mut Walk) {
         ),
         (
             with(vec![insured(), insured()]),
-            wrong("items[1].section", "SECTION_REPEATED"),
+            wrong("items[1]", "CHANGE_REPEATED"),
         ),
         (with(vec![nothing]), wrong("items[0]", "CHANGE_REQUIRED")),
         (numbered(&[]), wrong(numbers, "PHONES_REQUIRED")),

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contracts::common::v1::SealedPhone;
 use contracts::endorsement::v1::{
-    ContractImported, EndorsementEvent, PhonesChanged, PublishedParty, endorsement_event::Event,
+    ContractImported, EndorsementEvent, PartyField, PartyFieldChanged, PublishedParty,
+    endorsement_event::Event,
 };
 use contracts::names::{ENDORSEMENT, IDENTITY};
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
@@ -139,7 +139,7 @@ impl World {
         self.tell(contract, policyholder, phones, |phones| {
             let party = PublishedParty {
                 subject_id: policyholder.to_string(),
-                phones,
+                fields: vec![phones],
                 ..PublishedParty::default()
             };
             Event::ContractImported(ContractImported {
@@ -160,11 +160,11 @@ impl World {
         phones: &[Phone<'_>],
     ) {
         self.tell(contract, subject, phones, |phones| {
-            Event::PhonesChanged(PhonesChanged {
+            Event::PartyFieldChanged(PartyFieldChanged {
                 subject_id: subject.to_string(),
                 policyholder,
                 insured: !policyholder,
-                phones,
+                field: Some(phones),
                 period_end_us: instant(FAR_AHEAD).as_microsecond(),
             })
         })
@@ -176,7 +176,7 @@ impl World {
         contract: ContractId,
         subject: SubjectId,
         phones: &[Phone<'_>],
-        event: impl FnOnce(Vec<SealedPhone>) -> Event,
+        event: impl FnOnce(PartyField) -> Event,
     ) {
         let keys = self.keyring.seal_keys(&[subject].into()).await.unwrap();
         let seal = Seal {
@@ -198,7 +198,7 @@ impl World {
             entity_id: contract.to_string(),
             version,
             occurred_at_us: 0,
-            event: Some(event(phones.collect())),
+            event: Some(event(harness::phones(phones.collect()))),
         };
         self.stand_in(ENDORSEMENT).tell(seal.event, &message).await;
     }

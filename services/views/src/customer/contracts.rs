@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, owner, phones, subjects};
+use super::{Api, fields, owner, subjects};
 use crate::read::{Order, cut, limit, micros, order, personal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +66,14 @@ async fn rows(
 ) -> Result<Vec<(Position, ContractSummary)>, sqlx::Error> {
     let (key, comparison, direction) = (key(order.by), order.comparison(), order.direction());
     let sql = format!(
-        "SELECT c.*, {key} AS sort_key, p.phones,
+        "SELECT c.*, {key} AS sort_key, p.dated AS phones, a.dated AS addresses,
                 GREATEST(c.imported_endorsement_date, coalesce(d.last_endorsement_date, '')) AS last_endorsement_date
            FROM view.contract c
            LEFT JOIN view.contract_endorsement_date d USING (contract_id)
-           LEFT JOIN view.phones p ON p.contract_id = c.contract_id AND p.subject_id = c.policyholder_subject
+           LEFT JOIN view.party_field p
+             ON p.contract_id = c.contract_id AND p.subject_id = c.policyholder_subject AND p.kind = 'PHONES'
+           LEFT JOIN view.party_field a
+             ON a.contract_id = c.contract_id AND a.subject_id = c.policyholder_subject AND a.kind = 'ADDRESS'
           WHERE c.policyholder_subject = ANY ($1) AND c.kind <> ALL ($2) AND c.policyholder_kind = ANY ($3)
             AND ($4 OR ({key}, c.contract_id) {comparison} ($5, $6))
           ORDER BY sort_key {direction}, c.contract_id {direction} LIMIT $7"
@@ -107,7 +110,8 @@ fn contract(api: &Api, row: &PgRow) -> Result<(Position, ContractSummary), sqlx:
         object_address: personal(row, "object_address")?,
         online: offline_reason.is_empty(),
         offline_reason,
-        phones: phones::of(row)?.verdicts(&api.context.rulebook, now),
+        phones: fields::numbers(row)?.verdicts(&api.context.rulebook, now),
+        policyholder_address: fields::address(row, now)?,
     };
     Ok(((row.try_get("sort_key")?, id), summary))
 }

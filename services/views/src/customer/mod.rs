@@ -2,7 +2,7 @@
 
 mod accidents;
 mod contracts;
-mod phones;
+mod fields;
 mod reminders;
 mod requests;
 

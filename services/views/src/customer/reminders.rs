@@ -8,7 +8,7 @@ use sqlx::Row;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, owner, phones, subjects};
+use super::{Api, fields, owner, subjects};
 use crate::read::{count, cut, instant};
 
 /// Reason and what it is about, which together name a reminder.
@@ -44,8 +44,9 @@ pub(super) async fn list(
 
 async fn without_phone(api: &Api, subjects: &[Uuid]) -> Result<Vec<(Position, Reminder)>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT c.contract_id, c.policy_number, c.period_end, c.policyholder_subject, p.phones FROM view.contract c
-           LEFT JOIN view.phones p ON p.contract_id = c.contract_id AND p.subject_id = c.policyholder_subject
+        "SELECT c.contract_id, c.policy_number, c.period_end, c.policyholder_subject, p.dated AS phones FROM view.contract c
+           LEFT JOIN view.party_field p
+             ON p.contract_id = c.contract_id AND p.subject_id = c.policyholder_subject AND p.kind = 'PHONES'
           WHERE c.policyholder_subject = ANY ($1) AND c.kind <> ALL ($2) AND c.policyholder_kind = ANY ($3)",
     )
     .bind(subjects)
@@ -58,7 +59,7 @@ async fn without_phone(api: &Api, subjects: &[Uuid]) -> Result<Vec<(Position, Re
     let mut found = Vec::new();
     for row in &rows {
         let over = rulebook.contract.numbers_count_until(instant(row, "period_end")?) <= now;
-        if !over && !phones::of(row)?.any_usable(rulebook, now) {
+        if !over && !fields::numbers(row)?.any_usable(rulebook, now) {
             let policy_number: String = row.try_get("policy_number")?;
             let told = Problem::new(ProblemKind::FailedPrecondition, "NO_USABLE_PHONE")
                 .with("policy_number", policy_number);

@@ -7,7 +7,7 @@ pub(crate) mod contract;
 pub(crate) mod contract_endorsement_date;
 pub(crate) mod image;
 mod list;
-pub(crate) mod phones;
+pub(crate) mod party_field;
 pub(crate) mod request;
 mod row;
 pub(crate) mod submission;
@@ -41,7 +41,7 @@ pub(crate) const TABLES: [Table; 9] = [
     table::<contract::Contract>(),
     table::<contract_endorsement_date::ContractEndorsementDate>(),
     table::<image::Image>(),
-    table::<phones::Phones>(),
+    table::<party_field::PartyField>(),
     table::<request::Request>(),
     table::<submission::Submission>(),
     table::<timeline::TimelineEntry>(),
@@ -51,7 +51,7 @@ pub(crate) const TABLES: [Table; 9] = [
 pub(crate) const ERASE: [&str; 7] = [
     contract::ERASE_POLICYHOLDERS,
     contract::ERASE_INSURED,
-    phones::ERASE,
+    party_field::ERASE,
     request::ERASE,
     submission::ERASE,
     image::ERASE,

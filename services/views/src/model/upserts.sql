@@ -33,11 +33,11 @@ SELECT n.image_id, n.version, n.category, n.state, n.refusal_reason, n.accident_
 ON CONFLICT (image_id) DO UPDATE SET version = excluded.version, category = excluded.category, state = excluded.state, refusal_reason = excluded.refusal_reason
  WHERE old.version < excluded.version;
 
-INSERT INTO phones AS old (contract_id, subject_id, version, policyholder, phones)
-SELECT n.contract_id, n.subject_id, n.version, n.policyholder, n.phones
-  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::boolean[], $5::jsonb[])
-    AS n (contract_id, subject_id, version, policyholder, phones)
-ON CONFLICT (contract_id, subject_id) DO UPDATE SET version = excluded.version, policyholder = excluded.policyholder, phones = excluded.phones
+INSERT INTO party_field AS old (contract_id, subject_id, kind, version, policyholder, dated)
+SELECT n.contract_id, n.subject_id, n.kind, n.version, n.policyholder, n.dated
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::boolean[], $6::jsonb[])
+    AS n (contract_id, subject_id, kind, version, policyholder, dated)
+ON CONFLICT (contract_id, subject_id, kind) DO UPDATE SET version = excluded.version, policyholder = excluded.policyholder, dated = excluded.dated
  WHERE old.version < excluded.version;
 
 INSERT INTO request AS old (endorsement_id, version, policyholder_subject, state, effective_date, fields, contract_id, receipt_number, submitted_at)

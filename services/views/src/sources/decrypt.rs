@@ -7,6 +7,7 @@ use contracts::common::v1::SealedField as WireField;
 use kernel::{EventId, KeyId};
 use messaging::{HandlerError, sealed_from_wire};
 use privacy::{KeySet, Keyring, KeyringError, open_field};
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::message::Malformed;
@@ -61,6 +62,15 @@ impl DecryptedFields {
         event: EventId,
         field: Option<&WireField>,
     ) -> Result<Option<String>, Malformed> {
+        self.value(event, field)
+    }
+
+    /// A value of any form, if there is one and it was not erased.
+    pub(super) fn value<T: DeserializeOwned>(
+        &mut self,
+        event: EventId,
+        field: Option<&WireField>,
+    ) -> Result<Option<T>, Malformed> {
         let Some(field) = field.filter(|field| !field.ciphertext.is_empty()) else {
             return Ok(None);
         };

@@ -1,13 +1,15 @@
-//! Contracts, phones and change requests.
+//! Contracts, what customers can change of their parties, and change requests.
 
-use contracts::common::v1::{SealedField, SealedPhone};
+use contracts::common::v1::SealedField;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::endorsement::v1::{
-    ContractImported, EndorsementChanged, EndorsementEvent, EndorsementState, PhonesChanged, PublishedParty,
+    ContractImported, EndorsementChanged, EndorsementEvent, EndorsementState, PartyField, PartyFieldChanged,
+    PartyFieldKind, PublishedParty,
 };
 use kernel::EventId;
 use serde_json::{Value, json};
 use sqlx::PgTransaction;
+use uuid::Uuid;
 
 use super::batch::Source;
 use super::decrypt::DecryptedFields;
@@ -15,7 +17,7 @@ use super::message::{Heading, Malformed, heading, id, instant};
 use super::rounds::{Rounds, Step};
 use crate::model::contract::Contract;
 use crate::model::contract_endorsement_date::ContractEndorsementDate;
-use crate::model::phones::{self, Parties, Phones};
+use crate::model::party_field::{self, Parties, PartyField as Row};
 use crate::model::request::Request;
 use crate::model::{List, Newest};
 
@@ -25,7 +27,7 @@ pub(super) struct Endorsement;
 #[derive(Default)]
 pub(super) struct Rows {
     contracts: Newest<Contract>,
-    phones: Newest<Phones>,
+    fields: Newest<Row>,
     requests: Newest<Request>,
     dates: Newest<ContractEndorsementDate>,
     parties: Vec<Parties>,
@@ -42,11 +44,11 @@ impl Source for Endorsement {
                 fields.extend(&content.object_address);
                 for party in [&content.policyholder, &content.insured].into_iter().flatten() {
                     fields.extend(&party.name);
-                    fields.extend(party.phones.iter().filter_map(|phone| phone.number.as_ref()));
+                    fields.extend(party.fields.iter().flat_map(sealed_values));
                 }
             }
-            Some(Event::PhonesChanged(changed)) => {
-                fields.extend(changed.phones.iter().filter_map(|phone| phone.number.as_ref()));
+            Some(Event::PartyFieldChanged(changed)) => {
+                fields.extend(changed.field.iter().flat_map(sealed_values));
             }
             Some(Event::EndorsementChanged(_)) | None => {}
         }
@@ -60,7 +62,7 @@ impl Source for Endorsement {
                 let parties = parties.into_iter().flatten();
                 parties.map(|party| party.subject_id.as_str()).collect()
             }
-            Some(Event::PhonesChanged(changed)) => vec![&changed.subject_id],
+            Some(Event::PartyFieldChanged(changed)) => vec![&changed.subject_id],
             Some(Event::EndorsementChanged(changed)) => vec![&changed.policyholder_subject_id],
             None => Vec::new(),
         }
@@ -75,17 +77,17 @@ impl Source for Endorsement {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         match message.event.ok_or(Malformed::UnknownKind)? {
             Event::ContractImported(content) => contract(rounds, fields, &heading, content),
-            Event::PhonesChanged(changed) => phones_changed(rounds, fields, &heading, &changed),
+            Event::PartyFieldChanged(changed) => field_changed(rounds, fields, &heading, &changed),
             Event::EndorsementChanged(changed) => request(rounds, &heading, changed),
         }
     }
 
     async fn write(rows: &Rows, tx: &mut PgTransaction<'_>) -> Result<(), sqlx::Error> {
         rows.contracts.write(tx).await?;
-        rows.phones.write(tx).await?;
+        rows.fields.write(tx).await?;
         rows.requests.write(tx).await?;
         rows.dates.write(tx).await?;
-        phones::remove_former_parties(tx, &rows.parties).await
+        party_field::remove_former_parties(tx, &rows.parties).await
     }
 }
 
@@ -120,28 +122,21 @@ fn contract(
         object_address: fields.text(heading.event, content.object_address.as_ref())?,
         offline_reason: content.offline_reason,
         imported_endorsement_date: content.last_endorsement_date,
-        policyholder_kind: policyholder.kind,
+        policyholder_kind: policyholder.kind.clone(),
     };
-    let mut of_party = |subject_id, policyholder, phones: &[SealedPhone]| {
-        Ok::<_, Malformed>(Phones {
-            contract_id: heading.entity,
-            subject_id,
-            version: heading.version,
-            policyholder,
-            phones: readable(fields, heading, phones)?,
-        })
+    let mut of_party = |subject, policyholder, party: &PublishedParty| {
+        let rows = party.fields.iter();
+        rows.map(|field| field_row(fields, heading, subject, policyholder, field))
+            .collect::<Result<Vec<_>, _>>()
     };
-    let own = of_party(parties.policyholder, true, &policyholder.phones)?;
-    let others = if parties.insured == parties.policyholder {
-        None
-    } else {
-        Some(of_party(parties.insured, false, &insured.phones)?)
-    };
+    let mut found = of_party(parties.policyholder, true, &policyholder)?;
+    if parties.insured != parties.policyholder {
+        found.extend(of_party(parties.insured, false, &insured)?);
+    }
     let rows = rounds.at(heading.entity, Step::Write);
     rows.contracts.put(row);
-    rows.phones.put(own);
-    if let Some(others) = others {
-        rows.phones.put(others);
+    for field in found {
+        rows.fields.put(field);
     }
     // The first version of a contract replaces nobody.
     if heading.version > 0 {
@@ -150,40 +145,53 @@ fn contract(
     Ok(())
 }
 
-fn phones_changed(
+fn field_changed(
     rounds: &mut Rounds<Rows>,
     fields: &mut DecryptedFields,
     heading: &Heading,
-    changed: &PhonesChanged,
+    changed: &PartyFieldChanged,
 ) -> Result<(), Malformed> {
-    let row = Phones {
-        contract_id: heading.entity,
-        subject_id: id("subject_id", &changed.subject_id)?,
-        version: heading.version,
-        policyholder: changed.policyholder,
-        phones: readable(fields, heading, &changed.phones)?,
-    };
-    rounds.at(heading.entity, Step::Write).phones.put(row);
+    let subject = id("subject_id", &changed.subject_id)?;
+    let field = changed.field.as_ref().ok_or(Malformed::Missing("field"))?;
+    let row = field_row(fields, heading, subject, changed.policyholder, field)?;
+    rounds.at(heading.entity, Step::Write).fields.put(row);
     Ok(())
 }
 
-/// The numbers that were not erased.
-fn readable(
+fn sealed_values(field: &PartyField) -> impl Iterator<Item = &SealedField> {
+    field.values.iter().filter_map(|dated| dated.value.as_ref())
+}
+
+/// The values that were not erased, in the form that their kind has.
+fn field_row(
     fields: &mut DecryptedFields,
     heading: &Heading,
-    phones: &[SealedPhone],
-) -> Result<Value, Malformed> {
-    let mut readable = Vec::with_capacity(phones.len());
-    for phone in phones {
-        if let Some(number) = fields.text(heading.event, phone.number.as_ref())? {
+    subject: Uuid,
+    policyholder: bool,
+    field: &PartyField,
+) -> Result<Row, Malformed> {
+    let kind = match field.kind() {
+        PartyFieldKind::Unspecified => return Err(Malformed::UnknownKind),
+        kind => kind.as_str_name().trim_start_matches("PARTY_FIELD_KIND_"),
+    };
+    let mut readable = Vec::with_capacity(field.values.len());
+    for dated in &field.values {
+        if let Some(value) = fields.value::<Value>(heading.event, dated.value.as_ref())? {
             readable.push(json!({
-                "number": number,
-                "counts_from_us": phone.counts_from_us,
-                "counts_until_us": phone.counts_until_us,
+                "value": value,
+                "counts_from_us": dated.counts_from_us,
+                "counts_until_us": dated.counts_until_us,
             }));
         }
     }
-    Ok(Value::Array(readable))
+    Ok(Row {
+        contract_id: heading.entity,
+        subject_id: subject,
+        kind,
+        version: heading.version,
+        policyholder,
+        dated: Value::Array(readable),
+    })
 }
 
 fn request(

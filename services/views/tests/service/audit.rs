@@ -50,7 +50,7 @@ async fn the_auditor_names_exactly_the_rows_that_were_broken_and_never_a_value()
     assert_eq!(named(&sound), []);
     let breaks = [
         "UPDATE view.contract SET policyholder_name = 'somebody', kind = 'GROUP'",
-        "DELETE FROM view.phones WHERE policyholder",
+        "DELETE FROM view.party_field WHERE policyholder",
     ];
     for sql in breaks {
         sqlx::query(sql).execute(&world.database.pool).await.unwrap();
@@ -75,8 +75,8 @@ async fn the_auditor_names_exactly_the_rows_that_were_broken_and_never_a_value()
                 vec!["kind", "policyholder_name"]
             ),
             (
-                "phones",
-                json!({"contract_id": contract_id(1), "subject_id": subject(1).as_uuid()}),
+                "party_field",
+                json!({"contract_id": contract_id(1), "subject_id": subject(1).as_uuid(), "kind": "PHONES"}),
                 "MISSING",
                 vec![]
             ),

@@ -3,7 +3,7 @@
 use contracts::claim_images::v1 as claims;
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as endorsement;
-use kernel::{EventId, SubjectId, Timestamp};
+use kernel::{Address, EventId, SubjectId, Timestamp};
 use uuid::Uuid;
 
 /// A period long past and one far ahead.
@@ -60,10 +60,27 @@ impl Seal<'_> {
         number: &str,
         from: &str,
         until: Option<&str>,
-    ) -> common::SealedPhone {
+    ) -> common::SealedDated {
         let instant = |text: &str| text.parse().unwrap();
         self.0
             .phone(subject(person), number, instant(from), until.map(instant))
+    }
+
+    /// An address in one line, from an instant on.
+    pub(crate) fn address(
+        &self,
+        person: u128,
+        line: &str,
+        from: &str,
+        until: Option<&str>,
+    ) -> common::SealedDated {
+        let address = Address::imported("1000001", line).unwrap();
+        let path = format!("/address/{from}");
+        common::SealedDated {
+            value: Some(self.0.value(subject(person), &path, &address)),
+            counts_from_us: micros(from),
+            counts_until_us: until.map(micros),
+        }
     }
 
     pub(crate) fn party(&self, person: u128, numbers: &[&str]) -> endorsement::PublishedParty {
@@ -71,10 +88,12 @@ impl Seal<'_> {
             subject_id: subject(person).to_string(),
             kind: "INDIVIDUAL".to_owned(),
             name: Some(self.text(person, "/name", &name(person))),
-            phones: numbers
-                .iter()
-                .map(|number| self.phone(person, number, LONG_AGO, None))
-                .collect(),
+            fields: vec![phones(
+                numbers
+                    .iter()
+                    .map(|number| self.phone(person, number, LONG_AGO, None))
+                    .collect(),
+            )],
             ..endorsement::PublishedParty::default()
         }
     }
@@ -151,6 +170,20 @@ impl Seal<'_> {
             note: Some(self.text(person, "/note", "よろしくお願いします")),
             sent_at_us: micros(at),
         }
+    }
+}
+
+pub(crate) fn phones(values: Vec<common::SealedDated>) -> endorsement::PartyField {
+    endorsement::PartyField {
+        kind: endorsement::PartyFieldKind::Phones.into(),
+        values,
+    }
+}
+
+pub(crate) fn addresses(values: Vec<common::SealedDated>) -> endorsement::PartyField {
+    endorsement::PartyField {
+        kind: endorsement::PartyFieldKind::Address.into(),
+        values,
     }
 }
 

@@ -1,11 +1,11 @@
 //! The customer's contracts and change requests.
 
 use contracts::endorsement::v1::endorsement_event::Event;
-use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PhonesChanged};
+use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PartyFieldChanged};
 use contracts::views::v1::{ContractSummary, ListContractsRequest, ListRequestsRequest, PhoneVerdict};
 use uuid::Uuid;
 
-use crate::book::{FAR_AHEAD, LONG_AGO, Seal, contract_id, micros, name, subject};
+use crate::book::{FAR_AHEAD, LONG_AGO, Seal, addresses, contract_id, micros, name, phones, subject};
 use crate::world::{As, NOON, World, assert_invalid};
 
 const HOLDER: As = As::Customer(1);
@@ -102,10 +102,46 @@ async fn en_1_the_list_shows_each_contract_and_pv_15_each_number_with_its_verdic
             verdict("090-1111-2222", ""),
             verdict("050-1111-2222", "IP_PHONE_050"),
         ],
+        policyholder_address: String::new(),
     };
     assert_eq!(all(&world).await, [expected]);
     let others = list(&world, As::Customer(2), ListContractsRequest::default()).await;
     assert_eq!(others, [], "the insured is not the policyholder");
+}
+
+/// EN-2, EN-7: by the clock, whether or not an event arrives then; the insured's address is nobody else's.
+#[tokio::test]
+async fn en_2_the_list_shows_the_policyholders_address_in_force() {
+    let world = World::new().await;
+    contract(&world, 1, "AB12345678").await;
+    let moves = "2026-11-17T00:00:00+09:00";
+    let told = |policyholder: bool, person: u128, lines: [&'static str; 2]| {
+        move |seal: &Seal<'_>| {
+            Event::PartyFieldChanged(PartyFieldChanged {
+                subject_id: subject(person).to_string(),
+                policyholder,
+                insured: true,
+                field: Some(addresses(vec![
+                    seal.address(person, lines[0], LONG_AGO, Some(moves)),
+                    seal.address(person, lines[1], moves, None),
+                ])),
+                period_end_us: micros(FAR_AHEAD),
+            })
+        }
+    };
+    let id = contract_id(1);
+    world
+        .endorsement(id, 1, told(true, 1, ["東京都港区1-1", "大阪府大阪市北区2-2"]))
+        .await;
+    world
+        .endorsement(id, 2, told(false, 2, ["京都府京都市3-3", "京都府京都市4-4"]))
+        .await;
+    let shown = async || all(&world).await.remove(0).policyholder_address;
+    assert_eq!(shown().await, "〒100-0001 東京都港区1-1");
+    let before = all(&world).await;
+    assert_eq!(numbers(&before[0]), ["090-1111-2222"], "a field of its own");
+    world.clock.set(moves.parse().unwrap());
+    assert_eq!(shown().await, "〒100-0001 大阪府大阪市北区2-2");
 }
 
 #[tokio::test]
@@ -152,11 +188,11 @@ async fn what_comes_twice_or_late_changes_nothing() {
     world.endorsement(id, 3, content("TWICE", NOT_USABLE)).await;
     world.endorsement(id, 2, content("OLDER", NOT_USABLE)).await;
     let older = |seal: &Seal<'_>| {
-        Event::PhonesChanged(PhonesChanged {
+        Event::PartyFieldChanged(PartyFieldChanged {
             subject_id: subject(1).to_string(),
             policyholder: true,
             insured: true,
-            phones: vec![seal.phone(1, NOT_USABLE, LONG_AGO, None)],
+            field: Some(phones(vec![seal.phone(1, NOT_USABLE, LONG_AGO, None)])),
             period_end_us: micros(FAR_AHEAD),
         })
     };

@@ -99,8 +99,8 @@ async fn op_4_an_erasure_waits_for_the_batch_that_is_being_applied() {
     })
     .await;
     sqlx::query(
-        "INSERT INTO view.phones (contract_id, subject_id, version, policyholder, phones)
-         VALUES ($1, $2, 99, true, '[{\"number\": \"+819099998888\"}]')",
+        "INSERT INTO view.party_field (contract_id, subject_id, kind, version, policyholder, dated)
+         VALUES ($1, $2, 'PHONES', 99, true, '[{\"value\": \"+819099998888\"}]')",
     )
     .bind(Uuid::from_u128(0x99))
     .bind(subject(1).as_uuid())
@@ -135,7 +135,7 @@ async fn op_4_an_erased_insured_is_taken_out_of_the_policyholder_s_contract() {
         assert_eq!(rows["contract"].len(), 1);
         assert!(rows["contract"][0].contains(&name(1)), "{rows:?}");
         assert!(!rows["contract"][0].contains(&name(2)), "{rows:?}");
-        assert_eq!(rows["phones"].len(), 1, "{rows:?}");
+        assert_eq!(rows["party_field"].len(), 1, "{rows:?}");
     }
 }
 

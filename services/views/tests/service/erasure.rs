@@ -1,12 +1,12 @@
 //! What remains of an erased person (OP-4): nothing that can be read.
 
 use contracts::claim_images::v1::claim_images_event;
-use contracts::common::v1::{SealedField, SealedPhone};
+use contracts::common::v1::{SealedDated, SealedField};
 use contracts::endorsement::v1::endorsement_event;
 use contracts::views::v1::ListContractsRequest;
 use privacy::ERASED_ALGORITHM;
 
-use crate::book::{accident_id, contract_id, name, subject};
+use crate::book::{accident_id, contract_id, name, phones, subject};
 use crate::rebuild::{dump, rebuild};
 use crate::world::{As, NOON, World};
 
@@ -90,10 +90,10 @@ async fn op_4_fields_that_their_owner_sends_as_erased_read_as_empty() {
             let mut content = seal.contract("AB12345678", 1, &[]);
             let policyholder = content.policyholder.as_mut().unwrap();
             policyholder.name = Some(erased());
-            policyholder.phones = vec![SealedPhone {
-                number: Some(erased()),
-                ..SealedPhone::default()
-            }];
+            policyholder.fields = vec![phones(vec![SealedDated {
+                value: Some(erased()),
+                ..SealedDated::default()
+            }])];
             content.insured = content.policyholder.clone();
             content.object_address = Some(erased());
             endorsement_event::Event::ContractImported(content)
@@ -101,7 +101,7 @@ async fn op_4_fields_that_their_owner_sends_as_erased_read_as_empty() {
         .await;
     let rows = dump(&world).await;
     assert_eq!(rows["contract"].len(), 1);
-    assert!(rows["phones"][0].contains("\"phones\":[]"), "{rows:?}");
+    assert!(rows["party_field"][0].contains("\"dated\":[]"), "{rows:?}");
 }
 
 /// The keys were used a moment ago, so the service has them at hand: a rebuild must not use those.

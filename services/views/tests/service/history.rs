@@ -2,12 +2,12 @@
 
 use contracts::claim_images::v1::claim_images_event;
 use contracts::endorsement::v1::endorsement_event::Event;
-use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PhonesChanged};
+use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PartyFieldChanged};
 use contracts::identity::v1::{AccountRegistered, SessionOpened, identity_event};
 use contracts::phone_verification::v1::{ChallengeOpened, phone_verification_event};
 use uuid::Uuid;
 
-use crate::book::{FAR_AHEAD, LONG_AGO, accident_id, account_id, contract_id, micros, seen, subject};
+use crate::book::{FAR_AHEAD, LONG_AGO, accident_id, account_id, contract_id, micros, phones, seen, subject};
 use crate::world::{NOON, World};
 
 /// A history that touches every table, with repetitions and what comes late.
@@ -55,15 +55,15 @@ async fn contracts_and_requests(world: &World) {
     for version in [3, 5] {
         world
             .endorsement(id, version, |seal| {
-                Event::PhonesChanged(PhonesChanged {
+                Event::PartyFieldChanged(PartyFieldChanged {
                     subject_id: subject(1).to_string(),
                     policyholder: true,
-                    phones: vec![
+                    field: Some(phones(vec![
                         seal.phone(1, "+819011112222", LONG_AGO, Some(NOON)),
                         seal.phone(1, "+818033334444", NOON, None),
-                    ],
+                    ])),
                     period_end_us: micros(FAR_AHEAD),
-                    ..PhonesChanged::default()
+                    ..PartyFieldChanged::default()
                 })
             })
             .await;

@@ -6,7 +6,7 @@ use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::book::{Seal, accident_id, contract_id, micros};
+use crate::book::{Seal, accident_id, contract_id, micros, phones};
 use crate::world::{As, NOON, World};
 
 const NOT_USABLE: &str = "+815011112222";
@@ -111,7 +111,8 @@ async fn pv_7_a_scheduled_number_is_reminded_of_until_the_clock_reaches_its_inst
     let from = "2026-11-16T12:05:00+09:00";
     contract(&world, |seal| {
         let mut content = seal.contract("AB12345678", 1, &[]);
-        content.policyholder.as_mut().unwrap().phones = vec![seal.phone(1, "+819011112222", from, None)];
+        let scheduled = seal.phone(1, "+819011112222", from, None);
+        content.policyholder.as_mut().unwrap().fields = vec![phones(vec![scheduled])];
         content
     })
     .await;

@@ -40,12 +40,12 @@ pub struct SealedField {
     #[prost(bytes = "vec", tag = "6")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
-/// A telephone number of a party with the instants between which it counts (rules PV-7, EN-7).
+/// A value, such as a telephone number of a party, with the instants between which it counts (rules PV-7, EN-7).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SealedPhone {
-    /// E.164, sealed.
+pub struct SealedDated {
+    /// The value, sealed.
     #[prost(message, optional, tag = "1")]
-    pub number: ::core::option::Option<SealedField>,
+    pub value: ::core::option::Option<SealedField>,
     /// From this instant, inclusive, in microseconds since the Unix epoch (UTC).
     #[prost(int64, tag = "2")]
     pub counts_from_us: i64,

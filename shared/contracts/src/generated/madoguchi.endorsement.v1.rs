@@ -196,12 +196,47 @@ pub struct Party {
     /// E-mail.
     #[prost(string, tag = "6")]
     pub email: ::prost::alloc::string::String,
-    /// Postcode.
-    #[prost(string, tag = "7")]
+    /// The address in force; absent when erased.
+    #[prost(message, optional, tag = "7")]
+    pub address: ::core::option::Option<Address>,
+    /// The address that a scheduled change brings; absent if none does.
+    #[prost(message, optional, tag = "8")]
+    pub next_address: ::core::option::Option<ScheduledAddress>,
+}
+/// An address. One that was imported has its postcode and its line, and no other parts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Address {
+    /// Seven digits.
+    #[prost(string, tag = "1")]
     pub postcode: ::prost::alloc::string::String,
-    /// Address.
-    #[prost(string, tag = "8")]
-    pub address: ::prost::alloc::string::String,
+    /// 都道府県.
+    #[prost(string, tag = "2")]
+    pub prefecture: ::prost::alloc::string::String,
+    /// 市区町村.
+    #[prost(string, tag = "3")]
+    pub city: ::prost::alloc::string::String,
+    /// 町域.
+    #[prost(string, tag = "4")]
+    pub town: ::prost::alloc::string::String,
+    /// 丁目・番地.
+    #[prost(string, tag = "5")]
+    pub street: ::prost::alloc::string::String,
+    /// 建物名・部屋番号.
+    #[prost(string, tag = "6")]
+    pub building: ::prost::alloc::string::String,
+    /// In one line as entered, without the postcode.
+    #[prost(string, tag = "7")]
+    pub as_entered: ::prost::alloc::string::String,
+}
+/// An address that counts later.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ScheduledAddress {
+    /// The address.
+    #[prost(message, optional, tag = "1")]
+    pub address: ::core::option::Option<Address>,
+    /// The first instant at which it counts, microseconds since the Unix epoch.
+    #[prost(int64, tag = "2")]
+    pub counts_from_us: i64,
 }
 /// A telephone number with its verdict as login factor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -233,7 +268,7 @@ pub struct EndorsementItem {
     #[prost(enumeration = "Section", tag = "1")]
     pub section: i32,
     /// The new content.
-    #[prost(oneof = "endorsement_item::Change", tags = "2, 3")]
+    #[prost(oneof = "endorsement_item::Change", tags = "2, 3, 4")]
     pub change: ::core::option::Option<endorsement_item::Change>,
 }
 /// Nested message and enum types in `EndorsementItem`.
@@ -247,6 +282,9 @@ pub mod endorsement_item {
         /// A new name: refused online with the call centre's route (EN-4).
         #[prost(message, tag = "3")]
         Name(super::NameChange),
+        /// The address that shall stand.
+        #[prost(message, tag = "4")]
+        Address(super::AddressChange),
     }
 }
 /// New telephone numbers.
@@ -255,6 +293,29 @@ pub struct PhonesChange {
     /// At least one, at most 3, any common notation (PV-5).
     #[prost(string, repeated, tag = "1")]
     pub numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A new address, kept as typed. Each part has at most 100 characters; there must be a prefecture, a city, and a town or a
+/// street.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddressChange {
+    /// Seven digits with or without hyphen.
+    #[prost(string, tag = "1")]
+    pub postcode: ::prost::alloc::string::String,
+    /// 都道府県.
+    #[prost(string, tag = "2")]
+    pub prefecture: ::prost::alloc::string::String,
+    /// 市区町村.
+    #[prost(string, tag = "3")]
+    pub city: ::prost::alloc::string::String,
+    /// 町域.
+    #[prost(string, tag = "4")]
+    pub town: ::prost::alloc::string::String,
+    /// 丁目・番地.
+    #[prost(string, tag = "5")]
+    pub street: ::prost::alloc::string::String,
+    /// 建物名・部屋番号; may be empty.
+    #[prost(string, tag = "6")]
+    pub building: ::prost::alloc::string::String,
 }
 /// A new name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -304,15 +365,35 @@ pub struct FieldChange {
     /// POLICYHOLDER or INSURED.
     #[prost(string, tag = "1")]
     pub section: ::prost::alloc::string::String,
-    /// "phones".
+    /// "phones" or "address".
     #[prost(string, tag = "2")]
     pub field: ::prost::alloc::string::String,
-    /// As it stands.
+    /// As it stands, each value as people read it.
     #[prost(string, repeated, tag = "3")]
     pub before: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// As it would stand, each with its verdict.
-    #[prost(message, repeated, tag = "4")]
-    pub after: ::prost::alloc::vec::Vec<Phone>,
+    /// As it would stand.
+    #[prost(oneof = "field_change::After", tags = "4, 5")]
+    pub after: ::core::option::Option<field_change::After>,
+}
+/// Nested message and enum types in `FieldChange`.
+pub mod field_change {
+    /// As it would stand.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum After {
+        /// The numbers, each with its verdict.
+        #[prost(message, tag = "4")]
+        Phones(super::PhoneList),
+        /// The address.
+        #[prost(message, tag = "5")]
+        Address(super::Address),
+    }
+}
+/// Telephone numbers in order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PhoneList {
+    /// The numbers.
+    #[prost(message, repeated, tag = "1")]
+    pub phones: ::prost::alloc::vec::Vec<Phone>,
 }
 /// Something to confirm.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1263,9 +1344,9 @@ pub mod endorsement_event {
         /// The core system's content of the contract was recorded, new or changed.
         #[prost(message, tag = "5")]
         ContractImported(super::ContractImported),
-        /// The phones of one party changed, now or at a known later instant.
+        /// A field of one party changed, now or at a known later instant.
         #[prost(message, tag = "6")]
-        PhonesChanged(super::PhonesChanged),
+        PartyFieldChanged(super::PartyFieldChanged),
         /// A change request was submitted, took effect or was taken back.
         #[prost(message, tag = "7")]
         EndorsementChanged(super::EndorsementChanged),
@@ -1338,20 +1419,24 @@ pub struct PublishedParty {
     /// JSON string; absent if none.
     #[prost(message, optional, tag = "6")]
     pub email: ::core::option::Option<super::super::common::v1::SealedField>,
-    /// JSON string.
-    #[prost(message, optional, tag = "7")]
-    pub postcode: ::core::option::Option<super::super::common::v1::SealedField>,
-    /// JSON string.
-    #[prost(message, optional, tag = "8")]
-    pub address: ::core::option::Option<super::super::common::v1::SealedField>,
-    /// All numbers in force or scheduled.
-    #[prost(message, repeated, tag = "9")]
-    pub phones: ::prost::alloc::vec::Vec<super::super::common::v1::SealedPhone>,
+    /// What customers can change, each kind once.
+    #[prost(message, repeated, tag = "7")]
+    pub fields: ::prost::alloc::vec::Vec<PartyField>,
 }
-/// All phones of one party of the contract, in force or scheduled (PV-7).
+/// A field of a party that customers can change, whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PhonesChanged {
-    /// Whose numbers (UUID).
+pub struct PartyField {
+    /// Which.
+    #[prost(enumeration = "PartyFieldKind", tag = "1")]
+    pub kind: i32,
+    /// All values in force or scheduled, in order (PV-7).
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<super::super::common::v1::SealedDated>,
+}
+/// A field of one party of the contract changed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PartyFieldChanged {
+    /// Whose field (UUID).
     #[prost(string, tag = "1")]
     pub subject_id: ::prost::alloc::string::String,
     /// Whether the party is the policyholder (the only one whose numbers count for login).
@@ -1360,10 +1445,10 @@ pub struct PhonesChanged {
     /// Whether the party is the insured.
     #[prost(bool, tag = "3")]
     pub insured: bool,
-    /// All of them.
-    #[prost(message, repeated, tag = "4")]
-    pub phones: ::prost::alloc::vec::Vec<super::super::common::v1::SealedPhone>,
-    /// Period of the contract, microseconds since the Unix epoch; numbers count by it (PV-7).
+    /// The field as it is now.
+    #[prost(message, optional, tag = "4")]
+    pub field: ::core::option::Option<PartyField>,
+    /// End of the contract's period, microseconds since the Unix epoch; numbers count by it (PV-7).
     #[prost(int64, tag = "5")]
     pub period_end_us: i64,
 }
@@ -1382,4 +1467,37 @@ pub struct EndorsementChanged {
     /// 変更日 for the contract list once effective, YYYY-MM-DD; empty before.
     #[prost(string, tag = "4")]
     pub last_endorsement_date: ::prost::alloc::string::String,
+}
+/// Which field of a party, and the JSON form of its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PartyFieldKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// Telephone numbers: a string in E.164.
+    Phones = 1,
+    /// The address: an object of strings, "postcode", "prefecture", "city", "town", "street", "building" and "as_entered".
+    Address = 2,
+}
+impl PartyFieldKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PARTY_FIELD_KIND_UNSPECIFIED",
+            Self::Phones => "PARTY_FIELD_KIND_PHONES",
+            Self::Address => "PARTY_FIELD_KIND_ADDRESS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PARTY_FIELD_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "PARTY_FIELD_KIND_PHONES" => Some(Self::Phones),
+            "PARTY_FIELD_KIND_ADDRESS" => Some(Self::Address),
+            _ => None,
+        }
+    }
 }

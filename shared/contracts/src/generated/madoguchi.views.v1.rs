@@ -88,6 +88,9 @@ pub struct ContractSummary {
     /// Phones of the policyholder with their verdicts (PV-15).
     #[prost(message, repeated, tag = "12")]
     pub phones: ::prost::alloc::vec::Vec<PhoneVerdict>,
+    /// The policyholder's address in force, in one line with its postcode (EN-2); empty when erased.
+    #[prost(string, tag = "13")]
+    pub policyholder_address: ::prost::alloc::string::String,
 }
 /// A number and whether it can be used for login (PV-15).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,15 +1,13 @@
 //! What still breaks a rule. Nothing is ever added here; what is mended is taken out, and the lists go when they are empty.
 
 /// The beginnings of circles as the test tells them.
-pub(crate) const CIRCLES: [&str; 4] = [
-    "services/endorsement/src/lib.rs: domain::command,",
-    "services/endorsement/src/lib.rs: domain::endorsement, domain::event",
+pub(crate) const CIRCLES: [&str; 2] = [
     "shared/service/src/lib.rs: context,",
     "shared/service/src/lib.rs: problem, scope",
 ];
 
 /// Programs whose root is used from inside.
-pub(crate) const ROOT: [&str; 2] = ["services/endorsement/src/lib.rs", "shared/service/"];
+pub(crate) const ROOT: [&str; 1] = ["shared/service/"];
 
 /// Files over the limit.
 pub(crate) const FILES: [&str; 2] = [

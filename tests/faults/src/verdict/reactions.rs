@@ -53,7 +53,8 @@ fn contracts_heard(truth: &Truth) -> Vec<String> {
     let mut problems = Vec::new();
     for event in truth.of(ENDORSEMENT) {
         let imported = event.kind == "contract.imported.v1";
-        let changed = event.kind == "contract.phones_changed.v1"
+        // The work changes no other field than numbers.
+        let changed = event.kind == "contract.party_field_changed.v1"
             && matches!(event.role.as_deref(), Some("BOTH" | "POLICYHOLDER"));
         if imported && !contracts.contains(&event.id) {
             problems.push(format!(

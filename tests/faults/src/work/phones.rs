@@ -63,7 +63,7 @@ impl Work<'_> {
                 vec![
                     effect("contract.endorsement_submitted.v1"),
                     effect("contract.endorsement_effective.v1"),
-                    effect("contract.phones_changed.v1"),
+                    effect("contract.party_field_changed.v1"),
                 ]
             },
         };

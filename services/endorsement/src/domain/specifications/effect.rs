@@ -49,7 +49,10 @@ fn en_10_a_request_taken_back_restores_what_stood() {
     assert!(
         matches!(
             &events[..],
-            [Event::EndorsementWithdrawn { .. }, Event::PhonesChanged { .. }]
+            [
+                Event::EndorsementWithdrawn { .. },
+                Event::PartyFieldChanged { .. }
+            ]
         ),
         "the restored numbers are told whole: {events:?}"
     );
@@ -59,7 +62,7 @@ fn en_10_a_request_taken_back_restores_what_stood() {
         RequestState::Withdrawn
     );
     assert!(
-        !standing.parties.policyholder().phones_kept,
+        !standing.parties.policyholder().fields.phones.is_ahead_of_core(),
         "nothing of ours is ahead of the core system any more"
     );
     history.extend(events);
@@ -70,6 +73,34 @@ fn en_10_a_request_taken_back_restores_what_stood() {
     contract(history)
         .when(withdraw(monday()))
         .then_rejected("ENDORSEMENT_NOT_OPEN");
+}
+
+/// The row is not sent again, because it was recorded.
+#[test]
+fn en_17_a_request_taken_back_leaves_the_core_systems_newer_number() {
+    let other = "03-1234-5678";
+    let mut history = changed(a_contract(), "2026-12-01", monday());
+    let newer = row("row 2", &[other], monday());
+    let (events, _) = contract(history.clone())
+        .when(import(newer.clone()))
+        .then_accepted();
+    history.extend(events);
+    assert_eq!(numbers(&history, midnight()), [number(NEW)], "ours is open");
+    let (events, _) = contract(history.clone()).when(withdraw(monday())).then_accepted();
+    history.extend(events);
+    for at in [monday(), midnight()] {
+        assert_eq!(numbers(&history, at), [number(other)]);
+    }
+    contract(history.clone()).when(import(newer)).then_nothing();
+    let (events, _) = contract(history.clone())
+        .when(import(row("row 3", &[OLD], monday())))
+        .then_accepted();
+    history.extend(events);
+    assert_eq!(
+        numbers(&history, monday()),
+        [number(OLD)],
+        "nothing of ours is ahead"
+    );
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn en_16_a_changed_row_is_recorded_and_numbers_that_stay_keep_their_age() {
     assert_eq!(events.len(), 1);
     assert_eq!(
         policyholder
+            .fields
             .phones
+            .dated
             .iter()
             .map(|phone| phone.counts_from)
             .collect::<Vec<_>>(),
@@ -44,7 +46,7 @@ fn pv_16_numbers_count_from_import_before_inception() {
         .when(import(row("row 1", &[OLD], before_inception)))
         .then_accepted();
     let party = state.standing().unwrap().parties.policyholder().clone();
-    assert_eq!(numbers_at(&party.phones, before_inception), [number(OLD)]);
+    assert_eq!(party.fields.phones.in_force_at(before_inception), [number(OLD)]);
 }
 
 #[test]
@@ -53,17 +55,33 @@ fn en_17_an_import_keeps_a_change_of_ours_until_the_core_system_sends_it_back() 
     let mut history = changed(a_contract(), "2026-11-16", monday());
     for digest in ["row 2", "row 3"] {
         let mut row = row(digest, &[OLD], later);
-        row.policyholder.address = Personal::new(holder(), format!("転居先 {digest}"));
+        row.terms.agency_name = format!("見本代理店 {digest}");
         let (events, state) = contract(history.clone()).when(import(row)).then_accepted();
         history.extend(events);
         assert_eq!(numbers(&history, later), [number(NEW)], "{digest}");
-        assert!(state.standing().unwrap().parties.policyholder().phones_kept);
+        assert!(
+            state
+                .standing()
+                .unwrap()
+                .parties
+                .policyholder()
+                .fields
+                .phones
+                .is_ahead_of_core()
+        );
     }
     let (events, _) = contract(history.clone())
         .when(import(row("row 4", &[NEW], later)))
         .then_accepted();
     history.extend(events);
-    assert!(!standing(history.clone()).parties.policyholder().phones_kept);
+    assert!(
+        !standing(history.clone())
+            .parties
+            .policyholder()
+            .fields
+            .phones
+            .is_ahead_of_core()
+    );
     // The core system knows it now, so its own later change is taken.
     let (events, _) = contract(history.clone())
         .when(import(row("row 5", &[OLD], later)))
@@ -136,11 +154,10 @@ fn en_3_separating_the_parties_supersedes_what_was_asked_for_both() {
     );
     let parties = state.standing().unwrap().parties.clone();
     let after = instant("2026-12-02T00:00:00");
-    assert_eq!(numbers_at(&parties.policyholder().phones, after), [number(OLD)]);
-    assert_eq!(
-        numbers_at(&parties.insured().phones, after),
-        [number("03-1234-5678")]
-    );
+    let holder = &parties.policyholder().fields;
+    assert_eq!(holder.phones.in_force_at(after), [number(OLD)]);
+    let insured = &parties.insured().fields;
+    assert_eq!(insured.phones.in_force_at(after), [number("03-1234-5678")]);
 }
 
 #[test]

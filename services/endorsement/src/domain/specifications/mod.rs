@@ -2,6 +2,7 @@
 //! under the id of its rule. Here is the invented contract they all start from.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod addresses;
 mod effect;
 mod imports;
 mod refusals;
@@ -12,9 +13,10 @@ use std::sync::Arc;
 
 use decider::specification::{Given, given};
 use jiff::civil::Date;
+use kernel::address::AddressParts;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
 use kernel::policy::{BranchNumber, CustomerNumber, PolicyNumber};
-use kernel::{Dated, Personal, PhoneNumber, Timestamp};
+use kernel::{Address, Personal, PhoneNumber, Timestamp};
 use rulebook::Rulebook;
 use uuid::Uuid;
 
@@ -22,6 +24,8 @@ use super::*;
 
 const OLD: &str = "090-1111-2222";
 const NEW: &str = "080-3333-4444";
+/// The address of every row.
+const HOME: &str = "東京都千代田区千代田1-1";
 const KEY: [u8; 32] = [7; 32];
 
 fn instant(jst: &str) -> Timestamp {
@@ -60,14 +64,11 @@ fn party(customer_number: &str, phones: &[&str], at: Timestamp) -> Party {
         name: text("見本　花子"),
         name_kana: text("ミホン　ハナコ"),
         birth_date: Some(Personal::new(subject, day("1980-04-01"))),
-        phones: phones
-            .iter()
-            .map(|phone| Dated::new(subject, number(phone), at))
-            .collect(),
-        phones_kept: false,
         email: None,
-        postcode: text("1000001"),
-        address: text("東京都千代田区千代田1-1"),
+        fields: PartyFields {
+            phones: PartyField::of_row(subject, phones.iter().map(|phone| number(phone)), at),
+            address: PartyField::of_row(subject, [imported_address(HOME)], at),
+        },
     }
 }
 
@@ -141,6 +142,31 @@ fn phones(section: Section, numbers: &[&str]) -> AskedItem {
     }
 }
 
+fn imported_address(line: &str) -> Address {
+    Address::imported("100-0001", line).unwrap()
+}
+
+/// An address typed in its parts.
+fn typed_address(street: &str) -> Address {
+    let parts = AddressParts {
+        postcode: "530-0001".to_owned(),
+        prefecture: "大阪府".to_owned(),
+        city: "大阪市北区".to_owned(),
+        town: "梅田".to_owned(),
+        street: street.to_owned(),
+        building: String::new(),
+    };
+    Address::typed(&parts).unwrap()
+}
+
+fn address(section: Section, address: Address) -> AskedItem {
+    AskedItem {
+        index: 0,
+        section,
+        change: AskedChange::Address(address),
+    }
+}
+
 fn asked(item: AskedItem, effective: &str) -> Asked {
     Asked {
         items: vec![item],
@@ -164,7 +190,7 @@ fn review(history: &[Event], asked: &Asked, at: Timestamp) -> Result<Review, Rej
 /// A submission with the token of the review on this history; an empty token where the review refuses.
 fn submission(history: &[Event], asked: Asked, at: Timestamp) -> Submit {
     let confirm_key = ConfirmKey::new(KEY);
-    let token = review(history, &asked, at).and_then(|review| confirm_key.token(&review));
+    let token = review(history, &asked, at).and_then(|review| review.token(&confirm_key));
     Submit {
         endorsement_id: request_id(1),
         requester: requester(),
@@ -182,8 +208,14 @@ fn submit(submit: Submit) -> Command {
 }
 
 /// A history with a change of the insured's section to [`NEW`] accepted.
-fn changed(mut history: Vec<Event>, effective: &str, at: Timestamp) -> Vec<Event> {
-    let submission = submission(&history, asked(phones(Section::Insured, &[NEW]), effective), at);
+fn changed(history: Vec<Event>, effective: &str, at: Timestamp) -> Vec<Event> {
+    accepted(history, asked(phones(Section::Insured, &[NEW]), effective), at, 1)
+}
+
+/// A history with a change accepted as the request of this number.
+fn accepted(mut history: Vec<Event>, asked: Asked, at: Timestamp, number: u128) -> Vec<Event> {
+    let mut submission = submission(&history, asked, at);
+    submission.endorsement_id = request_id(number);
     let (events, _) = contract(history.clone()).when(submit(submission)).then_accepted();
     history.extend(events);
     history
@@ -194,5 +226,11 @@ fn standing(history: Vec<Event>) -> Standing {
 }
 
 fn numbers(history: &[Event], at: Timestamp) -> Vec<PhoneNumber> {
-    numbers_at(&standing(history.to_vec()).parties.policyholder().phones, at)
+    let standing = standing(history.to_vec());
+    standing.parties.policyholder().fields.phones.in_force_at(at)
+}
+
+fn addresses(history: &[Event], at: Timestamp) -> Vec<Address> {
+    let standing = standing(history.to_vec());
+    standing.parties.policyholder().fields.address.in_force_at(at)
 }

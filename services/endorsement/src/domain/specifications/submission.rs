@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// The one change of a review, which is of numbers.
+fn phones_of(review: &Review) -> &ReviewedPhones {
+    let [change] = &review.changes[..] else {
+        panic!("{review:?}")
+    };
+    let Reviewed::Phones(phones) = &change.content else {
+        panic!("{change:?}")
+    };
+    phones
+}
+
 #[test]
 fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
     let history = a_contract();
@@ -20,26 +31,31 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
         effective_at: monday(),
         submitted_at: monday(),
     };
-    let before = Dated::new(holder(), number(OLD), instant("2026-04-01T09:00:00"));
+    let before = PartyField::of_row(holder(), [number(OLD)], instant("2026-04-01T09:00:00"));
     let after = contract(history).when(submit(submission)).then([
         Event::EndorsementSubmitted {
             request: request.clone(),
             account: requester().account,
-            changes: vec![ChangedPhones {
+            changes: vec![Change {
                 section: Section::Insured,
                 role: PartyRole::Both,
                 subject: holder(),
-                before: vec![before],
-                after: vec![Personal::new(holder(), number(NEW))],
+                content: Content::Phones(Replacement {
+                    before,
+                    after: vec![Personal::new(holder(), number(NEW))],
+                }),
             }],
             insurers: terms().insurers,
             confirm_token: token,
             acknowledged_warnings: vec![],
         },
-        Event::PhonesChanged {
+        Event::PartyFieldChanged {
             role: PartyRole::Both,
             subject: holder(),
-            phones: vec![Dated::new(holder(), number(NEW), monday())],
+            field: FieldContent::Phones(PartyField {
+                core: Some(vec![Personal::new(holder(), number(OLD))]),
+                ..PartyField::of_row(holder(), [number(NEW)], monday())
+            }),
             endorsement_id: Some(request_id(1)),
             period_end: terms().period_end,
         },
@@ -80,12 +96,10 @@ fn en_9_the_review_shows_insurers_before_and_after() {
     );
     let review = review.unwrap();
     assert_eq!(review.insurers, terms().insurers);
-    assert_eq!(review.changes[0].before, [number(OLD)]);
-    let verdicts: Vec<_> = review.changes[0]
-        .after
-        .iter()
-        .map(|phone| phone.login.reason())
-        .collect();
+    let reviewed = phones_of(&review);
+    assert_eq!(reviewed.before, [number(OLD)]);
+    let after = reviewed.after.iter();
+    let verdicts: Vec<_> = after.map(|phone| phone.login.reason()).collect();
     assert_eq!(verdicts, ["", "IP_PHONE_050"]);
     assert_eq!(review.warnings, []);
 }
@@ -96,10 +110,10 @@ fn en_8_a_review_is_the_same_however_often_it_is_asked() {
     let key = ConfirmKey::new(KEY);
     let one = review(&a_contract(), &asked, monday()).unwrap();
     let other = review(&a_contract(), &asked, instant("2026-11-16T10:05:00")).unwrap();
-    assert_eq!(key.token(&one).unwrap(), key.token(&other).unwrap());
+    assert_eq!(one.token(&key).unwrap(), other.token(&key).unwrap());
     assert_ne!(
-        key.token(&one).unwrap(),
-        ConfirmKey::new([8; 32]).token(&one).unwrap()
+        one.token(&key).unwrap(),
+        one.token(&ConfirmKey::new([8; 32])).unwrap()
     );
 }
 
@@ -203,7 +217,7 @@ fn pv_7_a_separate_insureds_numbers_lock_nobody_out() {
     let insured = insured.unwrap();
     assert_eq!(insured.warnings, []);
     assert_eq!(
-        insured.changes[0].after[0].login.reason(),
+        phones_of(&insured).after[0].login.reason(),
         "NOT_POLICYHOLDERS_NUMBER"
     );
     let holder = review(

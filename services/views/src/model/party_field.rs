@@ -1,4 +1,4 @@
-//! `view.phones`: all numbers of one party of a contract, in force or scheduled.
+//! `view.party_field`: the fields of a contract's parties that customers can change, one row of each kind for each party.
 
 use serde_json::Value;
 use sqlx::PgTransaction;
@@ -7,17 +7,17 @@ use uuid::Uuid;
 use crate::model::row::row;
 
 row! {
-    /// All numbers of one party: `[{number, counts_from_us, counts_until_us}]`.
-    Phones in "phones" by version;
-    key { contract_id: Uuid = "uuid", subject_id: Uuid = "uuid" }
+    /// All values of one kind: `[{value, counts_from_us, counts_until_us}]`, in force or scheduled.
+    PartyField in "party_field" by version;
+    key { contract_id: Uuid = "uuid", subject_id: Uuid = "uuid", kind: &'static str = "text" }
     newest {
         version: i64 = "bigint",
         policyholder: bool = "boolean",
-        phones: Value = "jsonb",
+        dated: Value = "jsonb",
     }
 }
 
-pub(crate) const ERASE: &str = "DELETE FROM phones WHERE subject_id = ANY($1)";
+pub(crate) const ERASE: &str = "DELETE FROM party_field WHERE subject_id = ANY($1)";
 
 /// Whom a contract has from this version on.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Parties {
     pub(crate) insured: Uuid,
 }
 
-/// Removes the numbers of parties that a contract no longer has.
+/// Removes the fields of parties that a contract no longer has.
 pub(crate) async fn remove_former_parties(
     tx: &mut PgTransaction<'_>,
     parties: &[Parties],
@@ -37,10 +37,10 @@ pub(crate) async fn remove_former_parties(
         return Ok(());
     }
     sqlx::query(
-        "DELETE FROM phones p
+        "DELETE FROM party_field f
           USING unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[]) AS n (contract, version, policyholder, insured)
-          WHERE p.contract_id = n.contract AND p.version < n.version
-            AND p.subject_id NOT IN (n.policyholder, n.insured)",
+          WHERE f.contract_id = n.contract AND f.version < n.version
+            AND f.subject_id NOT IN (n.policyholder, n.insured)",
     )
     .bind(parties.iter().map(|row| row.contract_id).collect::<Vec<_>>())
     .bind(parties.iter().map(|row| row.version).collect::<Vec<_>>())

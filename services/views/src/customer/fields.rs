@@ -1,10 +1,12 @@
-//! Numbers of a contract's policyholder, and whether they can be used for login (PV-15). Judged when asked, by the clock and
-//! by the rulebook's one answer: a scheduled number counts from its instant, whether or not an event arrives then.
+//! What a contract's policyholder has in the fields that customers can change, judged when asked, by the clock: what is
+//! scheduled counts from its instant, whether or not an event arrives then. Whether a number can be used for login is the
+//! rulebook's one answer (PV-15).
 
 use contracts::views::v1::PhoneVerdict;
-use kernel::{Dated, PhoneNumber, SubjectId, Timestamp};
+use kernel::{Address, Dated, PhoneNumber, SubjectId, Timestamp};
 use rulebook::{NumberHolder, Rulebook};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -18,44 +20,57 @@ pub(super) struct Numbers {
     holder: NumberHolder,
 }
 
-/// A number as the view keeps it.
+/// A value as the view keeps it.
 #[derive(Deserialize)]
-struct Kept {
-    number: PhoneNumber,
+struct Kept<T> {
+    value: T,
     counts_from_us: i64,
     counts_until_us: Option<i64>,
 }
 
-impl Kept {
-    fn dated(self, subject: SubjectId) -> Result<Dated<PhoneNumber>, jiff::Error> {
+impl<T> Kept<T> {
+    fn dated(self, subject: SubjectId) -> Result<Dated<T>, jiff::Error> {
         let until = self.counts_until_us.map(Timestamp::from_microsecond);
         Ok(Dated {
             counts_until: until.transpose()?,
             ..Dated::new(
                 subject,
-                self.number,
+                self.value,
                 Timestamp::from_microsecond(self.counts_from_us)?,
             )
         })
     }
 }
 
-/// The numbers of a contract's row; none where no section of phones has arrived.
-pub(super) fn of(row: &PgRow) -> Result<Numbers, sqlx::Error> {
+/// The values in a column of a contract's row; none where the field has not arrived.
+fn values<T: DeserializeOwned>(row: &PgRow, column: &str) -> Result<Vec<Dated<T>>, sqlx::Error> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let subject = SubjectId::from_uuid(row.try_get::<Uuid, _>("policyholder_subject")?);
-    let kept: Option<serde_json::Value> = row.try_get("phones")?;
-    let kept: Vec<Kept> = kept
+    let kept: Option<serde_json::Value> = row.try_get(column)?;
+    let kept: Vec<Kept<T>> = kept
         .map_or(Ok(Vec::new()), serde_json::from_value)
         .map_err(|error| unreadable(error.into()))?;
-    let phones: Result<_, _> = kept.into_iter().map(|kept| kept.dated(subject)).collect();
+    let dated: Result<_, _> = kept.into_iter().map(|kept| kept.dated(subject)).collect();
+    dated.map_err(|error| unreadable(error.into()))
+}
+
+/// The numbers of a contract's row.
+pub(super) fn numbers(row: &PgRow) -> Result<Numbers, sqlx::Error> {
     Ok(Numbers {
-        phones: phones.map_err(|error| unreadable(error.into()))?,
+        phones: values(row, "phones")?,
         holder: NumberHolder {
             is_policyholder: true,
             period_end: instant(row, "period_end")?,
         },
     })
+}
+
+/// The address in force of a contract's row, in one line; empty where there is none to read.
+pub(super) fn address(row: &PgRow, now: Timestamp) -> Result<String, sqlx::Error> {
+    let addresses: Vec<Dated<Address>> = values(row, "addresses")?;
+    let mut in_force = addresses.iter().filter(|address| address.counts_at(now));
+    let known = in_force.find_map(|address| address.value.known());
+    Ok(known.map(Address::display).unwrap_or_default())
 }
 
 impl Numbers {

@@ -7,7 +7,8 @@ use kernel::clock::jst_date;
 use kernel::ids::{EndorsementId, SubjectId};
 use serde::{Deserialize, Serialize};
 
-use super::event::ChangedPhones;
+use super::changes::{Change, Kind};
+use super::roles::PartyRole;
 
 /// Letters and digits that are not mistaken for each other when read out (Crockford's base 32).
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -63,15 +64,20 @@ pub struct Endorsement {
     pub summary: RequestSummary,
     /// Where it stands.
     pub state: RequestState,
-    pub(super) changes: Vec<ChangedPhones>,
-    /// Whether the numbers of each change were already ahead of the core system's before it (EN-17).
-    pub(super) kept_before: Vec<bool>,
+    /// What it changes.
+    pub(super) changes: Vec<Change>,
 }
 
 impl Endorsement {
     /// Whether it is accepted and its instant is ahead. By the clock: it need not have been recorded as effective.
     pub fn is_open_at(&self, now: Timestamp) -> bool {
         self.state == RequestState::Scheduled && self.summary.effective_at > now
+    }
+
+    /// Its change of a field of a party, if it has one.
+    pub(super) fn change_of(&self, role: PartyRole, kind: Kind) -> Option<&Change> {
+        let mut changes = self.changes.iter();
+        changes.find(|change| change.role == role && change.content.kind() == kind)
     }
 }
 
