@@ -139,7 +139,7 @@ async fn parked(operator: &Operator<'_>, deployment: &Deployment) {
 /// What was discarded is missing until the views are rebuilt.
 async fn views(operator: &Operator<'_>) {
     let differs = operator.run(FOUND, "A001", &["audit"]).await;
-    assert_eq!(differs["differing_rows"], 1, "{differs}");
+    assert!(differs["differing_rows"].as_i64() > Some(0), "{differs}");
     operator.run(DONE, "A001", &["rebuild"]).await;
     let same = operator.run(DONE, "A001", &["audit"]).await;
     assert_eq!(same["differing_rows"], 0, "{same}");
@@ -218,7 +218,7 @@ async fn backup_and_restore(operator: &Operator<'_>, folder: &Path) {
     restoring.run(USAGE, "", &["restore", text(&saved)]).await;
     // Without services; who restores asks nobody.
     restoring.run(UNAVAILABLE, "S001", &["erasure", "list"]).await;
-    drop(restoring);
+    operator.has_typed(restoring.typed());
     new.launch("identity").await;
     let shown = Operator::new(&new)
         .run(DONE, "S001", &["erasure", "show", "--customer", book::ERASED])

@@ -34,6 +34,11 @@ impl<'a> Operator<'a> {
         self.typed.borrow().clone()
     }
 
+    /// What was typed on another deployment counts too.
+    pub(crate) fn has_typed(&self, typed: Vec<Typed>) {
+        self.typed.borrow_mut().extend(typed);
+    }
+
     /// By the settings files, with the token of this member of staff, if one is named; the result.
     pub(crate) async fn run(&self, code: i32, staff: &str, arguments: &[&str]) -> Value {
         let output = self.spoken(code, staff, arguments).await;
