@@ -34,7 +34,7 @@ run: build ## Start all services with sample data and play the journey (ONCE=1, 
 	@exec $(BIN)/madoguchi run $(if $(ONCE),--once) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: build ## Run every test, on private servers
-	@$(BIN)/testkit-servers run -- cargo test --workspace --locked --no-fail-fast
+	@RUST_TEST_THREADS=$(or $(TEST_THREADS),4) $(BIN)/testkit-servers run -- cargo test --workspace --locked --no-fail-fast
 
 faults: build ## Write commands while everything fails, then look whether anything was lost or doubled (SEED=n, ROUNDS=n)
 	@exec $(BIN)/madoguchi-faults --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),1)

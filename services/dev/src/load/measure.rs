@@ -297,6 +297,11 @@ fn peak_mib(stack: &Stack) -> Result<f64, LoadError> {
 
 /// Copies every row of the views into tables like theirs; answers rows and seconds of writing.
 async fn copy(stack: &Stack) -> Result<(i64, f64), LoadError> {
+    let folder = stack.folder().file("load");
+    std::fs::create_dir_all(&folder).map_err(|source| LoadError::File {
+        path: folder.clone(),
+        source,
+    })?;
     let mut views = PgConnection::connect(&stack.database_url(VIEWS)).await?;
     sqlx::raw_sql("DROP SCHEMA IF EXISTS copied CASCADE; CREATE SCHEMA copied")
         .execute(&mut views)

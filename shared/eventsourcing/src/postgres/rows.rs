@@ -19,12 +19,15 @@ pub(super) const READ_STREAM: &str =
 /// Only what nothing can appear before any more: events of an earlier epoch (all of its appends have ended before the
 /// next one began) and those older than every transaction still running. xmin is instance-wide, so a transaction
 /// forgotten open in any database delays readers; it never makes them skip.
+///
+/// Ordered by the columns, not by what is selected under their names: else no index gives the order, and each page sorts
+/// everything behind it.
 pub(super) const READ_ALL: &str =
     "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at
        FROM store.event
       WHERE (epoch, xid, position) > ($1, $2::bigint::text::xid8, $3)
         AND (epoch < (SELECT e.epoch FROM store.epoch e) OR xid < pg_snapshot_xmin(pg_current_snapshot()))
-      ORDER BY epoch, xid, position LIMIT $4";
+      ORDER BY event.epoch, event.xid, event.position LIMIT $4";
 
 pub(super) const EVENT_AT: &str =
     "SELECT event_id FROM store.event WHERE (epoch, xid, position) = ($1, $2::bigint::text::xid8, $3)";
