@@ -238,6 +238,6 @@ mod tests {
         let mut event = recorded("account", fixture!("account.registered.v1"));
         event.data["email"] =
             serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "a@example.jp"}});
-        assert!(matches!(publish(&event), Err(CodecError::Unwritable { .. })));
+        assert!(matches!(publish(&event), Err(CodecError::Malformed { .. })));
     }
 }

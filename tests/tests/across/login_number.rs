@@ -110,7 +110,7 @@ async fn expect(trio: &Trio, customer: &str, policy_number: &str, expected: &[(&
 
 #[tokio::test]
 async fn pv_15_contract_list_reminder_and_call_give_one_answer_for_each_number() {
-    let trio = Trio::start("2026-11-16T12:00:00+09:00").await;
+    let trio = Box::pin(Trio::start("2026-11-16T12:00:00+09:00")).await;
     let ended = ContractRow {
         period_start: "2020-04-01".to_owned(),
         period_end: "2021-04-01".to_owned(),

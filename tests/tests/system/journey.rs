@@ -13,7 +13,7 @@ fn the_journey_holds_on_an_empty_folder_and_again_on_the_same_one() {
     let second = play_journey(folder.path());
     for report in [&first, &second] {
         let steps = report.as_array().unwrap();
-        assert_eq!(steps.len(), 8);
+        assert_eq!(steps.len(), 9);
         for step in steps {
             assert_eq!(step["passed"], true, "{step}");
             assert!(

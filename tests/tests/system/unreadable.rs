@@ -35,7 +35,10 @@ const LISTENERS: [Listener; 2] = [
 
 fn contract(row: &ContractRow) -> ContractId {
     let policy = PolicyNumber::parse(&row.policy_number).unwrap();
-    ContractId::of_policy(&policy, &BranchNumber::parse(&row.branch_number).unwrap())
+    ContractId::of_policy(
+        &policy,
+        &BranchNumber::parse(&row.branch_number).unwrap_or_default(),
+    )
 }
 
 fn policyholder(row: &ContractRow) -> SubjectId {

@@ -247,6 +247,21 @@ async fn fields(world: &mut World, walk: &mut Walk) {
     refused(world, walk, table).await;
 }
 
+/// PV-15: a change that leaves no usable number warns in both languages; the confirm token of what was shown.
+async fn warned(world: &mut World, walk: &mut Walk, unusable: &Change) -> String {
+    let mut warnings = Vec::new();
+    let mut token = String::new();
+    for language in LANGUAGES {
+        world.language = language;
+        let review = world.prepare(&HOLDER, unusable).await.unwrap();
+        warnings.extend(review.warnings);
+        token = review.confirm_token;
+    }
+    assert_eq!(warnings[0].reason, "NO_USABLE_PHONE_LEFT");
+    walk.text("NO_USABLE_PHONE_LEFT", &warnings[0].message, &warnings[1].message);
+    token
+}
+
 /// The way of a change, and what a number's verdict and a warning say on it.
 async fn changes(world: &mut World, walk: &mut Walk) {
     let (id, other) = (contract_id("PLAIN00001"), contract_id("PLAIN00002"));
@@ -270,26 +285,12 @@ async fn changes(world: &mut World, walk: &mut Walk) {
     .await;
 
     let unusable = to(&id, &["050-1234-5678"], TODAY);
-    let mut warnings = Vec::new();
-    let mut token = String::new();
-    for language in LANGUAGES {
-        world.language = language;
-        let review = world.prepare(&HOLDER, &unusable).await.unwrap();
-        warnings.extend(review.warnings);
-        token = review.confirm_token;
-    }
-    assert_eq!(warnings[0].reason, "NO_USABLE_PHONE_LEFT");
-    walk.text("NO_USABLE_PHONE_LEFT", &warnings[0].message, &warnings[1].message);
+    let token = warned(world, walk, &unusable).await;
 
-    let unknown = proto::Endorsement {
-        endorsement_id: subject("C0001").to_string(),
+    let named = |endorsement_id| proto::Endorsement {
+        endorsement_id,
         ..effective.clone()
     };
-    let misnamed = proto::Endorsement {
-        endorsement_id: effective.receipt_number.clone(),
-        ..effective.clone()
-    };
-    let unverified = As::Unverified("C0001");
     let table = vec![
         (
             prepare(to(&id, &[NEW], TODAY)),
@@ -300,7 +301,7 @@ async fn changes(world: &mut World, walk: &mut Walk) {
             Refusal::new(FailedPrecondition, "OPEN_REQUEST_EXISTS"),
         ),
         (
-            Call::Submit(unverified, unusable.clone(), token.clone()),
+            Call::Submit(As::Unverified("C0001"), unusable.clone(), token.clone()),
             Refusal::new(PermissionDenied, "CALL_VERIFICATION_REQUIRED"),
         ),
         (
@@ -313,11 +314,11 @@ async fn changes(world: &mut World, walk: &mut Walk) {
                 .field("acknowledged_warnings", "WARNING_NOT_ACKNOWLEDGED"),
         ),
         (
-            Call::Endorsement(misnamed),
+            Call::Endorsement(named(effective.receipt_number.clone())),
             Refusal::invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"),
         ),
         (
-            Call::Endorsement(unknown),
+            Call::Endorsement(named(subject("C0001").to_string())),
             Refusal::new(NotFound, "ENDORSEMENT_NOT_FOUND"),
         ),
         (

@@ -159,8 +159,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_address_that_was_given_comes_before_the_one_in_the_settings() {
+    #[tokio::test]
+    async fn an_address_that_was_given_comes_before_the_one_in_the_settings() {
         let folder = tempfile::tempdir().unwrap();
         let views = folder.path().join("views.toml");
         std::fs::write(

@@ -203,6 +203,23 @@ impl Stage {
         Ok(self.client().discard_parked(request).await?.into_inner())
     }
 
+    async fn parked_page_by_page(&self) -> Vec<ParkedMessage> {
+        let mut paged = Vec::new();
+        let mut request = ListParkedRequest {
+            consumer: CONSUMER.to_owned(),
+            page_size: 2,
+            ..ListParkedRequest::default()
+        };
+        loop {
+            let page = self.list(request.clone()).await.unwrap();
+            paged.extend(page.messages);
+            if page.next_page_token.is_empty() {
+                return paged;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
     async fn parked(&self) -> Vec<ParkedMessage> {
         self.list(ListParkedRequest::default()).await.unwrap().messages
     }
@@ -249,22 +266,7 @@ async fn operators_see_what_is_parked_and_have_it_replayed_or_discarded() {
         [format!("{}@0", Uuid::from_u128(2))]
     );
 
-    // Page by page it is the same list.
-    let mut paged = Vec::new();
-    let mut request = ListParkedRequest {
-        consumer: CONSUMER.to_owned(),
-        page_size: 2,
-        ..ListParkedRequest::default()
-    };
-    loop {
-        let page = stage.list(request.clone()).await.unwrap();
-        paged.extend(page.messages);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    assert_eq!(paged, parked);
+    assert_eq!(stage.parked_page_by_page().await, parked);
 
     // Still poisoned: it fails again, and says so.
     let outcome = stage.replay("en", &replaying(1, "")).await.unwrap();
