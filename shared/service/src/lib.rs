@@ -2,7 +2,7 @@
 //! calls come in (who calls, may they, now?), how an error reads from outside, and the loops that follow the service's own
 //! events and deadlines. A service brings its name, its settings and its wiring.
 
-mod config;
+pub mod config;
 mod follow;
 mod grpc;
 pub mod import;

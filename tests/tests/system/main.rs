@@ -17,4 +17,3 @@ mod kurrentdb;
 mod plaintext;
 mod rebuild;
 mod trace;
-mod unreadable;

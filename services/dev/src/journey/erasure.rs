@@ -80,9 +80,9 @@ impl Journey<'_> {
         };
         let bearer = other.register_and_log_in(checks).await?;
 
-        let accident = other.customer.open_accident().ok_or(NotInBook("open accident"));
+        let open = other.customer.open_accident().ok_or(NotInBook("open accident"));
         let accident = checks
-            .done("the other customer has an open accident", accident)?
+            .done("the other customer has an open accident", open)?
             .clone();
         let accident_id = accident_id(&accident).unwrap_or_default();
         let photo = checks.done("the photographs are there", pictures::plain())?;
@@ -106,12 +106,8 @@ impl Journey<'_> {
         let adjuster = self
             .setting
             .staff(&other.customer.adjuster, &["adjuster"], checks)?;
-        let call = self
-            .setting
-            .client
-            .adjuster_view(&adjuster)
-            .get_accident_file(request)
-            .await;
+        let mut view = self.setting.client.adjuster_view(&adjuster);
+        let call = view.get_accident_file(request).await;
         checks.answer("the adjuster sees the other customer's accident", call)?;
 
         let contract = other.contract_in_the_book(checks)?;

@@ -314,8 +314,8 @@ macro_rules! configuration {
         $(#[$meta])*
         $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
 
-        impl $crate::Configuration for $name {
-            fn read(keys: &mut $crate::Keys, section: &str) -> ::core::option::Option<Self> {
+        impl $crate::config::keys::Configuration for $name {
+            fn read(keys: &mut $crate::config::keys::Keys, section: &str) -> ::core::option::Option<Self> {
                 $(let $field: ::core::option::Option<$type> =
                     $crate::configuration!(@read keys, section, $field $(, $default)?);)*
                 ::core::option::Option::Some(Self { $($field: $field?,)* })

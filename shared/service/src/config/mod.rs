@@ -1,5 +1,5 @@
 //! Configuration: reading it key by key, what must not be printed, and what is wrong at the start.
 
-pub(crate) mod keys;
+pub mod keys;
 pub(crate) mod secret;
 pub(crate) mod start_error;
