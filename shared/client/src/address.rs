@@ -37,7 +37,7 @@ pub enum AddressError {
 }
 
 /// The address of one service: `http://host:port`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Address {
     service: &'static str,
     endpoint: Endpoint,
@@ -82,6 +82,13 @@ impl Address {
     /// A channel that connects when it is first used, and again whenever it has to.
     pub(crate) fn connect(&self) -> Channel {
         self.endpoint.connect_lazy()
+    }
+}
+
+/// As it is told; an endpoint's own form hides where it leads.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
     }
 }
 
