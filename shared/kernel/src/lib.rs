@@ -1,5 +1,5 @@
-//! Words all domains use: typed ids, time, phone numbers, policy numbers, match keys, the business calendar and
-//! the insurer's rulebook. Pure: no I/O, no async, and nothing of ours beneath it.
+//! Words all domains use: typed ids, time, phone numbers, policy numbers, match keys. What an insurer's rulebook changes is
+//! in `rulebook`. Pure: no I/O, no async, and nothing of ours beneath it.
 //! Values are parsed once, at the door; a value that exists is well formed.
 
 pub mod address;
