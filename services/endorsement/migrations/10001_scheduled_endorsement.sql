@@ -12,4 +12,4 @@ CREATE TABLE endorsement.scheduled (
     due_at timestamptz NOT NULL
 );
 
-CREATE INDEX scheduled_due_at ON endorsement.scheduled (due_at);
+CREATE INDEX scheduled_due_at ON endorsement.scheduled (due_at, endorsement_id);

@@ -9,6 +9,7 @@
 )]
 
 mod assembled;
+mod pages;
 mod schema;
 mod sources;
 

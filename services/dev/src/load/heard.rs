@@ -44,7 +44,7 @@ pub(super) async fn by_everybody_but_the_views(stack: &Stack) -> Result<(), Load
 pub(super) async fn last(connection: &mut PgConnection) -> Result<(Vec<u8>, Uuid), LoadError> {
     let row = sqlx::query(
         "SELECT epoch, xid::text::bigint AS xid, position, event_id FROM store.event
-          ORDER BY epoch DESC, xid DESC, position DESC LIMIT 1",
+          ORDER BY event.epoch DESC, event.xid DESC, event.position DESC LIMIT 1",
     )
     .fetch_one(connection)
     .await?;
