@@ -28,7 +28,7 @@ const WITHIN: Duration = Duration::from_mins(10);
 /// How long a token of staff is good for: the whole run.
 const TOKEN_S: u32 = 3600;
 
-struct Ground {
+struct Environment {
     stack: Stack,
     client: Client,
     administrator: Bearer,
@@ -39,7 +39,7 @@ pub(crate) async fn measure(extent: Extent, programs: &Path, report: &mut Report
     let folder = tempfile::Builder::new().prefix("madoguchi-bench-").tempdir()?;
     // PostgreSQL's own user passes through it.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
-    let ground = Ground::open(&folder.path().join("data"), programs).await?;
+    let environment = Environment::open(&folder.path().join("data"), programs).await?;
     let book = Book::compute(Recipe {
         seed: SEED,
         contracts: extent.contracts,
@@ -50,20 +50,20 @@ pub(crate) async fn measure(extent: Extent, programs: &Path, report: &mut Report
         .iter()
         .map(|contract| contract.row.clone())
         .collect();
-    ground.contracts(contracts).await?;
-    ground.accidents(book.accidents.clone()).await?;
+    environment.contracts(contracts).await?;
+    environment.accidents(book.accidents.clone()).await?;
     let last = book.accidents.last().ok_or("the book has no accident")?;
-    ground.until_shown(&last.claim_number).await?;
-    commands(&ground, last, extent.commands, report).await?;
-    rebuild(&ground, extent.rounds, report).await?;
-    ground.stack.stop().await;
+    environment.until_shown(&last.claim_number).await?;
+    commands(&environment, last, extent.commands, report).await?;
+    rebuild(&environment, extent.rounds, report).await?;
+    environment.stack.stop().await;
     Ok(())
 }
 
 /// One command after the other, and after each one query after the other until it is seen: what is measured is exact to
 /// the time of a query.
 async fn commands(
-    ground: &Ground,
+    environment: &Environment,
     like: &AccidentRow,
     count: usize,
     report: &mut Report,
@@ -74,9 +74,9 @@ async fn commands(
         row.claim_number = format!("CL{:08}", 90_000_000 + number);
         let claim_number = row.claim_number.clone();
         let sent = Instant::now();
-        ground.accidents(vec![row]).await?;
+        environment.accidents(vec![row]).await?;
         let answered = Instant::now();
-        ground.until_shown(&claim_number).await?;
+        environment.until_shown(&claim_number).await?;
         accepted.push(answered.duration_since(sent).as_secs_f64() * 1e3);
         shown.push(answered.elapsed().as_secs_f64() * 1e3);
     }
@@ -96,19 +96,19 @@ async fn commands(
 }
 
 /// Events a second of a rebuild, sealed fields opened, beside the rows a second that COPY fills equal tables with.
-async fn rebuild(ground: &Ground, rounds: usize, report: &mut Report) -> Result<(), Failure> {
+async fn rebuild(environment: &Environment, rounds: usize, report: &mut Report) -> Result<(), Failure> {
     let mut events = 0;
     for service in [ENDORSEMENT, CLAIM_IMAGES] {
-        let pool = PgPool::connect(&ground.stack.database_url(service)).await?;
+        let pool = PgPool::connect(&environment.stack.database_url(service)).await?;
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM store.event")
             .fetch_one(&pool)
             .await?;
         events += count;
     }
-    let views = PgPool::connect(&ground.stack.database_url(VIEWS)).await?;
+    let views = PgPool::connect(&environment.stack.database_url(VIEWS)).await?;
     let (mut rebuilt, mut copied) = (Vec::new(), Vec::new());
     for _ in 0..rounds.min(3) {
-        let run = ground.rebuild().await?;
+        let run = environment.rebuild().await?;
         let micros = run.ended_at_us - run.started_at_us;
         rebuilt.push(events as f64 / (micros as f64 / 1e6));
         copied.push(copy(&views).await?);
@@ -153,7 +153,7 @@ async fn copy(views: &PgPool) -> Result<f64, Failure> {
     Ok(rows as f64 / took.as_secs_f64())
 }
 
-impl Ground {
+impl Environment {
     async fn open(data: &Path, programs: &Path) -> Result<Self, Failure> {
         let stack = Stack::start(data, programs).await?;
         let client = Client::new(&stack.description().services)?;

@@ -17,7 +17,7 @@ use crate::recovery::{Proof, Recovery};
 
 /// A try that is not answered by then is tried again, as a customer's device would.
 const TRY: Duration = Duration::from_secs(3);
-/// How long a command is tried. Nothing that strikes lasts nearly as long.
+/// How long a command is tried. No fault lasts nearly as long.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 /// The longest a client waits because it was told to.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Strikes as planned, and heals what was struck.
+//! Injects faults as planned, and heals them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use dev::stack::{Stack, StackError};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::ground::Ground;
 use crate::ledger::Ledger;
-use crate::plan::{Plan, Strike};
+use crate::plan::{Injection, Plan};
 use crate::proxy::Mode;
 use crate::recovery::Recovery;
 use crate::report::Tally;
 
-/// A service that ends while it starts, because what it needs is struck at that moment, is started again as any
+/// A service that ends while it starts, because what it needs is down at that moment, is started again as any
 /// orchestrator would; so often at most in a row.
 const STARTS: usize = 10;
 
-/// The one who holds the stack while faults strike.
+/// The one who holds the stack while faults are injected.
 pub(crate) struct Driver<'a> {
-    pub(crate) ground: &'a Ground,
+    pub(crate) environment: &'a Environment,
     pub(crate) stack: &'a mut Stack,
     pub(crate) ledger: &'a Ledger,
     pub(crate) recovery: &'a Recovery,
     pub(crate) tally: &'a mut Tally,
-    pub(crate) dice: ChaCha8Rng,
+    pub(crate) rng: ChaCha8Rng,
     /// How long a lease lasts.
     pub(crate) lease: Duration,
     /// Services that were seen to serve since their last start.
@@ -36,7 +36,7 @@ pub(crate) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     pub(crate) fn new(
-        ground: &'a Ground,
+        environment: &'a Environment,
         stack: &'a mut Stack,
         ledger: &'a Ledger,
         recovery: &'a Recovery,
@@ -44,23 +44,23 @@ impl<'a> Driver<'a> {
         plan: &Plan,
     ) -> Self {
         Self {
-            ground,
+            environment,
             stack,
             ledger,
             recovery,
             tally,
-            dice: ChaCha8Rng::seed_from_u64(plan.seed),
+            rng: ChaCha8Rng::seed_from_u64(plan.seed),
             lease: plan.lease,
             served: dev::stack::SERVICES.into_iter().collect(),
         }
     }
 
     /// Everything the plan says, one after the other.
-    pub(crate) async fn strike(&mut self, plan: &Plan) -> Result<(), Failure> {
-        for strike in &plan.strikes {
-            match *strike {
-                Strike::Kill(component, aim) => self.kill(component, aim).await?,
-                Strike::Fault(fault) => self.fault(fault).await?,
+    pub(crate) async fn inject(&mut self, plan: &Plan) -> Result<(), Failure> {
+        for injection in &plan.injections {
+            match *injection {
+                Injection::Kill(component, aim) => self.kill(component, aim).await?,
+                Injection::Fault(fault) => self.fault(fault).await?,
             }
         }
         Ok(())
@@ -68,8 +68,8 @@ impl<'a> Driver<'a> {
 
     /// Makes everything well again: what runs serves, and every connection passes.
     pub(crate) async fn heal(&mut self) -> Result<(), Failure> {
-        for pair in self.ground.proxies.pairs() {
-            self.ground.proxies.set(pair, Mode::Pass);
+        for pair in self.environment.proxies.pairs() {
+            self.environment.proxies.set(pair, Mode::Pass);
         }
         for service in dev::stack::SERVICES {
             self.serving(service).await?;
@@ -123,9 +123,9 @@ impl<'a> Driver<'a> {
         Err(format!("the second {service} ends at every start").into())
     }
 
-    /// A fault struck, and commands of these services prove that it is over.
-    pub(crate) fn struck(&mut self, fault: Fault, services: &[&'static str]) {
+    /// A fault was injected, and commands of these services prove that it is over.
+    pub(crate) fn injected(&mut self, fault: Fault, services: &[&'static str]) {
         self.tally.fault(fault);
-        self.recovery.struck(services);
+        self.recovery.injected(services);
     }
 }

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use crate::environment::{Environment, STORES};
 use crate::failure::Failure;
-use crate::ground::{Ground, STORES};
 
 const EVENTS: &str = "SELECT row_to_json(event)::text FROM store.event ORDER BY epoch, event.xid, position";
 
 /// Copies it all into `folder`, over what an earlier run left there.
-pub(crate) async fn keep(folder: &Path, ground: &Ground) -> Result<(), Failure> {
+pub(crate) async fn keep(folder: &Path, environment: &Environment) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
-    let data = ground.disks.folder();
+    let data = environment.disks.folder();
     for entry in fs::read_dir(data.join("logs"))?.flatten() {
         fs::copy(entry.path(), folder.join(entry.file_name()))?;
     }
@@ -23,7 +23,7 @@ pub(crate) async fn keep(folder: &Path, ground: &Ground) -> Result<(), Failure> 
     }
     for service in STORES {
         let events: Vec<String> = sqlx::query_scalar(EVENTS)
-            .fetch_all(ground.pool(service)?)
+            .fetch_all(environment.pool(service)?)
             .await?;
         fs::write(folder.join(format!("{service}.events.jsonl")), events.join("\n"))?;
     }

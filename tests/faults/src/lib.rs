@@ -4,10 +4,11 @@
 mod calls;
 mod disks;
 mod driver;
+mod environment;
 mod evidence;
 mod failure;
 mod fault;
-mod ground;
+mod inject;
 mod ledger;
 mod observer;
 mod options;
@@ -16,7 +17,6 @@ mod plan;
 mod proxy;
 mod recovery;
 mod report;
-mod strike;
 mod verdict;
 mod work;
 
@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 use calls::Calls;
 use driver::Driver;
+use environment::Environment;
 pub use failure::Failure;
 pub use fault::Fault;
-use ground::Ground;
 use ledger::Ledger;
 pub use observer::Phase;
 pub use options::Options;
@@ -43,19 +43,19 @@ use work::Work;
 
 /// Fewest commands of a round that are acknowledged before it ends, however slow the machine: fewer prove little.
 const LEAST_ACKNOWLEDGED: u64 = 20;
-/// How long they are waited for once nothing strikes any more.
+/// How long they are waited for once nothing is injected any more.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(5);
 
-/// Runs the rounds. The report says what struck and what was found wrong.
+/// Runs the rounds. The report says what was injected and what was found wrong.
 ///
 /// # Errors
 /// When the suite itself cannot go on: servers that do not start, a database that stays away.
 pub async fn run(options: &Options) -> Result<Report, Failure> {
-    let (ground, mut stack) = Ground::start(&options.programs, options.lease_ms).await?;
-    let outcome = rounds(options, &ground, &mut stack).await;
+    let (environment, mut stack) = Environment::start(&options.programs, options.lease_ms).await?;
+    let outcome = rounds(options, &environment, &mut stack).await;
     let wrong = !matches!(&outcome, Ok(report) if report.problems.is_empty());
     if wrong {
-        match evidence::keep(&options.evidence, &ground).await {
+        match evidence::keep(&options.evidence, &environment).await {
             Ok(()) => say!(
                 "logs, ledger and events are kept in {}",
                 options.evidence.display()
@@ -63,25 +63,25 @@ pub async fn run(options: &Options) -> Result<Report, Failure> {
             Err(error) => say!("logs, ledger and events could not be kept: {error}"),
         }
     }
-    ground.stop(stack).await;
+    environment.stop(stack).await;
     outcome
 }
 
-async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result<Report, Failure> {
-    let ledger = Ledger::create(&ground.disks.folder().join("ledger.jsonl"))?;
+async fn rounds(options: &Options, environment: &Environment, stack: &mut Stack) -> Result<Report, Failure> {
+    let ledger = Ledger::create(&environment.disks.folder().join("ledger.jsonl"))?;
     let recovery = Recovery::default();
     let calls = Calls::new(&ledger, &recovery, options.seed);
-    let client: Client = ground.client.clone();
-    let work = Work::new(client, calls, &ground.secrets, options.seed);
+    let client: Client = environment.client.clone();
+    let work = Work::new(client, calls, &environment.secrets, options.seed);
     let mut tally = Tally::default();
     let mut report = Report::of(options, 0, &tally, &[], &recovery, Vec::new());
     for round in 1..=options.rounds {
         let plan = Plan::of(options, round);
         let stop = CancellationToken::new();
         let least = ledger.acknowledged() + LEAST_ACKNOWLEDGED;
-        let strikes = async {
-            let mut driver = Driver::new(ground, stack, &ledger, &recovery, &mut tally, &plan);
-            let outcome = driver.strike(&plan).await;
+        let injections = async {
+            let mut driver = Driver::new(environment, stack, &ledger, &recovery, &mut tally, &plan);
+            let outcome = driver.inject(&plan).await;
             let mut healed = driver.heal().await;
             if outcome.is_ok() && healed.is_ok() {
                 healed = acknowledged(&ledger, least).await;
@@ -89,15 +89,15 @@ async fn rounds(options: &Options, ground: &Ground, stack: &mut Stack) -> Result
             stop.cancel();
             outcome.and(healed)
         };
-        let watching = recovery.watch(&ground.observer.pools, &stop);
-        let (worked, struck, ()) = futures::join!(work.run(&stop), strikes, watching);
+        let watching = recovery.watch(&environment.observer.pools, &stop);
+        let (worked, driven, ()) = futures::join!(work.run(&stop), injections, watching);
         worked?;
-        struck?;
+        driven?;
         recovery.end_round();
         let rebuild = round == options.rounds || round % options.rebuild_every.max(1) == 0;
         let found = match stack.fallen() {
             Some(fallen) => vec![fallen.to_string()],
-            None => verdict::judge(ground, &ledger, rebuild).await?,
+            None => verdict::judge(environment, &ledger, rebuild).await?,
         };
         say!(
             "round {round} of {}: {} acknowledged, {} kills, {}",

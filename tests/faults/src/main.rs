@@ -14,7 +14,7 @@ struct Cli {
     /// Where every choice comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Rounds: in each every fault strikes once, and the kills
+    /// Rounds: in each every fault is injected once, and the kills
     #[arg(long, default_value_t = 1)]
     rounds: u32,
     /// SIGKILLs of a round

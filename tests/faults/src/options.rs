@@ -9,7 +9,7 @@ use crate::fault::Fault;
 pub struct Options {
     /// Where every choice comes from.
     pub seed: u64,
-    /// How many rounds: in each every fault strikes once and the kills strike.
+    /// How many rounds: in each every fault is injected once, and the kills.
     pub rounds: u32,
     /// SIGKILLs of a round.
     pub kills: u32,

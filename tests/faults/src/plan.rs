@@ -1,4 +1,4 @@
-//! What strikes in a round, and in which order: all of it from the seed.
+//! What is injected in a round, and in which order: all of it from the seed.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::environment::STORES;
 use crate::fault::Fault;
-use crate::ground::STORES;
 use crate::observer::Phase;
 use crate::options::Options;
 
@@ -47,7 +47,7 @@ impl Component {
     }
 
     /// The services that owe an answer while it is away.
-    pub(crate) fn owing(self) -> Vec<&'static str> {
+    pub(crate) fn affected(self) -> Vec<&'static str> {
         match self {
             Self::Service(VIEWS) | Self::Nats | Self::Postgres | Self::PostgresBackend => STORES.to_vec(),
             Self::Service(service) => vec![service],
@@ -86,9 +86,9 @@ impl Component {
     }
 }
 
-/// One thing that strikes.
+/// One thing that is injected.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Strike {
+pub(crate) enum Injection {
     /// SIGKILL, aimed at a phase.
     Kill(Component, Phase),
     /// Another fault.
@@ -98,8 +98,8 @@ pub(crate) enum Strike {
 /// A round.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) strikes: Vec<Strike>,
-    /// Where the strikes' own choices come from.
+    pub(crate) injections: Vec<Injection>,
+    /// Where the faults' own choices come from.
     pub(crate) seed: u64,
     pub(crate) lease: Duration,
 }
@@ -107,27 +107,27 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan of a round: the same for the same seed, whatever the rounds before it did.
     pub(crate) fn of(options: &Options, round: u32) -> Self {
-        let mut dice = ChaCha8Rng::seed_from_u64(options.seed);
-        dice.set_stream(u64::from(round));
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        rng.set_stream(u64::from(round));
         let mut components = Component::ALL;
-        let mut strikes = Vec::new();
+        let mut injections = Vec::new();
         for kill in 0..options.kills as usize {
             // Each component once before any comes again: it has time to come up.
             if kill % components.len() == 0 {
-                components.shuffle(&mut dice);
+                components.shuffle(&mut rng);
             }
             let component = components[kill % components.len()];
             let phases = component.phases();
-            let aim = phases[dice.random_range(0..phases.len())];
-            strikes.push(Strike::Kill(component, aim));
+            let aim = phases[rng.random_range(0..phases.len())];
+            injections.push(Injection::Kill(component, aim));
         }
         for fault in &options.faults {
-            let place = dice.random_range(0..=strikes.len());
-            strikes.insert(place, Strike::Fault(*fault));
+            let place = rng.random_range(0..=injections.len());
+            injections.insert(place, Injection::Fault(*fault));
         }
         Self {
-            strikes,
-            seed: dice.random(),
+            injections,
+            seed: rng.random(),
             lease: Duration::from_millis(options.lease_ms.into()),
         }
     }

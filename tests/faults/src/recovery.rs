@@ -1,4 +1,4 @@
-//! How long a strike was felt: until a command tried after it is acknowledged and the views hold its event.
+//! How long a fault was felt: until a command tried after it is acknowledged and the views hold its event.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -25,25 +25,25 @@ pub(crate) enum Proof {
 }
 
 #[derive(Debug)]
-struct Strike {
+struct Injection {
     at: Instant,
     /// A command of one of these proves the recovery.
     services: Vec<&'static str>,
     proof: Option<Proof>,
 }
 
-/// The strikes that are still felt, and how long the others were.
+/// The faults that are still felt, and how long the others were.
 #[derive(Debug, Default)]
 pub(crate) struct Recovery {
-    open: Mutex<Vec<Strike>>,
+    open: Mutex<Vec<Injection>>,
     took: Mutex<Vec<Duration>>,
 }
 
 impl Recovery {
-    /// Something struck at what these services need.
-    pub(crate) fn struck(&self, services: &[&'static str]) {
+    /// A fault was injected: these services are without something they need.
+    pub(crate) fn injected(&self, services: &[&'static str]) {
         if let Ok(mut open) = self.open.lock() {
-            open.push(Strike {
+            open.push(Injection {
                 at: Instant::now(),
                 services: services.to_vec(),
                 proof: None,
@@ -54,9 +54,10 @@ impl Recovery {
     /// A command that was tried last at `tried` was acknowledged by `service`.
     pub(crate) fn acknowledged(&self, service: &'static str, tried: Instant, proof: &Proof) {
         if let Ok(mut open) = self.open.lock() {
-            for strike in open.iter_mut() {
-                if strike.proof.is_none() && strike.at < tried && strike.services.contains(&service) {
-                    strike.proof = Some(proof.clone());
+            for injection in open.iter_mut() {
+                if injection.proof.is_none() && injection.at < tried && injection.services.contains(&service)
+                {
+                    injection.proof = Some(proof.clone());
                 }
             }
         }
@@ -68,7 +69,7 @@ impl Recovery {
             let waiting = self
                 .open
                 .lock()
-                .is_ok_and(|open| open.iter().any(|strike| strike.proof.is_some()));
+                .is_ok_and(|open| open.iter().any(|injection| injection.proof.is_some()));
             // A database that is away is part of the game; the next look follows.
             if waiting && let Ok(seen) = seen(pools).await {
                 self.close(pools, &seen).await;
@@ -80,7 +81,11 @@ impl Recovery {
     async fn close(&self, pools: &BTreeMap<&'static str, PgPool>, seen: &BTreeMap<String, Cursor>) {
         let proofs: Vec<Proof> = self.open.lock().map_or_else(
             |_| Vec::new(),
-            |open| open.iter().filter_map(|strike| strike.proof.clone()).collect(),
+            |open| {
+                open.iter()
+                    .filter_map(|injection| injection.proof.clone())
+                    .collect()
+            },
         );
         let mut tokens = BTreeMap::new();
         for proof in proofs {
@@ -91,7 +96,7 @@ impl Recovery {
             }
         }
         let visible = |service: &str, cursor: &Cursor| seen.get(service) >= Some(cursor);
-        let done = |strike: &Strike| match &strike.proof {
+        let done = |injection: &Injection| match &injection.proof {
             Some(Proof::Token(token)) => visible(&token.service, &token.cursor),
             Some(Proof::Key(_, key)) => tokens
                 .get(key)
@@ -101,10 +106,10 @@ impl Recovery {
         if let (Ok(mut open), Ok(mut took)) = (self.open.lock(), self.took.lock()) {
             took.extend(
                 open.iter()
-                    .filter(|strike| done(strike))
-                    .map(|strike| strike.at.elapsed()),
+                    .filter(|injection| done(injection))
+                    .map(|injection| injection.at.elapsed()),
             );
-            open.retain(|strike| !done(strike));
+            open.retain(|injection| !done(injection));
         }
     }
 
@@ -115,7 +120,7 @@ impl Recovery {
         }
     }
 
-    /// How long the strikes were felt, the shortest first.
+    /// How long faults were felt, the shortest first.
     pub(crate) fn durations(&self) -> Vec<Duration> {
         let mut took = self.took.lock().map_or_else(|_| Vec::new(), |took| took.clone());
         took.sort_unstable();

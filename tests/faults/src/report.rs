@@ -1,4 +1,4 @@
-//! What struck, what was acknowledged, how long it was felt, what is wrong.
+//! What was injected, what was acknowledged, how long it was felt, what is wrong.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,12 +46,12 @@ impl Tally {
         self.started_again += 1;
     }
 
-    /// Another fault struck.
+    /// Another fault was injected.
     pub(crate) fn fault(&mut self, fault: Fault) {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    /// Another fault cannot strike here.
+    /// Another fault cannot be injected here.
     pub(crate) fn cannot(&mut self, fault: Fault, why: &str) {
         self.not_run.insert(fault, why.to_owned());
     }
@@ -78,13 +78,13 @@ pub struct Report {
     pub kills_by_component: BTreeMap<&'static str, BTreeMap<Phase, u64>>,
     /// SIGKILLs of a component that owed no answer; counted nowhere else.
     pub kills_without_commands: u64,
-    /// Starts of a service that ended before it served, because something it needs was struck meanwhile.
+    /// Starts of a service that ended before it served, because something it needs was down meanwhile.
     pub starts_again: u64,
-    /// Every other fault, by how often it struck.
+    /// Every other fault, by how often it was injected.
     pub faults: BTreeMap<Fault, u64>,
     /// Faults that this machine does not allow, and why.
     pub not_run: BTreeMap<Fault, String>,
-    /// From a strike until a command tried after it is acknowledged and the views hold its event.
+    /// From a fault until a command tried after it is acknowledged and the views hold its event.
     pub recovery: Felt,
     /// What is wrong.
     pub problems: Vec<String>,
@@ -103,10 +103,10 @@ pub struct Commands {
     pub stuck: u64,
 }
 
-/// How long strikes were felt.
+/// How long faults were felt.
 #[derive(Debug, Serialize)]
 pub struct Felt {
-    /// Strikes whose end was seen.
+    /// Faults whose end was seen.
     pub count: usize,
     /// Half of them at most so long.
     pub p50_ms: u128,

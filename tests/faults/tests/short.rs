@@ -40,6 +40,6 @@ async fn nothing_is_lost_and_nothing_happens_twice_while_everything_fails_once()
         report.commands
     );
     for fault in QUICK {
-        assert!(report.faults.contains_key(&fault), "{fault:?} did not strike");
+        assert!(report.faults.contains_key(&fault), "{fault:?} was not injected");
     }
 }

@@ -12,7 +12,6 @@ mod crates;
 mod domains;
 mod layout;
 mod modules;
-mod open;
 mod paths;
 mod sizes;
 mod workspace;

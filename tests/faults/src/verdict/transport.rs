@@ -9,8 +9,8 @@ use async_nats::jetstream::consumer::pull::OrderedConfig;
 use contracts::names::{self, SERVICES as PUBLISHERS};
 use futures::StreamExt as _;
 
+use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::ground::Ground;
 
 /// Longest pause between two messages of a stream that are both there.
 const NEXT_WITHIN: Duration = Duration::from_secs(10);
@@ -18,8 +18,8 @@ const NEXT_WITHIN: Duration = Duration::from_secs(10);
 /// Three times as long as a relay takes to look.
 const THERE_WITHIN: Duration = Duration::from_secs(30);
 
-pub(super) async fn judge(ground: &Ground) -> Result<Vec<String>, Failure> {
-    let context = jetstream::new(async_nats::connect(&ground.nats_url).await?);
+pub(super) async fn judge(environment: &Environment) -> Result<Vec<String>, Failure> {
+    let context = jetstream::new(async_nats::connect(&environment.nats_url).await?);
     let mut problems = Vec::new();
     for service in PUBLISHERS {
         problems.extend(stream(&context, service).await?);

@@ -8,8 +8,8 @@ use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest};
 use sqlx::PgPool;
 
 use super::AT_REST_WITHIN;
+use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::ground::Ground;
 
 /// Differing rows that are told.
 const TOLD: usize = 3;
@@ -17,13 +17,13 @@ const TOLD: usize = 3;
 /// The rows of each table as text.
 type Dump = BTreeMap<String, BTreeSet<String>>;
 
-pub(super) async fn judge(ground: &Ground) -> Result<Vec<String>, Failure> {
-    let pool = ground.pool(VIEWS)?;
+pub(super) async fn judge(environment: &Environment) -> Result<Vec<String>, Failure> {
+    let pool = environment.pool(VIEWS)?;
     let before = dump(pool).await?;
     let request = RebuildViewsRequest {
         request_id: request_id(),
     };
-    let rebuilt = testkit::poll(AT_REST_WITHIN, async || rebuilt(ground, &request).await);
+    let rebuilt = testkit::poll(AT_REST_WITHIN, async || rebuilt(environment, &request).await);
     let failure = rebuilt.await.map_err(|seen| {
         let seen = seen.map_or_else(|| "no answer".to_owned(), |seen| seen.to_string());
         format!("the views were not rebuilt: {seen}")
@@ -35,9 +35,12 @@ pub(super) async fn judge(ground: &Ground) -> Result<Vec<String>, Failure> {
 }
 
 /// Asks for the rebuild, again and again under one request id, and waits for its end; why it failed, if it did.
-async fn rebuilt(ground: &Ground, request: &RebuildViewsRequest) -> Result<Option<String>, Failure> {
+async fn rebuilt(
+    environment: &Environment,
+    request: &RebuildViewsRequest,
+) -> Result<Option<String>, Failure> {
     let told = |status| Failure::from(Refusal::from(status).to_string());
-    let mut admin = ground.client.views_admin(&ground.administrator()?);
+    let mut admin = environment.client.views_admin(&environment.administrator()?);
     let begun = admin.rebuild_views(request.clone()).await.map_err(told)?;
     let status = admin
         .get_views_status(GetViewsStatusRequest {})

@@ -94,7 +94,7 @@ impl Work<'_> {
         self.calls.send(command, attempt, told).await
     }
 
-    /// Asks the customer's view for the picture that was just acknowledged. While something strikes the view may fail to answer,
+    /// Asks the customer's view for the picture that was just acknowledged. While a fault lasts the view may fail to answer,
     /// but not answer without it.
     async fn look(
         &self,

@@ -17,8 +17,8 @@ use crate::proxy::{CLIENT, Proxies};
 
 const TOKEN_S: u32 = 3_600;
 
-/// What client, strikes and verdict share.
-pub(crate) struct Ground {
+/// What client, faults and verdict share.
+pub(crate) struct Environment {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) observer: Observer,
     /// Through the proxies.
@@ -29,14 +29,14 @@ pub(crate) struct Ground {
     pub(crate) disks: Disks,
 }
 
-impl Ground {
+impl Environment {
     /// Starts everything.
     pub(crate) async fn start(programs: &Path, lease_ms: u32) -> Result<(Self, Stack), Failure> {
         let disks = Disks::new()?;
         let proxies = Arc::new(Proxies::default());
         let between = {
             let proxies = proxies.clone();
-            // A proxy that cannot be opened is none: the connection is direct, and no fault is said to have struck it.
+            // A proxy that cannot be opened is none: the connection is direct, and no fault is said to have been injected there.
             move |from, to, port| proxies.between(from, to, port).unwrap_or(port)
         };
         let options = StackOptions {
@@ -52,7 +52,7 @@ impl Ground {
                 *address = format!("127.0.0.1:{port}");
             }
         }
-        let ground = Self {
+        let environment = Self {
             observer: Observer::new(|service| stack.database_url(service))?,
             client: Client::new(&addresses)?,
             secrets: Secrets::open(stack.folder())?,
@@ -60,7 +60,7 @@ impl Ground {
             proxies,
             disks,
         };
-        Ok((ground, stack))
+        Ok((environment, stack))
     }
 
     /// The suite's own connections to a service's database.

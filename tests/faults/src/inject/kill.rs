@@ -27,10 +27,10 @@ impl Driver<'_> {
         if let Component::Service(service) = component {
             self.serving(service).await?;
             if aim == Phase::Startup {
-                self.strike_service(service, component, Phase::Follow).await?;
-                pass(Duration::from_millis(self.dice.random_range(5..STARTING_MS))).await;
+                self.kill_in_phase(service, component, Phase::Follow).await?;
+                pass(Duration::from_millis(self.rng.random_range(5..STARTING_MS))).await;
             }
-            return self.strike_service(service, component, aim).await;
+            return self.kill_in_phase(service, component, aim).await;
         }
         let phase = self.take_aim(component, aim).await;
         let counts = self.owes(component).await;
@@ -55,7 +55,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn strike_service(
+    async fn kill_in_phase(
         &mut self,
         service: &'static str,
         component: Component,
@@ -75,7 +75,7 @@ impl Driver<'_> {
     fn count(&mut self, component: Component, phase: Phase, counts: bool) {
         if counts {
             self.tally.kill(component, phase);
-            self.recovery.struck(&component.owing());
+            self.recovery.injected(&component.affected());
         } else {
             self.tally.idle_kill();
         }
@@ -86,7 +86,7 @@ impl Driver<'_> {
         let services = component.seen_in();
         let end = Instant::now() + AIM_WITHIN;
         loop {
-            let phase = self.ground.observer.phase(&services).await;
+            let phase = self.environment.observer.phase(&services).await;
             if phase == aim || Instant::now() >= end {
                 return phase;
             }
@@ -95,7 +95,7 @@ impl Driver<'_> {
 
     /// Whether a command in flight waits for this component, or comes to in a moment.
     async fn owes(&self, component: Component) -> bool {
-        let services = component.owing();
+        let services = component.affected();
         let look = async || match self.ledger.in_flight(&services) {
             0 => Err(()),
             _ => Ok(()),
@@ -113,8 +113,8 @@ impl Driver<'_> {
     /// Kills a PostgreSQL process that works for a service and waits until the server has ended all its others, as it does
     /// then; false if none was found.
     async fn kill_backend(&mut self) -> bool {
-        let pools: Vec<_> = self.ground.observer.pools.values().collect();
-        let pool = pools[self.dice.random_range(0..pools.len())];
+        let pools: Vec<_> = self.environment.observer.pools.values().collect();
+        let pool = pools[self.rng.random_range(0..pools.len())];
         let Ok(mut own) = pool.acquire().await else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! The faults, one file each: what strikes, and how it is made well again.
+//! Each kind of fault: how it is injected, and how it is healed.
 
 mod clock;
 mod disk;

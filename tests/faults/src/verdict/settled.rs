@@ -9,9 +9,9 @@ use super::AT_REST_WITHIN;
 
 /// What has not come to rest in time; nothing if everything has.
 pub(super) async fn wait(pools: &BTreeMap<&'static str, PgPool>) -> Vec<String> {
-    let look = async || match restless(pools).await {
-        Ok(restless) if restless.is_empty() => Ok(()),
-        Ok(restless) => Err(restless),
+    let look = async || match unsettled(pools).await {
+        Ok(unsettled) if unsettled.is_empty() => Ok(()),
+        Ok(unsettled) => Err(unsettled),
         Err(error) => Err(vec![format!("a database does not answer: {error}")]),
     };
     match testkit::poll(AT_REST_WITHIN, look).await {
@@ -23,8 +23,8 @@ pub(super) async fn wait(pools: &BTreeMap<&'static str, PgPool>) -> Vec<String> 
 /// Consumer, source, cursor, why it has stopped, messages set aside.
 type Consumer = (String, String, Option<Vec<u8>>, Option<String>, i64);
 
-async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>, sqlx::Error> {
-    let mut restless = Vec::new();
+async fn unsettled(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>, sqlx::Error> {
+    let mut unsettled = Vec::new();
     let mut heads: BTreeMap<&str, Option<Vec<u8>>> = BTreeMap::new();
     for service in PUBLISHERS {
         let Some(pool) = pools.get(service) else { continue };
@@ -35,7 +35,7 @@ async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>,
         .fetch_one(pool)
         .await?;
         if behind {
-            restless.push(format!("the relay of {service} is behind its store"));
+            unsettled.push(format!("the relay of {service} is behind its store"));
         }
         let head = sqlx::query_scalar("SELECT published_cursor FROM messaging.relay_checkpoint")
             .fetch_optional(pool)
@@ -49,20 +49,20 @@ async fn restless(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>,
                 .await?;
         for (consumer, source, cursor, stopped, parked) in consumers {
             if parked > 0 {
-                restless.push(format!(
+                unsettled.push(format!(
                     "{parked} messages of {source} are parked by {consumer} of {service}"
                 ));
             }
             if let Some(why) = stopped {
-                restless.push(format!("{consumer} of {service} has stopped: {why}"));
+                unsettled.push(format!("{consumer} of {service} has stopped: {why}"));
             }
             if heads.get(source.as_str()).is_some_and(|head| *head != cursor) {
-                restless.push(format!("{consumer} of {service} is not where {source} is"));
+                unsettled.push(format!("{consumer} of {service} is not where {source} is"));
             }
         }
-        restless.extend(reactions(service, pool).await?);
+        unsettled.extend(reactions(service, pool).await?);
     }
-    Ok(restless)
+    Ok(unsettled)
 }
 
 /// Reactions of a service to its own events that stand before the store's end.

@@ -8,9 +8,9 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::disks::Disk;
 use crate::driver::Driver;
+use crate::environment::STORES;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::ground::STORES;
 use crate::pace::pass;
 
 /// How long there is no room.
@@ -20,29 +20,29 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     pub(crate) async fn fill_disk(&mut self) -> Result<(), Failure> {
-        if !self.ground.disks.mounted() {
+        if !self.environment.disks.mounted() {
             let why = "mounting a small file system needs root";
             self.tally.cannot(Fault::DiskFull, why);
             return Ok(());
         }
-        let disk = Disk::ALL[self.dice.random_range(0..Disk::ALL.len())];
-        self.ground.disks.fill(disk)?;
+        let disk = Disk::ALL[self.rng.random_range(0..Disk::ALL.len())];
+        self.environment.disks.fill(disk)?;
         pass(FULL).await;
-        self.ground.disks.empty(disk)?;
+        self.environment.disks.empty(disk)?;
         match disk {
             Disk::Postgres => {
                 // Without room for its log PostgreSQL ends, and whoever watches it starts it again.
                 if !self.postgres_answers().await {
                     self.stack.postgres().restart().await?;
                 }
-                self.struck(Fault::DiskFull, &STORES);
+                self.injected(Fault::DiskFull, &STORES);
             }
             Disk::Nats => {
                 // A nats-server that could not write switches JetStream off until it is started again.
                 self.stack.nats().restart().await?;
-                self.struck(Fault::DiskFull, &STORES);
+                self.injected(Fault::DiskFull, &STORES);
             }
-            Disk::Images => self.struck(Fault::DiskFull, &[CLAIM_IMAGES]),
+            Disk::Images => self.injected(Fault::DiskFull, &[CLAIM_IMAGES]),
         }
         Ok(())
     }

@@ -30,11 +30,11 @@ impl Driver<'_> {
                 .cannot(Fault::ClockOff, "libfaketime is not installed (make install)");
             return Ok(());
         };
-        let service = SERVICES[self.dice.random_range(0..SERVICES.len())];
+        let service = SERVICES[self.rng.random_range(0..SERVICES.len())];
         let offset = if service == ENDORSEMENT {
             DAY_AHEAD
         } else {
-            OFFSETS[self.dice.random_range(0..OFFSETS.len())]
+            OFFSETS[self.rng.random_range(0..OFFSETS.len())]
         };
         self.serving(service).await?;
         let variables = [
@@ -45,7 +45,7 @@ impl Driver<'_> {
         ];
         self.kill_service_with(service, &variables).await?;
         self.serving(service).await?;
-        self.struck(Fault::ClockOff, &Component::Service(service).owing());
+        self.injected(Fault::ClockOff, &Component::Service(service).affected());
         pass(LASTS).await;
         self.kill_service(service).await?;
         sweep();

@@ -83,7 +83,7 @@ impl Driver<'_> {
                 .await
                 .map_err(|seen| format!("an event of a newer release holds the views up: {seen:?}"))?;
             if parked {
-                self.struck(Fault::NewerVersion, &[CLAIM_IMAGES]);
+                self.injected(Fault::NewerVersion, &[CLAIM_IMAGES]);
                 return self.discard(&told).await;
             }
             // Views that read the old one's feed meanwhile have come past it, and never hear of it.
@@ -110,13 +110,13 @@ impl Driver<'_> {
                FROM store.event WHERE type = 'accident.original_viewed.v1'
               ORDER BY epoch DESC, store.event.xid DESC, position DESC LIMIT 1",
         )
-        .fetch_one(self.ground.pool(CLAIM_IMAGES)?)
+        .fetch_one(self.environment.pool(CLAIM_IMAGES)?)
         .await?;
         let cursor = viewed.cursor();
         if !self.relay_is_just_before(&cursor).await {
             return Ok(None);
         }
-        let context = jetstream::new(async_nats::connect(&self.ground.nats_url).await?);
+        let context = jetstream::new(async_nats::connect(&self.environment.nats_url).await?);
         let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
         let sequence = stream.cached_info().state.last_sequence;
         let subjects = names::stream_subjects("", CLAIM_IMAGES);
@@ -151,7 +151,7 @@ impl Driver<'_> {
     /// relay comes past it in a moment, as it keeps it to itself.
     async fn relay_is_just_before(&self, cursor: &Cursor) -> bool {
         let look = async || -> Result<bool, Option<Failure>> {
-            let pool = self.ground.pool(CLAIM_IMAGES).map_err(Some)?;
+            let pool = self.environment.pool(CLAIM_IMAGES).map_err(Some)?;
             let (scanned, published): (Vec<u8>, Option<Vec<u8>>) =
                 sqlx::query_as("SELECT scanned_cursor, published_cursor FROM messaging.relay_checkpoint")
                     .fetch_one(pool)
@@ -172,11 +172,11 @@ impl Driver<'_> {
             "SELECT right(stream, 36), data ->> 'image_id' FROM store.event
               WHERE type = 'accident.image_received.v1' ORDER BY position DESC LIMIT 1",
         )
-        .fetch_one(self.ground.pool(CLAIM_IMAGES)?)
+        .fetch_one(self.environment.pool(CLAIM_IMAGES)?)
         .await?;
         let now_s = SystemClock.now().as_second();
         let token = self
-            .ground
+            .environment
             .secrets
             .staff()
             .token(ADJUSTER, &["adjuster"], now_s, TOKEN_S)?;
@@ -184,7 +184,7 @@ impl Driver<'_> {
             accident_id,
             image_id,
         };
-        let mut images = self.ground.client.claim_images(&Bearer::new(&token));
+        let mut images = self.environment.client.claim_images(&Bearer::new(&token));
         // It is recorded before the first byte; the bytes are of no interest.
         images.download_original(request).await?;
         Ok(())
@@ -200,14 +200,14 @@ impl Driver<'_> {
         .bind(told.cursor().to_bytes().as_slice())
         .bind(CONSUMER)
         .bind(CLAIM_IMAGES)
-        .fetch_one(self.ground.pool(VIEWS)?)
+        .fetch_one(self.environment.pool(VIEWS)?)
         .await?;
         Ok((reached == Some(true)).then_some(parked))
     }
 
     /// No reader needs it: what waits behind it is applied.
     async fn discard(&self, told: &Viewed) -> Result<(), Failure> {
-        let administrator = self.ground.administrator()?;
+        let administrator = self.environment.administrator()?;
         let request = DiscardParkedRequest {
             request_id: request_id(),
             consumer: CONSUMER.to_owned(),
@@ -216,7 +216,7 @@ impl Driver<'_> {
             reason: "told by a newer release; no view shows it".to_owned(),
         };
         let discarded = testkit::poll(DECIDED_WITHIN, async || {
-            let mut admin = self.ground.client.parking_admin(VIEWS, &administrator);
+            let mut admin = self.environment.client.parking_admin(VIEWS, &administrator);
             let answer = admin.discard_parked(request.clone()).await;
             answer.map_err(|status| Refusal::from(status).to_string())
         });

@@ -7,14 +7,14 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 
 use crate::driver::Driver;
+use crate::environment::STORES;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::ground::STORES;
 use crate::pace::pass;
 use crate::plan::Component;
 use crate::proxy::{CLIENT, Mode};
 
-/// Pairs of one strike; each counts as one.
+/// Pairs of one injection; each counts as one.
 const PAIRS: usize = 3;
 const LASTS_MS: std::ops::Range<u64> = 200..800;
 /// Long enough for every connection to be closed.
@@ -23,20 +23,20 @@ const DELAY_MS: std::ops::Range<u64> = 20..400;
 
 impl Driver<'_> {
     pub(crate) async fn disturb(&mut self, fault: Fault) -> Result<(), Failure> {
-        let pairs = self.ground.proxies.pairs();
-        let chosen: Vec<_> = pairs.sample(&mut self.dice, PAIRS).copied().collect();
+        let pairs = self.environment.proxies.pairs();
+        let chosen: Vec<_> = pairs.sample(&mut self.rng, PAIRS).copied().collect();
         let mode = match fault {
             Fault::ConnectionCut => Mode::Cut,
-            Fault::ConnectionDelayed => Mode::Delay(Duration::from_millis(self.dice.random_range(DELAY_MS))),
+            Fault::ConnectionDelayed => Mode::Delay(Duration::from_millis(self.rng.random_range(DELAY_MS))),
             _ => Mode::HalfClosed,
         };
         for pair in &chosen {
-            self.ground.proxies.set(*pair, mode);
+            self.environment.proxies.set(*pair, mode);
         }
-        pass(Duration::from_millis(self.dice.random_range(LASTS_MS))).await;
+        pass(Duration::from_millis(self.rng.random_range(LASTS_MS))).await;
         for pair in chosen {
-            self.ground.proxies.set(pair, Mode::Pass);
-            self.struck(fault, &owing(pair));
+            self.environment.proxies.set(pair, Mode::Pass);
+            self.injected(fault, &affected(pair));
         }
         Ok(())
     }
@@ -46,22 +46,22 @@ impl Driver<'_> {
     /// One service goes on doing what it is asked, and nobody hears of it; then the connections break, so that everybody
     /// asks again.
     pub(crate) async fn lose_answers(&mut self) -> Result<(), Failure> {
-        let service = STORES[self.dice.random_range(0..STORES.len())];
+        let service = STORES[self.rng.random_range(0..STORES.len())];
         let pair = (CLIENT, Peer::Service(service));
-        self.ground.proxies.set(pair, Mode::Deaf);
-        pass(Duration::from_millis(self.dice.random_range(LASTS_MS))).await;
-        self.ground.proxies.set(pair, Mode::Cut);
+        self.environment.proxies.set(pair, Mode::Deaf);
+        pass(Duration::from_millis(self.rng.random_range(LASTS_MS))).await;
+        self.environment.proxies.set(pair, Mode::Cut);
         pass(BROKEN).await;
-        self.ground.proxies.set(pair, Mode::Pass);
-        self.struck(Fault::AnswersLost, &[service]);
+        self.environment.proxies.set(pair, Mode::Pass);
+        self.injected(Fault::AnswersLost, &[service]);
         Ok(())
     }
 }
 
 /// The services whose commands prove that the pair speaks again.
-fn owing((from, to): (&'static str, Peer)) -> Vec<&'static str> {
+fn affected((from, to): (&'static str, Peer)) -> Vec<&'static str> {
     match (from, to) {
-        (CLIENT, Peer::Service(service)) => Component::Service(service).owing(),
+        (CLIENT, Peer::Service(service)) => Component::Service(service).affected(),
         _ if STORES.contains(&from) => vec![from],
         _ => STORES.to_vec(),
     }

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::driver::Driver;
+use crate::environment::STORES;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::ground::STORES;
 use crate::pace::pass;
 
 /// What is lost by rolling back: so much is sent after the copy was taken.
@@ -16,7 +16,7 @@ const SINCE_THE_COPY: Duration = Duration::from_millis(1_200);
 impl Driver<'_> {
     pub(crate) async fn wipe(&mut self) -> Result<(), Failure> {
         self.stack.nats().wipe().await?;
-        self.struck(Fault::JetstreamWiped, &STORES);
+        self.injected(Fault::JetstreamWiped, &STORES);
         Ok(self.stack.nats().restart().await?)
     }
 
@@ -29,7 +29,7 @@ impl Driver<'_> {
         pass(SINCE_THE_COPY).await;
         self.stack.nats().kill().await?;
         replace(&store, &copy)?;
-        self.struck(Fault::JetstreamRolledBack, &STORES);
+        self.injected(Fault::JetstreamRolledBack, &STORES);
         self.stack.nats().restart().await?;
         Ok(std::fs::remove_dir_all(copy)?)
     }

@@ -17,14 +17,14 @@ const TOGETHER: Duration = Duration::from_millis(400);
 
 impl Driver<'_> {
     pub(crate) async fn pause(&mut self) -> Result<(), Failure> {
-        let service = SERVICES[self.dice.random_range(0..SERVICES.len())];
+        let service = SERVICES[self.rng.random_range(0..SERVICES.len())];
         self.serving(service).await?;
         self.start_replica(service).await?;
         self.stack.signal(service, "STOP");
         // A standby looks every quarter of a lease.
         pass(self.lease + self.lease / 2).await;
         self.stack.signal(service, "CONT");
-        self.struck(Fault::Paused, &Component::Service(service).owing());
+        self.injected(Fault::Paused, &Component::Service(service).affected());
         pass(TOGETHER).await;
         self.stack.stop_replica(service).await;
         Ok(())

@@ -1,5 +1,5 @@
 //! Transactions in another database of the same instance. They hold back what followers may see, because transaction ids are
-//! the instance's: readers wait, and skip nothing. They go on beside the strikes that follow, or beyond the round's last
+//! the instance's: readers wait, and skip nothing. They go on beside the faults that follow, or beyond the round's last
 //! command: nothing is appended when they end, and nothing tells the readers.
 
 use std::time::Duration;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::driver::Driver;
+use crate::environment::STORES;
 use crate::failure::Failure;
 use crate::fault::Fault;
-use crate::ground::STORES;
 use crate::pace::pass;
 
 const LASTS: Duration = Duration::from_millis(1_500);
@@ -20,11 +20,11 @@ const TAKE_ID: &str = "SELECT pg_current_xact_id()::text";
 impl Driver<'_> {
     #[allow(
         clippy::disallowed_methods,
-        reason = "it ends by itself in a moment, and what strikes next must not wait for it"
+        reason = "it ends by itself in a moment, and what is injected next must not wait for it"
     )]
     pub(crate) async fn neighbour(&mut self, fault: Fault) -> Result<(), Failure> {
         let connection = PgConnection::connect(&self.elsewhere()).await?;
-        self.struck(fault, &STORES);
+        self.injected(fault, &STORES);
         // A server that is killed meanwhile ends it too.
         tokio::spawn(hold_back(fault, connection));
         Ok(())

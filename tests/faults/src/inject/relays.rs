@@ -10,19 +10,19 @@ use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::fault::Fault;
 
-/// How often leases change hands in one strike.
+/// How often leases change hands in one injection.
 const HAND_OVERS: usize = 3;
 /// How long a hand-over may take.
 const WITHIN: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     pub(crate) async fn two_relays(&mut self) -> Result<(), Failure> {
-        let service = PUBLISHERS[self.dice.random_range(0..PUBLISHERS.len())];
+        let service = PUBLISHERS[self.rng.random_range(0..PUBLISHERS.len())];
         self.serving(service).await?;
         self.start_replica(service).await?;
         for _ in 0..HAND_OVERS {
             let before = self.fence(service).await?;
-            self.struck(Fault::TwoRelays, &[service]);
+            self.injected(Fault::TwoRelays, &[service]);
             let taken = testkit::poll(WITHIN, async || {
                 // Again and again: a holder that renews before the standby looks has its lease back.
                 self.end_leases(service, before)
@@ -48,7 +48,7 @@ impl Driver<'_> {
             "UPDATE messaging.lease SET expires_at = '-infinity' WHERE name NOT LIKE 'relay:%' OR fence <= $1",
         )
         .bind(fence)
-        .execute(self.ground.pool(service)?)
+        .execute(self.environment.pool(service)?)
         .await?;
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Driver<'_> {
     async fn fence(&self, service: &str) -> Result<i64, Failure> {
         Ok(
             sqlx::query_scalar("SELECT max(fence) FROM messaging.lease WHERE name LIKE 'relay:%'")
-                .fetch_one(self.ground.pool(service)?)
+                .fetch_one(self.environment.pool(service)?)
                 .await?,
         )
     }
