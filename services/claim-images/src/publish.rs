@@ -247,4 +247,10 @@ mod tests {
         let error = publish(&event).unwrap_err();
         assert!(!error.to_string().contains("aunt"), "{error}");
     }
+
+    #[test]
+    fn op_8_whatever_is_stored_fits_a_message() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+        harness::assert_whatever_is_stored_fits_a_message(contracts::names::CLAIM_IMAGES, folder, publish);
+    }
 }

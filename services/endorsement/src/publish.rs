@@ -74,7 +74,7 @@ fn to_integration_event(contract: ContractId, event: Event) -> Result<Option<Pub
                 policyholder: role.is_policyholder(),
                 insured: role.is_insured(),
                 field: Some(field_content(&field)?),
-                period_end_us: period_end.as_microsecond(),
+                period_end_us: period_end.map(Timestamp::as_microsecond),
             }),
         ),
         // One that counts at once is told by its taking effect, which the same append records.
@@ -102,7 +102,7 @@ fn contract_imported(
         product: terms.product,
         kind: wire::contract_kind(terms.kind).to_owned(),
         period_start_us: terms.period_start.as_microsecond(),
-        period_end_us: terms.period_end.as_microsecond(),
+        period_end_us: terms.period_end.map(Timestamp::as_microsecond),
         policyholder: Some(party(policyholder)?),
         insured: Some(party(insured.unwrap_or(policyholder))?),
         policyholder_is_insured: insured.is_none(),
@@ -322,5 +322,11 @@ mod tests {
             serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "+819011112222"}});
         let error = publish(&event).unwrap_err();
         assert!(!error.to_string().contains("9011112222"), "{error}");
+    }
+
+    #[test]
+    fn op_8_whatever_is_stored_fits_a_message() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+        harness::assert_whatever_is_stored_fits_a_message(contracts::names::ENDORSEMENT, folder, publish);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use eventsourcing::{Cause, RecordedEvent, Repository, Request, decode_sealed};
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
-use kernel::clock::Timestamp;
+use kernel::clock::{Timestamp, storable_instant};
 use kernel::ids::{ContractId, EndorsementId, EventId};
-use service::ReactionError;
+use service::{ReactionError, put_off};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -68,9 +68,21 @@ impl Schedule {
         .fetch_all(&self.pool)
         .await?;
         for row in &due {
-            self.take_one(row, now).await?;
+            if let Err(failure) = self.take_one(row, now).await {
+                let next = put_off("effective", &row.endorsement_id, failure, now)?;
+                self.postpone(row, next).await?;
+            }
         }
         Ok(due.len())
+    }
+
+    async fn postpone(&self, row: &Due, due_at: Timestamp) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE endorsement.scheduled SET due_at = $2 WHERE endorsement_id = $1")
+            .bind(row.endorsement_id)
+            .bind(due_at.to_sqlx())
+            .execute(&self.pool)
+            .await
+            .map(drop)
     }
 
     async fn take_one(&self, row: &Due, now: Timestamp) -> Result<(), ReactionError> {
@@ -97,7 +109,7 @@ impl Schedule {
         id: EndorsementId,
         due_at: Timestamp,
     ) -> Result<(), sqlx::Error> {
-        let due_at: SqlTimestamp = due_at.to_sqlx();
+        let due_at: SqlTimestamp = storable_instant(due_at).to_sqlx();
         sqlx::query(
             "INSERT INTO endorsement.scheduled
                  (endorsement_id, contract_id, submitted_event_id, correlation_id, traceparent, due_at)

@@ -240,4 +240,10 @@ mod tests {
             serde_json::json!({"$personal": {"subject": Uuid::nil(), "value": "a@example.jp"}});
         assert!(matches!(publish(&event), Err(CodecError::Malformed { .. })));
     }
+
+    #[test]
+    fn op_8_whatever_is_stored_fits_a_message() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+        harness::assert_whatever_is_stored_fits_a_message(contracts::names::IDENTITY, folder, publish);
+    }
 }

@@ -2,9 +2,10 @@
 
 use contracts::endorsement::v1::{EndorsementEvent, endorsement_event};
 use contracts::phone_verification::v1::{PhoneVerificationEvent, phone_verification_event};
+use kernel::clock::instant_of_micros;
 use kernel::{AccountId, ChallengeId, ContractId, LoginId, SubjectId};
 use messaging::Malformed;
-use messaging::malformed::{id, instant};
+use messaging::malformed::id;
 
 use crate::domain::entitlement::Heard;
 use crate::domain::{AccountCommand, EntitlementCommand};
@@ -44,7 +45,7 @@ pub fn call_matched(
     let challenge: ChallengeId = id("entity_id", &event.entity_id)?;
     let account: AccountId = id("account_id", &matched.account_id)?;
     let login: LoginId = id("login_id", &matched.login_id)?;
-    let matched_at = instant("matched_at_us", matched.matched_at_us)?;
+    let matched_at = instant_of_micros(matched.matched_at_us);
     Ok(Some((
         account,
         login,

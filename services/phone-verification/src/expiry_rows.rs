@@ -48,6 +48,20 @@ impl ExpiryRows {
         Ok(())
     }
 
+    /// A challenge whose deadline cannot be handled is tried again later.
+    pub(crate) async fn postpone(
+        &self,
+        challenge: ChallengeId,
+        due_at: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE phone_verification.challenge_expiry SET due_at = $2 WHERE challenge_id = $1")
+            .bind(challenge.as_uuid())
+            .bind(due_at.to_sqlx())
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
     /// A challenge ended, or its deadline was handled.
     pub(crate) async fn remove(&self, challenge: ChallengeId) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM phone_verification.challenge_expiry WHERE challenge_id = $1")

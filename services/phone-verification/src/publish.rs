@@ -78,3 +78,18 @@ fn ended(account_id: AccountId, login_id: LoginId, reason: &str) -> (&'static st
         }),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn op_8_whatever_is_stored_fits_a_message() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+        harness::assert_whatever_is_stored_fits_a_message(
+            contracts::names::PHONE_VERIFICATION,
+            folder,
+            publish,
+        );
+    }
+}

@@ -6,8 +6,9 @@ use contracts::endorsement::v1::{
     ContractImported, EndorsementEvent, PartyField, PartyFieldChanged, PartyFieldKind,
     endorsement_event::Event,
 };
+use kernel::clock::instant_of_micros;
 use kernel::{ContractId, EventId, SealedField, SubjectId, Timestamp};
-use messaging::malformed::{id, instant};
+use messaging::malformed::id;
 use messaging::{Malformed, sealed_from_wire};
 
 /// What is heard of one contract.
@@ -32,8 +33,8 @@ pub(crate) enum Said {
     Policyholder {
         /// Sealed.
         numbers: Vec<SealedNumber>,
-        /// End of the contract's term.
-        period_end: Timestamp,
+        /// End of the contract's term, if it has one.
+        period_end: Option<Timestamp>,
     },
     /// The party is not the policyholder.
     NotPolicyholder,
@@ -79,7 +80,7 @@ fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> 
     let mut fields = policyholder.fields.into_iter();
     let phones = fields.find(|field| field.kind() == PartyFieldKind::Phones);
     let numbers = numbers(phones.ok_or(Malformed::Missing("phones"))?)?;
-    let period_end = instant("period_end_us", contract.period_end_us)?;
+    let period_end = contract.period_end_us.map(instant_of_micros);
     Ok((
         id("policyholder.subject_id", &policyholder.subject_id)?,
         Said::Policyholder { numbers, period_end },
@@ -96,7 +97,7 @@ fn phones_changed(changed: &PartyFieldChanged, phones: PartyField) -> Result<(Su
         subject,
         Said::Policyholder {
             numbers: numbers(phones)?,
-            period_end: instant("period_end_us", changed.period_end_us)?,
+            period_end: changed.period_end_us.map(instant_of_micros),
         },
     ))
 }
@@ -109,11 +110,8 @@ fn number(phone: SealedDated) -> Result<SealedNumber, Malformed> {
     Ok(SealedNumber {
         field: sealed_from_wire(&phone.value.ok_or(Malformed::Missing("number"))?)
             .map_err(|_| Malformed::Id("number"))?,
-        counts_from: instant("counts_from_us", phone.counts_from_us)?,
-        counts_until: phone
-            .counts_until_us
-            .map(|until| instant("counts_until_us", until))
-            .transpose()?,
+        counts_from: instant_of_micros(phone.counts_from_us),
+        counts_until: phone.counts_until_us.map(instant_of_micros),
     })
 }
 
@@ -171,7 +169,7 @@ mod tests {
             policyholder,
             insured: true,
             field: Some(field),
-            period_end_us: 5,
+            period_end_us: Some(5),
         })
     }
 
@@ -190,7 +188,7 @@ mod tests {
         let contract = ContractImported {
             policyholder: Some(policyholder),
             insured: Some(insured),
-            period_end_us: 5,
+            period_end_us: Some(5),
             ..ContractImported::default()
         };
         let heard_import = heard(event(Some(Event::ContractImported(contract))))
@@ -200,7 +198,10 @@ mod tests {
         let Said::Policyholder { numbers, period_end } = heard_import.said else {
             unreachable!()
         };
-        assert_eq!((numbers.len(), period_end.as_microsecond()), (1, 5));
+        assert_eq!(
+            (numbers.len(), period_end.map(Timestamp::as_microsecond)),
+            (1, Some(5))
+        );
         assert_eq!(numbers[0].counts_until.unwrap().as_microsecond(), 2);
 
         assert_eq!(

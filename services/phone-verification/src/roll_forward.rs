@@ -6,7 +6,7 @@ use std::sync::Arc;
 use decider::Decider;
 use eventsourcing::{Cause, ExecuteError, RecordedEvent, Repository, Request, decode_sealed};
 use kernel::{ChallengeId, Clock, Timestamp};
-use service::ReactionError;
+use service::{ReactionError, put_off};
 
 use crate::calls::Calls;
 use crate::changes::Changes;
@@ -122,8 +122,13 @@ impl ChallengeReaction {
                 .challenges
                 .execute(*challenge_id, &request, ChallengeCommand::Expire { at: now })
                 .await;
-            expired.map_err(|error: ExecuteError<ChallengeRejection>| ReactionError::from(error))?;
-            self.expiries.remove(*challenge_id).await?;
+            match expired.map_err(|error: ExecuteError<ChallengeRejection>| ReactionError::from(error)) {
+                Ok(_) => self.expiries.remove(*challenge_id).await?,
+                Err(failure) => {
+                    let next = put_off("challenge expiry", challenge_id, failure, now)?;
+                    self.expiries.postpone(*challenge_id, next).await?;
+                }
+            }
         }
         Ok(due.len())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx as _;
-use kernel::clock::jst_date;
+use kernel::clock::{jst_date, storable_instant};
 use kernel::{Personal, PhoneNumber, SubjectId, Timestamp};
 use privacy::Keyring;
 use rulebook::Rulebook;
@@ -28,7 +28,7 @@ pub(crate) struct UnknownDays {
 impl UnknownDays {
     /// The subject of who calls at this instant and is not known.
     pub(crate) fn subject(&self, called_at: Timestamp) -> SubjectId {
-        self.subject_of(jst_date(called_at))
+        self.subject_of(jst_date(storable_instant(called_at)))
     }
 
     /// A number is stored: if it is an unknown person's, its day has to be ended.
@@ -43,7 +43,7 @@ impl UnknownDays {
         sqlx::query(
             "INSERT INTO phone_verification.unknown_day (jst_date) VALUES ($1) ON CONFLICT DO NOTHING",
         )
-        .bind(jst_date(called_at).to_sqlx())
+        .bind(jst_date(storable_instant(called_at)).to_sqlx())
         .execute(&self.pool)
         .await?;
         Ok(())

@@ -31,6 +31,11 @@ pub(crate) fn behind(service: &str) -> Problem {
         .retry_after(Duration::from_secs(1))
 }
 
+/// What a consistency token names is parked: the view has come so far and does not show it.
+pub(crate) fn not_shown(service: &str) -> Problem {
+    Problem::new(ProblemKind::FailedPrecondition, "CHANGE_NOT_SHOWN").with("service", service)
+}
+
 /// Runs are made one at a time.
 pub(crate) fn run_under_way(kind: &str) -> Problem {
     Problem::new(ProblemKind::FailedPrecondition, "RUN_UNDER_WAY").with("kind", kind)

@@ -4,6 +4,7 @@ use contracts::views::v1::ImageSummary;
 use decider::Problem;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
+use kernel::clock::instant_of_micros;
 use service::Page;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -71,6 +72,12 @@ pub(crate) fn id(text: &str, field: &'static str, reason: &'static str) -> Resul
     Uuid::parse_str(text).map_err(|_| invalid(field, reason))
 }
 
+/// An instant that may be absent.
+pub(crate) fn optional_instant(row: &PgRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+    let instant: Option<SqlTimestamp> = row.try_get(column)?;
+    Ok(instant.map(SqlTimestamp::to_jiff))
+}
+
 pub(crate) fn instant(row: &PgRow, column: &str) -> Result<Timestamp, sqlx::Error> {
     Ok(row.try_get::<SqlTimestamp, _>(column)?.to_jiff())
 }
@@ -119,12 +126,10 @@ pub(crate) async fn images(
     rows.iter().map(image).collect()
 }
 
-/// The instant of a page position; one that no row can have, where the number is none.
+/// The instant of a page position.
 pub(crate) fn sql_instant(micros: i64) -> SqlTimestamp {
     use jiff_sqlx::ToSqlx as _;
-    Timestamp::from_microsecond(micros)
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_sqlx()
+    instant_of_micros(micros).to_sqlx()
 }
 
 pub(crate) fn image_position(image: &ImageSummary) -> TimePosition {

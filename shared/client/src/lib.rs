@@ -19,5 +19,5 @@ pub use bearer::{Bearer, Language};
 pub use connection::Connection;
 pub use refusal::{Refusal, Violation, answered};
 pub use request_id::request_id;
-pub use services::{Client, ParkingAdmin};
+pub use services::{Client, ParkingAdmin, SetAsideAdmin};
 pub use upload::{CHUNK_BYTES, Upload, UploadSource, send as send_submission};

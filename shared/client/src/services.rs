@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::admin::v1::parking_admin_service_client::ParkingAdminServiceClient;
+use contracts::admin::v1::set_aside_admin_service_client::SetAsideAdminServiceClient;
 use contracts::claim_images::v1::claim_images_service_client::ClaimImagesServiceClient;
 use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceClient;
 use contracts::identity::v1::erasure_service_client::ErasureServiceClient;
@@ -20,6 +21,9 @@ use crate::connection::{Connection, Target};
 
 /// What operators ask about parked messages.
 pub type ParkingAdmin = ParkingAdminServiceClient<Connection>;
+
+/// What operators ask about events that a service could not carry.
+pub type SetAsideAdmin = SetAsideAdminServiceClient<Connection>;
 
 /// Channels to services. They connect when first used; a call to a service whose address is not known fails and says so.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +102,11 @@ impl Client {
     /// What a service that listens to others could not apply.
     pub fn parking_admin(&self, service: &'static str, bearer: &Bearer) -> ParkingAdmin {
         ParkingAdminServiceClient::new(self.to(service, bearer))
+    }
+
+    /// What a service's own followers could not carry.
+    pub fn set_aside_admin(&self, service: &'static str, bearer: &Bearer) -> SetAsideAdmin {
+        SetAsideAdminServiceClient::new(self.to(service, bearer))
     }
 
     fn to(&self, service: &'static str, bearer: &Bearer) -> Connection {

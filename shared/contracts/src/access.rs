@@ -89,6 +89,22 @@ impl Rule {
 /// The table.
 pub const TABLE: &[Rule] = &[
     rule("/madoguchi.feed.v1.FeedService/Read", &[SERVICES]),
+    rule("/madoguchi.feed.v1.FeedService/Get", &[SERVICES]),
+    // every service
+    rule(
+        "/madoguchi.admin.v1.SetAsideAdminService/ListSetAside",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.admin.v1.SetAsideAdminService/RetrySetAside",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.admin.v1.SetAsideAdminService/GiveUpSetAside",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
     // every service that listens to others
     rule(
         "/madoguchi.admin.v1.ParkingAdminService/ListParked",

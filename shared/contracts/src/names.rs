@@ -52,6 +52,9 @@ pub fn heartbeat(prefix: &str, service: &str) -> String {
     prefixed(prefix, '.', &format!("madoguchi-heartbeat.{service}"))
 }
 
+/// In a subject, instead of what happened: an event that its source cannot publish. Feeds alone carry it; nothing is sent.
+pub const SET_ASIDE: &str = "set_aside";
+
 /// Header: the event's place in its owner's order, lower-case hex.
 pub const CURSOR_HEADER: &str = "Madoguchi-Cursor";
 /// Header: the place of the published event before it; absent for the first.

@@ -11,8 +11,8 @@ use crate::classify::{Class, Classify};
 const TRANSIENT: [&str; 7] = ["08", "53", "57", "40", "55P03", "25P03", "25006"];
 /// Who may connect to what: a session that ends over that ends again.
 const CLOSED: [&str; 3] = ["28", "3D", "42"];
-/// Data and integrity: the database is there and refuses what it was given.
-const CONTENT: [&str; 2] = ["22", "23"];
+/// Data, integrity and limits (a text too large for an index): the database is there and refuses what it was given.
+const CONTENT: [&str; 3] = ["22", "23", "54"];
 
 impl Classify for sqlx::Error {
     fn classify(&self) -> Class {
@@ -113,7 +113,7 @@ mod tests {
         for code in ["08006", "53300", "57P03", "40001", "55P03", "25P03", "25006"] {
             assert_eq!(of(code), Class::unavailable(), "{code}");
         }
-        for code in ["22021", "23505"] {
+        for code in ["22021", "23505", "54000"] {
             assert_eq!(of(code), Class::content(), "{code}");
         }
         for code in ["28P01", "3D000", "42P01", "42501", "25001", "XX000"] {

@@ -7,7 +7,7 @@ use privacy::KeyringError;
 
 use crate::codec::{CodecError, OpenError};
 use crate::repository::{ExecuteError, LoadError};
-use crate::store::StoreError;
+use crate::store::{StoreError, TooLarge};
 
 /// How long a caller is asked to wait when others were quicker at the same stream.
 const RETRY_CONTENDED: Duration = Duration::from_millis(200);
@@ -57,6 +57,10 @@ impl<R: Explain> Classify for ExecuteError<R> {
             Self::Contended => Class::Unavailable(
                 Problem::new(ProblemKind::Aborted, "CONTENDED").retry_after(RETRY_CONTENDED),
             ),
+            Self::TooLarge(TooLarge { most, .. }) => Class::Refused(
+                Problem::new(ProblemKind::InvalidArgument, "CONTENT_TOO_LARGE")
+                    .with("max_kib", (most / 1024).to_string()),
+            ),
             Self::Subject(subject) => KeyringError::Destroyed(*subject).classify(),
             Self::Keyring(error) => error.classify(),
             Self::Store(error) => error.classify(),
@@ -86,6 +90,22 @@ mod tests {
         assert_eq!(LoadError::Store(refused).classify(), Class::ours());
         let away = StoreError::Unavailable("away".into());
         assert_eq!(Failed::Store(away).classify(), Class::unavailable());
+    }
+
+    #[test]
+    fn op_8_a_caller_is_told_that_the_content_is_too_large_and_how_large_it_may_be() {
+        let too_large = TooLarge {
+            event_type: "contract.imported.v1".to_owned(),
+            bytes: 3_000_000,
+            most: 512 * 1024,
+        };
+        let Class::Refused(problem) = Failed::TooLarge(too_large).classify() else {
+            unreachable!("it is refused");
+        };
+        assert_eq!(
+            (problem.kind, problem.reason, problem.metadata["max_kib"].as_str()),
+            (ProblemKind::InvalidArgument, "CONTENT_TOO_LARGE", "512")
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use privacy::{Keyring, KeyringError};
 use crate::codec::{CodecError, OpenError, encode, open_all};
 use crate::envelope::{NewEvent, RecordedEvent};
 use crate::request::Request;
-use crate::store::{AppendError, Appended, EventStore, Expected, StoreError};
+use crate::store::{AppendError, Appended, EventStore, Expected, StoreError, TooLarge};
 use crate::stream::StreamName;
 
 /// How often a command is decided anew because somebody else was quicker.
@@ -91,6 +91,9 @@ pub enum ExecuteError<R> {
     /// An event would hold data of a subject that has been erased.
     #[error("the data of subject {0} have been erased")]
     Subject(SubjectId),
+    /// An event is larger than the store takes; nothing is recorded.
+    #[error(transparent)]
+    TooLarge(TooLarge),
     /// The keyring failed.
     #[error(transparent)]
     Keyring(KeyringError),
@@ -192,6 +195,7 @@ impl<D: Decider> Repository<D> {
                 }
                 // The next round reads what came between, or finds this request's own earlier attempt.
                 Err(AppendError::Conflict { .. } | AppendError::Duplicate) => {}
+                Err(AppendError::TooLarge(error)) => return Err(ExecuteError::TooLarge(error)),
                 Err(AppendError::Store(error)) => return Err(error.into()),
             }
         }

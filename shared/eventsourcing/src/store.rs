@@ -8,6 +8,7 @@ use kernel::ids::EventId;
 use crate::cursor::Cursor;
 use crate::envelope::{NewEvent, RecordedEvent};
 use crate::stream::StreamName;
+use crate::unreadable::{Entry, Unreadable};
 
 /// The store of one service's events.
 #[async_trait]
@@ -28,14 +29,34 @@ pub trait EventStore: Send + Sync + 'static {
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError>;
 
-    /// Up to `limit` events after `after` in the one order of the service. An event is only given when nothing can
-    /// appear before it any more, so whoever remembers the last cursor misses nothing.
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
+    /// Up to `limit` entries after `after` in the one order of the service. An entry is only given when nothing can
+    /// appear before it any more, so whoever remembers the last cursor misses nothing. One that cannot be read is an
+    /// entry too: nobody's order ends there.
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// What stands at a cursor, if anything does.
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError>;
+
+    /// As [`EventStore::scan`], for whoever must not pass over anything: an entry that cannot be read is
+    /// [`StoreError::Corrupt`].
+    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        let entries = self.scan(after, limit).await?;
+        entries
+            .into_iter()
+            .map(|entry| entry.map_err(StoreError::from))
+            .collect()
+    }
 
     /// The event at a cursor: a reader whose event is not there holds the cursor of another history.
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError>;
+    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
+        let entry = self.entry_at(cursor).await?;
+        Ok(entry.map(|entry| match entry {
+            Ok(event) => event.id,
+            Err(unreadable) => unreadable.position.event_id,
+        }))
+    }
 
-    /// Every event after `after` in the order of [`EventStore::read_all`], then those to come. Ends after an error;
+    /// Every entry after `after` in the order of [`EventStore::scan`], then those to come. Ends after an error;
     /// follow again from the last cursor. Dropping the stream ends it.
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>>;
 }
@@ -82,9 +103,24 @@ pub enum AppendError {
     /// This request has written to this stream before.
     #[error("this request has already written to this stream")]
     Duplicate,
+    /// An event is larger than the store takes. It never will be taken.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// The store failed; nothing is known about the append.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// An event that is larger than the store takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {event_type} has {bytes} bytes, and the largest that is stored has {most}")]
+pub struct TooLarge {
+    /// Its type.
+    pub event_type: String,
+    /// Its size as stored, in bytes.
+    pub bytes: usize,
+    /// The bound, in bytes.
+    pub most: usize,
 }
 
 /// Why the store could not be asked, or its answer not be believed.
@@ -108,6 +144,25 @@ pub enum StoreError {
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<Unreadable> for StoreError {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Corrupt {
+            stream: unreadable.stream,
+            revision: unreadable.revision,
+            problem: unreadable.problem,
+        }
+    }
+}
+
+impl From<Entry> for Followed {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Ok(event) => Self::Event(event),
+            Err(unreadable) => Self::Unreadable(unreadable),
+        }
+    }
+}
+
 /// One step of following.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(
@@ -117,6 +172,8 @@ pub enum StoreError {
 pub enum Followed {
     /// The next event.
     Event(RecordedEvent),
+    /// In the place of the next event: it cannot be read.
+    Unreadable(Unreadable),
     /// There is nothing more at this moment; said whenever the end is reached anew.
     CaughtUp,
 }

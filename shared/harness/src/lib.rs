@@ -9,6 +9,7 @@
 )]
 
 mod callers;
+mod carried;
 mod instance;
 mod refusals;
 mod seal;
@@ -18,6 +19,7 @@ mod tested;
 mod world;
 
 pub use callers::{access_token, bearing, in_language, login_token};
+pub use carried::assert_whatever_is_stored_fits_a_message;
 pub use instance::Instance;
 pub use refusals::{assert_refused, reason, violations};
 pub use seal::{Seal, phones};

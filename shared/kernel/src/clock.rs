@@ -101,6 +101,23 @@ pub fn at_jst(date: Date, time: Time) -> Timestamp {
     TOKYO.to_timestamp(date.to_datetime(time)).unwrap_or(end)
 }
 
+/// The first instant of the year 1: nothing that we record lies before it, and no database we write to begins later.
+const EARLIEST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+/// The last whole microsecond that can be told.
+const LATEST: Timestamp = Timestamp::constant(253_402_207_200, 999_999_000);
+
+/// An instant as every database and every message can hold it: what lies beyond the years 1 to 9999 is their nearest end.
+/// Whoever reads what another wrote must not fail over an instant.
+pub fn storable_instant(instant: Timestamp) -> Timestamp {
+    instant.clamp(EARLIEST, LATEST)
+}
+
+/// The instant of microseconds since the Unix epoch, as messages carry it; any number is one ([`storable_instant`]).
+pub fn instant_of_micros(micros: i64) -> Timestamp {
+    let end = if micros < 0 { EARLIEST } else { LATEST };
+    Timestamp::from_microsecond(micros).map_or(end, storable_instant)
+}
+
 /// A date as `YYYY-MM-DD` and nothing else.
 pub fn strict_date(text: &str) -> Option<Date> {
     let shaped = text.len() == 10
@@ -157,6 +174,26 @@ mod tests {
         other.set(Timestamp::MAX);
         other.advance(SignedDuration::from_secs(1));
         assert_eq!(clock.now(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn op_8_any_number_of_microseconds_is_an_instant_that_every_database_holds() {
+        for micros in [0, 1, -1, 1_793_000_000_000_000] {
+            assert_eq!(instant_of_micros(micros).as_microsecond(), micros);
+        }
+        let (first, last) = (EARLIEST.as_microsecond(), LATEST.as_microsecond());
+        for (micros, held) in [
+            (i64::MIN, first),
+            (first - 1, first),
+            (last + 1, last),
+            (i64::MAX, last),
+            (Timestamp::MIN.as_microsecond(), first),
+            (Timestamp::MAX.as_microsecond(), last),
+        ] {
+            assert_eq!(instant_of_micros(micros).as_microsecond(), held, "{micros}");
+        }
+        assert_eq!(EARLIEST.to_string(), "0001-01-01T00:00:00Z");
+        assert_eq!(LATEST.to_string(), "9999-12-30T22:00:00.999999Z");
     }
 
     #[test]

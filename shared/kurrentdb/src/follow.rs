@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use eventsourcing::{Cursor, Followed, StoreError};
+use eventsourcing::{Cursor, Followed, StoreError, entry_position};
 use eventstore::Position;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::time::timeout;
@@ -61,15 +61,16 @@ impl Follower {
             };
             match said {
                 Said::Event(event) => {
-                    let event = records::recorded(&event)?.event;
+                    let entry = records::entry(&event)?.map(|marked| marked.event);
+                    let cursor = entry_position(&entry).cursor;
                     // The server starts after the position it was given; one that repeats it doubles nothing.
-                    if self.after.is_some_and(|after| event.cursor <= after) {
+                    if self.after.is_some_and(|after| cursor <= after) {
                         continue;
                     }
-                    self.after = Some(event.cursor);
+                    self.after = Some(cursor);
                     subscribed.said = false;
                     self.subscribed = Some(subscribed);
-                    return Ok(Followed::Event(event));
+                    return Ok(entry.into());
                 }
                 Said::CaughtUp => subscribed.behind = false,
                 Said::FellBehind => subscribed.behind = true,

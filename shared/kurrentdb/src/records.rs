@@ -1,6 +1,6 @@
 //! Our events as KurrentDB keeps them, and back. The envelope is that of docs/adr/0001; docs/adr/0011 says what is added.
 
-use eventsourcing::{Cursor, Metadata, NewEvent, RecordedEvent, StoreError};
+use eventsourcing::{Cursor, Metadata, NewEvent, Position, RecordedEvent, StoreError, Unreadable};
 use eventstore::{EventData, RecordedEvent as Stored};
 use jiff::Timestamp;
 use kernel::ids::EventId;
@@ -36,37 +36,52 @@ pub(crate) struct Marked {
     pub(crate) attempt: Option<Uuid>,
 }
 
-pub(crate) fn recorded(stored: &Stored) -> Result<Marked, StoreError> {
-    let corrupt = |problem: String| StoreError::Corrupt {
-        stream: stored.stream_id.clone(),
-        revision: stored.revision,
-        problem,
-    };
-    let stream = stored
-        .stream_id
-        .parse()
-        .map_err(|_| corrupt("its stream has no name of ours".to_owned()))?;
+/// An event where the server tells its place; what cannot be read of it is an entry all the same.
+pub(crate) fn entry(stored: &Stored) -> Result<Result<Marked, Unreadable>, StoreError> {
     if stored.position.commit == NOWHERE || stored.position.prepare == NOWHERE {
         return Err(StoreError::Refused(
             "the server does not tell where an event stands in its log; a later version does".into(),
         ));
     }
-    let data: Value =
-        serde_json::from_slice(&stored.data).map_err(|error| corrupt(format!("its data: {error}")))?;
-    let metadata: Value = serde_json::from_slice(&stored.custom_metadata)
-        .map_err(|error| corrupt(format!("its metadata: {error}")))?;
+    let position = Position {
+        cursor: Cursor::kurrentdb(stored.position.commit, stored.position.prepare),
+        event_id: EventId::from_uuid(stored.id),
+    };
+    Ok(content(stored, position).map_err(|problem| Unreadable {
+        position,
+        stream: stored.stream_id.clone(),
+        revision: stored.revision,
+        event_type: stored.event_type.clone(),
+        problem,
+    }))
+}
+
+/// An event of a stream: a state folded without one of them would be a wrong one.
+pub(crate) fn recorded(stored: &Stored) -> Result<Marked, StoreError> {
+    Ok(entry(stored)??)
+}
+
+/// The event, or what is wrong with it.
+fn content(stored: &Stored, position: Position) -> Result<Marked, String> {
+    let stream = stored
+        .stream_id
+        .parse()
+        .map_err(|_| "its stream has no name of ours".to_owned())?;
+    let data: Value = serde_json::from_slice(&stored.data).map_err(|error| format!("its data: {error}"))?;
+    let metadata: Value =
+        serde_json::from_slice(&stored.custom_metadata).map_err(|error| format!("its metadata: {error}"))?;
     let attempt = metadata
         .get("attempt")
         .and_then(|attempt| Uuid::try_parse(attempt.as_str()?).ok());
     let metadata: Metadata =
-        serde_json::from_value(metadata).map_err(|error| corrupt(format!("its metadata: {error}")))?;
+        serde_json::from_value(metadata).map_err(|error| format!("its metadata: {error}"))?;
     let recorded_at =
-        created(stored).ok_or_else(|| corrupt("the server does not tell when it was written".to_owned()))?;
+        created(stored).ok_or_else(|| "the server does not tell when it was written".to_owned())?;
     let event = RecordedEvent {
         stream,
         revision: stored.revision,
-        cursor: Cursor::kurrentdb(stored.position.commit, stored.position.prepare),
-        id: EventId::from_uuid(stored.id),
+        cursor: position.cursor,
+        id: position.event_id,
         event_type: stored.event_type.clone(),
         data,
         metadata,
@@ -86,7 +101,7 @@ fn created(stored: &Stored) -> Option<Timestamp> {
 mod tests {
     use std::collections::HashMap;
 
-    use eventstore::Position;
+    use eventstore::Position as Place;
 
     use super::*;
 
@@ -105,7 +120,7 @@ mod tests {
             metadata: HashMap::from([("created".to_owned(), "17823456789012345".to_owned())]),
             custom_metadata: serde_json::to_vec(&metadata).unwrap().into(),
             is_json: true,
-            position: Position {
+            position: Place {
                 commit: 7,
                 prepare: 8,
             },
@@ -173,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_tell_places_is_refused() {
-        let half = |commit, prepare| Position { commit, prepare };
-        for position in [Position::end(), half(NOWHERE, 8), half(7, NOWHERE)] {
+        let half = |commit, prepare| Place { commit, prepare };
+        for position in [Place::end(), half(NOWHERE, 8), half(7, NOWHERE)] {
             let nowhere = Stored { position, ..stored() };
             let read = recorded(&nowhere).map(|marked| marked.event);
             assert!(matches!(read, Err(StoreError::Refused(_))), "{read:?}");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use eventsourcing::{
-    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, StoreError,
-    StreamName,
+    AppendError, Appended, Cursor, Entry, EventStore, Expected, Followed, NewEvent, RecordedEvent,
+    StoreError, StreamName,
 };
 use eventstore::{
     AppendToStreamOptions, CurrentRevision, Error, EventData, ExpectedRevision, Position, ReadAllOptions,
@@ -16,7 +16,6 @@ use eventstore::{
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use kernel::ids::EventId;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -189,24 +188,25 @@ impl EventStore for KurrentStore {
         }
     }
 
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         if after.is_some_and(|after| after.tag() != Cursor::KURRENTDB) {
             return Ok(Vec::new());
         }
-        let mut events = Vec::new();
+        let mut entries = Vec::new();
         // Reading all with a filter is not among the library's calls; a subscription is, and says when it is at the end.
         let mut following = self.follow(after);
-        while events.len() < limit {
+        while entries.len() < limit {
             match following.next().await {
-                Some(Ok(Followed::Event(event))) => events.push(event),
+                Some(Ok(Followed::Event(event))) => entries.push(Ok(event)),
+                Some(Ok(Followed::Unreadable(unreadable))) => entries.push(Err(unreadable)),
                 Some(Ok(Followed::CaughtUp)) | None => break,
                 Some(Err(error)) => return Err(error),
             }
         }
-        Ok(events)
+        Ok(entries)
     }
 
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError> {
         let position = Position {
             commit: cursor.a(),
             prepare: cursor.b(),
@@ -226,9 +226,9 @@ impl EventStore for KurrentStore {
         });
         let next = read.await.map_err(StoreError::from)?.and_then(|read| read.event);
         // The server gives the next event where none stands at the position.
-        Ok(next
-            .filter(|event| event.position == position)
-            .map(|event| EventId::from_uuid(event.id)))
+        let there = next.filter(|event| event.position == position);
+        let entry = there.as_ref().map(records::entry).transpose()?;
+        Ok(entry.map(|entry| entry.map(|marked| marked.event)))
     }
 
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>> {

@@ -6,6 +6,7 @@ use decider::{Blame, Class, Classify, Defect};
 use eventsourcing::{Cursor, Position};
 use kernel::ids::EventId;
 use sqlx::PgTransaction;
+use uuid::Uuid;
 
 /// The way a message came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +42,26 @@ pub struct Delivery {
     pub event_id: EventId,
     /// Its subject, without the deployment's prefix.
     pub subject: String,
-    /// The source's integration event message.
+    /// The source's integration event message; empty where it is withheld.
     pub payload: Bytes,
+    /// Set where the source cannot publish the event. No handler is given such a one: it is parked, with its entity.
+    pub withheld: Option<WithheldBySource>,
     /// W3C trace context of the command that caused it.
     pub traceparent: Option<String>,
     /// The way it came.
     pub via: Via,
+}
+
+/// An event that its source cannot publish.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{publisher} cannot publish it ({reason}) and has set it aside: have it tried again there first")]
+pub struct WithheldBySource {
+    /// The source.
+    pub publisher: &'static str,
+    /// What it is about, where the source can tell.
+    pub entity: Option<Uuid>,
+    /// Why, in the source's word.
+    pub reason: String,
 }
 
 impl Delivery {

@@ -10,8 +10,13 @@ use decider::{Class, Classify};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
+use crate::sqlstate;
+
 /// The longest text kept, in characters.
 const LONGEST: usize = 1_000;
+
+/// Where the database's own words stood; no text of ours has it.
+const PLACE: &str = "\0";
 
 /// The chain of causes in one bounded line, for logs: without the database's own words, which can repeat values.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
@@ -30,9 +35,12 @@ impl Fault {
         for cause in causes(error) {
             let mut own = cause.to_string();
             if let Some(answer) = &answer {
-                // Many errors repeat their source in their own text.
-                own = own.replace(&answer.whole(), &answer.code_and_names());
-                own = own.replace(answer.0.message(), &answer.code_and_names());
+                // Many errors repeat their source in their own text. Our words for the code may be the server's: they are put
+                // in when nothing of the server's is left.
+                own = own
+                    .replace(&answer.whole(), PLACE)
+                    .replace(answer.0.message(), PLACE)
+                    .replace(PLACE, &answer.code_and_names());
             }
             if !text.ends_with(&own) {
                 if !text.is_empty() {
@@ -83,10 +91,9 @@ impl Refusal<'_> {
     }
 
     fn code_and_names(&self) -> String {
-        let mut text = format!(
-            "the database answers with SQLSTATE {}",
-            self.0.code().unwrap_or_default()
-        );
+        let code = self.0.code().unwrap_or_default();
+        let words = sqlstate::words(&code);
+        let mut text = format!("the database answers with SQLSTATE {code} ({words})");
         for (what, name) in [("table", self.0.table()), ("constraint", self.0.constraint())] {
             if let Some(name) = name {
                 text.push_str(", ");
@@ -194,14 +201,15 @@ mod tests {
             assert!(is_refusal(&error), "{error:?}");
             assert_eq!(
                 Fault::of(&error).as_str(),
-                "the event store refuses: the database answers with SQLSTATE 22P02"
+                "the event store refuses: the database answers with SQLSTATE 22P02 (a text does not have the form of its \
+                 column's type)"
             );
         }
         let alone = answer();
         assert!(is_refusal(&alone));
         assert_eq!(
             Fault::of(&alone).as_str(),
-            "the database answers with SQLSTATE 22P02"
+            "the database answers with SQLSTATE 22P02 (a text does not have the form of its column's type)"
         );
     }
 

@@ -8,6 +8,9 @@ use crate::delivery::Delivery;
 
 /// The entity a message is about, known or unknown kind alike; none where the payload does not tell.
 pub(crate) fn entity_of(delivery: &Delivery) -> Option<Uuid> {
+    if let Some(withheld) = &delivery.withheld {
+        return withheld.entity;
+    }
     let heading = EventHeading::decode(delivery.payload.clone()).ok()?;
     heading.entity_id.parse().ok()
 }

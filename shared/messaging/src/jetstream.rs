@@ -8,6 +8,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy
 use async_nats::{Client, ConnectOptions};
 use contracts::names;
 
+use crate::size::MessageSize;
 use crate::tls;
 
 /// Where NATS is and how much a service's stream may keep.
@@ -23,10 +24,12 @@ pub struct JetStreamConfig {
     pub max_bytes: i64,
     /// Copies in a JetStream cluster.
     pub replicas: usize,
+    /// The largest message. The server must take it, and no event is stored that would not fit.
+    pub max_message: MessageSize,
 }
 
 impl Default for JetStreamConfig {
-    /// A single local server, seven days, 1 GiB.
+    /// A single local server, seven days, 1 GiB, messages of 1 MiB.
     fn default() -> Self {
         Self {
             url: "nats://127.0.0.1:4222".to_owned(),
@@ -34,6 +37,7 @@ impl Default for JetStreamConfig {
             max_age: Duration::from_hours(7 * 24),
             max_bytes: 1 << 30,
             replicas: 1,
+            max_message: MessageSize::STANDARD,
         }
     }
 }
@@ -212,6 +216,7 @@ mod tests {
             max_age: Duration::from_hours(5),
             max_bytes: 7,
             replicas: 3,
+            ..JetStreamConfig::default()
         };
         let wanted = wanted_config(&config, "endorsement");
         assert_eq!(wanted.name, names::stream("t1", "endorsement"));

@@ -17,9 +17,13 @@ mod lease;
 pub mod malformed;
 mod outgoing;
 mod parking;
+mod publisher;
 mod relay;
 mod repair;
 mod sealed;
+pub mod set_aside;
+mod size;
+mod sqlstate;
 mod subscription;
 mod tls;
 mod trace;
@@ -36,11 +40,13 @@ pub use jetstream::{ConnectError, JetStreamConfig, StreamMismatch, connect};
 pub use malformed::Malformed;
 pub use outgoing::{Envelope, Outgoing, Publish, outgoing};
 pub use parking::{
-    Decision, Filter, Outcome, ParkedDetails, ParkedMessage, Parking, ParkingError, PastDecision, Place,
-    parked_message, parked_messages,
+    Decision, Filter, Outcome, ParkedDetails, ParkedEntity, ParkedMessage, Parking, ParkingError,
+    PastDecision, Place, is_parked, parked_entities, parked_message, parked_messages,
 };
+pub use publisher::{Publisher, Reason, Withheld};
 pub use relay::{Relay, RelayError, RelaySettings};
 pub use sealed::{Unsealed, sealed_from_wire, sealed_to_wire};
+pub use size::{MessageSize, PayloadLimit, largest_payload_of};
 pub use subscription::position::position_of;
 pub use subscription::refill::{RefillError, Refilled, Until};
 pub use subscription::rewind::rewind;

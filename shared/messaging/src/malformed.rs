@@ -1,9 +1,9 @@
-//! An integration event that cannot be read here, and how its fields are read: ids and instants as the messages carry them.
+//! An integration event that cannot be read here, and how its ids are read. Its instants are read by
+//! [`kernel::clock::instant_of_micros`]: any number is one.
 
 use std::str::FromStr;
 
 use decider::{Class, Classify};
-use kernel::clock::Timestamp;
 
 /// No release of its sender can have written it, or only a newer one. Trying again reads the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,6 @@ pub enum Malformed {
     /// A field that holds no id.
     #[error("field {0} is no id")]
     Id(&'static str),
-    /// A field that holds no instant.
-    #[error("field {0} is no instant")]
-    Instant(&'static str),
 }
 
 impl Classify for Malformed {
@@ -34,9 +31,4 @@ impl Classify for Malformed {
 /// An id.
 pub fn id<T: FromStr>(field: &'static str, text: &str) -> Result<T, Malformed> {
     text.parse().map_err(|_| Malformed::Id(field))
-}
-
-/// An instant in microseconds.
-pub fn instant(field: &'static str, microseconds: i64) -> Result<Timestamp, Malformed> {
-    Timestamp::from_microsecond(microseconds).map_err(|_| Malformed::Instant(field))
 }

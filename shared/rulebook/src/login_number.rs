@@ -12,8 +12,8 @@ use crate::rules::Rulebook;
 pub struct NumberHolder {
     /// Whether the party holds the policy, be it insured or not; nobody else's numbers count.
     pub is_policyholder: bool,
-    /// The end of the contract's term.
-    pub period_end: Timestamp,
+    /// The end of the contract's term; none of a contract without end.
+    pub period_end: Option<Timestamp>,
 }
 
 /// What can be said of a number at an instant.
@@ -24,8 +24,8 @@ pub struct LoginNumber {
     /// The first instant at which it counts.
     pub counts_from: Timestamp,
     /// The first instant at which it no longer counts: because another replaces it, or because the rulebook's tail after
-    /// the contract's end is over. The table of numbers may refuse it in between.
-    pub counts_until: Timestamp,
+    /// the contract's end is over; none where neither is known. The table of numbers may refuse it in between.
+    pub counts_until: Option<Timestamp>,
 }
 
 /// Why a number cannot be used for login.
@@ -89,7 +89,7 @@ impl Rulebook {
             Some(_) if !holder.is_policyholder => Some(UnusableReason::NotPolicyholders),
             Some(number) => match self.numbers.verdict(number, at).reason() {
                 Some(reason) => Some(UnusableReason::Ineligible(reason)),
-                None if tail_ends <= at => Some(UnusableReason::ContractEnded),
+                None if tail_ends.is_some_and(|end| end <= at) => Some(UnusableReason::ContractEnded),
                 None if phone.counts_from > at => Some(UnusableReason::NotYetInForce),
                 None => None,
             },
@@ -97,7 +97,7 @@ impl Rulebook {
         Some(LoginNumber {
             unusable,
             counts_from: phone.counts_from,
-            counts_until: phone.counts_until.map_or(tail_ends, |until| until.min(tail_ends)),
+            counts_until: phone.counts_until.into_iter().chain(tail_ends).min(),
         })
     }
 }
@@ -136,7 +136,7 @@ mod tests {
     fn asked(phone: &Dated<PhoneNumber>, is_policyholder: bool, end: &str, at: &str) -> Option<LoginNumber> {
         let holder = NumberHolder {
             is_policyholder,
-            period_end: instant(end),
+            period_end: Some(instant(end)),
         };
         Rulebook::default_rulebook().login_number(phone, holder, instant(at))
     }
@@ -180,19 +180,38 @@ mod tests {
         let tail_ends = instant("2027-02-14T00:00:00Z") + jiff::SignedDuration::from_hours(24);
         let end = "2026-11-17T00:00:00Z";
         let answer = asked(&mobile, POLICYHOLDER, end, NOW).unwrap();
-        assert_eq!(answer.counts_until, tail_ends);
+        assert_eq!(answer.counts_until, Some(tail_ends));
         let replaced = phone(
             "090-1111-2222",
             "2020-01-01T00:00:00Z",
             Some("2026-12-01T00:00:00Z"),
         );
         let answer = asked(&replaced, POLICYHOLDER, end, NOW).unwrap();
-        assert_eq!(answer.counts_until, instant("2026-12-01T00:00:00Z"));
+        assert_eq!(answer.counts_until, Some(instant("2026-12-01T00:00:00Z")));
         assert_eq!(answer.counts_from, instant("2020-01-01T00:00:00Z"));
         let last = "2027-02-14T23:59:59Z";
         assert!(asked(&mobile, POLICYHOLDER, end, last).unwrap().is_usable());
         let over = asked(&mobile, POLICYHOLDER, end, "2027-02-15T00:00:00Z").unwrap();
         assert_eq!(over.reason(), "CONTRACT_ENDED");
+    }
+
+    #[test]
+    fn pv_7_numbers_of_a_contract_without_end_count_until_another_replaces_them() {
+        let holder = NumberHolder {
+            is_policyholder: POLICYHOLDER,
+            period_end: None,
+        };
+        let rulebook = Rulebook::default_rulebook();
+        let mobile = since_long("090-1111-2222");
+        for at in [NOW, "9999-12-30T22:00:00Z"] {
+            let answer = rulebook.login_number(&mobile, holder, instant(at)).unwrap();
+            assert!(answer.is_usable(), "{at}");
+            assert_eq!(answer.counts_until, None);
+        }
+        let until = "2026-12-01T00:00:00Z";
+        let replaced = phone("090-1111-2222", "2020-01-01T00:00:00Z", Some(until));
+        let answer = rulebook.login_number(&replaced, holder, instant(NOW)).unwrap();
+        assert_eq!(answer.counts_until, Some(instant(until)));
     }
 
     #[test]

@@ -153,10 +153,11 @@ pub struct ContractRules {
 }
 
 impl ContractRules {
-    /// The instant from which numbers of a contract that ends at `period_end` no longer count.
-    pub fn numbers_count_until(&self, period_end: Timestamp) -> Timestamp {
+    /// The instant from which numbers of a contract that ends at `period_end` no longer count; none where it has no end.
+    pub fn numbers_count_until(&self, period_end: Option<Timestamp>) -> Option<Timestamp> {
         let tail = SignedDuration::from_hours(24 * i64::from(self.tail_days));
-        period_end.checked_add(tail).unwrap_or(Timestamp::MAX)
+        // An end that no calendar reaches is none.
+        period_end?.checked_add(tail).ok()
     }
 }
 
@@ -445,7 +446,12 @@ mod tests {
     fn pv_7_numbers_count_until_the_tail_ends() {
         let rules = ContractRules { tail_days: 90 };
         let end: Timestamp = "2026-01-01T07:00:00Z".parse().unwrap();
-        assert_eq!(rules.numbers_count_until(end).to_string(), "2026-04-01T07:00:00Z");
-        assert_eq!(rules.numbers_count_until(Timestamp::MAX), Timestamp::MAX);
+        let until = rules.numbers_count_until(Some(end));
+        assert_eq!(
+            until.map(|until| until.to_string()),
+            Some("2026-04-01T07:00:00Z".to_owned())
+        );
+        assert_eq!(rules.numbers_count_until(None), None);
+        assert_eq!(rules.numbers_count_until(Some(Timestamp::MAX)), None);
     }
 }

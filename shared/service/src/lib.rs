@@ -13,7 +13,7 @@ mod watch;
 pub use config::keys::{ConfigErrors, Configuration, Found, Keys, Setting};
 pub use config::secret::Secret;
 pub use config::start_error::StartError;
-pub use follow::deadlines::Wake;
+pub use follow::deadlines::{PUT_OFF, Wake, put_off};
 pub use follow::erasure::DropsSubjects;
 pub use follow::reaction::ReactionError;
 pub use follow::wiring::Wiring;

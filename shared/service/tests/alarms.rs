@@ -33,6 +33,7 @@ const NAME: &str = "tally";
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 static STUCK: AtomicBool = AtomicBool::new(false);
 static PUZZLED: AtomicBool = AtomicBool::new(false);
+static OVERFLOWING: AtomicBool = AtomicBool::new(false);
 
 /// Publishes what it appends, and listens to itself.
 struct Tally;
@@ -64,7 +65,14 @@ fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
         entity_kind: NAME,
         event_name: "counted",
         entity_id: recorded.stream.id(),
-        payload: Vec::new(),
+        payload: vec![
+            0;
+            if OVERFLOWING.load(Ordering::SeqCst) {
+                2 << 20
+            } else {
+                0
+            }
+        ],
     }))
 }
 
@@ -307,6 +315,7 @@ async fn every_alarm_is_told_once_and_shows_in_the_metrics_until_it_is_over() {
     a_forgotten_prepared_transaction(&world).await;
     a_consumer_that_cannot_apply(&world).await;
     a_message_that_no_consumer_understands(&world).await;
+    an_event_that_no_message_carries(&world).await;
     nats_away(&mut world).await;
     the_keyring_away(&mut world).await;
     the_database_away(&mut world).await;
@@ -396,6 +405,32 @@ async fn a_message_that_no_consumer_understands(world: &World) {
         .await
         .unwrap();
     world.over("parked").await;
+}
+
+async fn an_event_that_no_message_carries(world: &World) {
+    OVERFLOWING.store(true, Ordering::SeqCst);
+    world.count(5).await;
+    world
+        .raised(
+            "set-aside",
+            &["is set aside by relay (TOO_LARGE)", "set-aside retry"],
+        )
+        .await;
+    let labels = ["service=tally", "reason=TOO_LARGE"];
+    world
+        .gauge("madoguchi.relay.set_aside", &labels, |events| events > 0.5)
+        .await;
+    OVERFLOWING.store(false, Ordering::SeqCst);
+    // As if it had been tried again, and its place replayed.
+    let mut database = PgConnection::connect(&world.postgres.url(NAME)).await.unwrap();
+    sqlx::raw_sql(
+        "UPDATE messaging.set_aside SET settled_at = now();
+         DELETE FROM messaging.parked; UPDATE messaging.subscription SET parked = 0",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    world.over("set-aside").await;
 }
 
 /// The relay's gauge goes on growing although the relay itself waits for an answer that does not come.

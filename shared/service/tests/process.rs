@@ -38,7 +38,17 @@ fn run(arguments: &[&str]) -> Output {
 
 fn help_and_version_succeed() {
     let help = run(&["--help"]);
-    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--config"));
+    let told = String::from_utf8_lossy(&help.stdout);
+    assert!(help.status.success() && told.contains("--config"), "{told}");
+    for word in [
+        "madoguchi-probe",
+        "grpc.listen",
+        "nats.max_message_bytes",
+        "service.number",
+        "A number, to be wrong with; 1",
+    ] {
+        assert!(told.contains(word), "{word} is not in {told}");
+    }
     let version = run(&["--version"]);
     assert!(version.status.success() && String::from_utf8_lossy(&version.stdout).starts_with("probe "));
     assert_eq!(run(&["--nonsense"]).status.code(), Some(64));

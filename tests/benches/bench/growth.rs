@@ -89,7 +89,7 @@ async fn follow(store: &PostgresStore, at_most: Duration) -> Result<f64, Failure
         let mut following = store.follow(Some(after));
         loop {
             match following.next().await {
-                Some(Ok(Followed::Event(_))) => events += 1,
+                Some(Ok(Followed::Event(_) | Followed::Unreadable(_))) => events += 1,
                 Some(Ok(Followed::CaughtUp)) => break,
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err("a follower ended".into()),

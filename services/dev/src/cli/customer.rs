@@ -197,7 +197,7 @@ impl Send {
 }
 
 /// The customer who logged in last, with tokens that are good.
-async fn logged_in(environment: &mut Environment) -> Result<Bearer, Failure> {
+pub(super) async fn logged_in(environment: &mut Environment) -> Result<Bearer, Failure> {
     let Some(customer) = &mut environment.session.customer else {
         return Err("nobody is logged in: madoguchi login --user-id … --password …".into());
     };

@@ -1,5 +1,6 @@
 //! The `madoguchi` program's commands: `run` for everything at once, and a small client for what runs.
 
+mod account;
 mod book;
 mod carrier;
 mod customer;
@@ -47,10 +48,14 @@ enum Command {
     Run(run::Run),
     /// Write the sample book as CSV files
     Sample(book::Sample),
+    /// Register with the printed initial credentials
+    Register(account::Register),
     /// Log in with password and phone call
     Login(customer::Login),
     /// List the customer's contracts
     Contracts,
+    /// Change the telephone numbers of a contract: shown first, with --yes submitted
+    ChangePhones(account::ChangePhones),
     /// List the customer's accidents
     Accidents,
     /// Hand in a picture
@@ -61,6 +66,10 @@ enum Command {
     Queue(staff::Queue),
     /// List the pictures of an accident, and save their thumbnails
     Gallery(staff::Gallery),
+    /// Save the original of a picture
+    Download(staff::Download),
+    /// Show what happened to a contract's policyholder: registration, logins, calls
+    Timeline(staff::Timeline),
     /// Be the carrier: report a call to a line
     Call(carrier::Call),
     /// Multiply what a stopped stack has written, and measure a rebuild of the views over it
@@ -88,12 +97,16 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(run) => return run.execute(&data).await,
         Command::Sample(sample) => sample.execute()?,
         Command::Login(login) => login.execute(&mut Environment::open(&data)?).await?,
+        Command::Register(register) => register.execute(&Environment::open(&data)?).await?,
+        Command::ChangePhones(change) => change.execute(&mut Environment::open(&data)?).await?,
         Command::Contracts => customer::contracts(&mut Environment::open(&data)?).await?,
         Command::Accidents => customer::accidents(&mut Environment::open(&data)?).await?,
         Command::Upload(upload) => upload.execute(&mut Environment::open(&data)?).await?,
         Command::Send(send) => send.execute(&mut Environment::open(&data)?).await?,
         Command::Queue(queue) => queue.execute(&Environment::open(&data)?).await?,
         Command::Gallery(gallery) => gallery.execute(&Environment::open(&data)?).await?,
+        Command::Download(download) => download.execute(&Environment::open(&data)?).await?,
+        Command::Timeline(timeline) => timeline.execute(&Environment::open(&data)?).await?,
         Command::Call(call) => call.execute(&Environment::open(&data)?).await?,
         Command::Load(load) => load.execute(&data).await?,
         Command::StaffToken(token) => token.execute(&Environment::open(&data)?)?,

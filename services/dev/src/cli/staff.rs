@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use client::{Bearer, answered};
-use contracts::claim_images::v1::GetThumbnailRequest;
-use contracts::views::v1::{ListGalleryRequest, ListQueueRequest};
+use client::{Bearer, Refusal, answered};
+use contracts::claim_images::v1::{DownloadOriginalRequest, GetThumbnailRequest};
+use contracts::views::v1::{ListGalleryRequest, ListQueueRequest, ListTimelineRequest};
+use kernel::clock::instant_of_micros;
 
 use super::{Environment, Failure};
 use crate::say;
@@ -132,6 +133,73 @@ impl Gallery {
         std::fs::write(&path, thumbnail.jpeg)?;
         say!("    {}", path.display());
         Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Download {
+    /// Accident (UUID), see `madoguchi queue`
+    #[arg(long, value_name = "ID")]
+    accident: String,
+    /// Picture (UUID), see `madoguchi gallery`
+    #[arg(long, value_name = "ID")]
+    image: String,
+    /// File to write the original to; that it was handed out is recorded
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Staff id; by default the adjuster of the last journey
+    #[arg(long, value_name = "ID")]
+    adjuster: Option<String>,
+}
+
+impl Download {
+    pub(super) async fn execute(&self, environment: &Environment) -> Result<(), Failure> {
+        let bearer = adjuster(environment, self.adjuster.as_deref())?;
+        let request = DownloadOriginalRequest {
+            accident_id: self.accident.clone(),
+            image_id: self.image.clone(),
+        };
+        let mut images = environment.client.claim_images(&bearer);
+        let mut stream = answered(images.download_original(request).await)?;
+        let mut original = Vec::new();
+        while let Some(message) = stream.message().await.map_err(Refusal::from)? {
+            original.extend(message.data);
+        }
+        std::fs::write(&self.out, &original)?;
+        say!("{}  {} bytes", self.out.display(), original.len());
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Timeline {
+    /// Contract (UUID) whose policyholder it is about
+    #[arg(long, value_name = "ID")]
+    contract: String,
+    /// Staff id; by default the adjuster of the last journey
+    #[arg(long, value_name = "ID")]
+    adjuster: Option<String>,
+}
+
+impl Timeline {
+    pub(super) async fn execute(&self, environment: &Environment) -> Result<(), Failure> {
+        let bearer = adjuster(environment, self.adjuster.as_deref())?;
+        let mut request = ListTimelineRequest {
+            contract_id: self.contract.clone(),
+            ..ListTimelineRequest::default()
+        };
+        loop {
+            let mut view = environment.client.adjuster_view(&bearer);
+            let page = answered(view.list_timeline(request.clone()).await)?;
+            for entry in page.entries {
+                let at = instant_of_micros(entry.occurred_at_us);
+                say!("{at}  {}  {}  {}", entry.account_id, entry.kind, entry.detail);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(());
+            }
+            request.page_token = page.next_page_token;
+        }
     }
 }
 

@@ -121,7 +121,7 @@ fn phone(number: String, login: &LoginNumber) -> proto::Phone {
         reason: login.reason().to_owned(),
         message: login.unusable.map(text_of).unwrap_or_default(),
         counts_from_us: login.counts_from.as_microsecond(),
-        counts_until_us: login.counts_until.as_microsecond(),
+        counts_until_us: login.counts_until.map(Timestamp::as_microsecond),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp)
         product: terms.product.clone(),
         kind: wire::contract_kind(terms.kind).to_owned(),
         period_start_us: terms.period_start.as_microsecond(),
-        period_end_us: terms.period_end.as_microsecond(),
+        period_end_us: terms.period_end.map(Timestamp::as_microsecond),
         policyholder: (!same).then(|| shown(standing.parties.policyholder(), PartyRole::Policyholder)),
         insured: Some(shown(
             standing.parties.insured(),

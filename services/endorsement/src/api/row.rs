@@ -73,8 +73,8 @@ fn terms(row: &ContractRow, rulebook: &Rulebook, problems: &mut Violations) -> O
     let kind = kind(&row.kind, problems);
     let term = |date| product.map(|product| product.term_instant(date));
     let period_start = columns::instant_by(problems, "period_start", &row.period_start, term);
-    let period_end = columns::instant_by(problems, "period_end", &row.period_end, term);
-    if let (Some(start), Some(end)) = (period_start, period_end)
+    let period_end = columns::end_by(problems, "period_end", &row.period_end, term);
+    if let (Some(start), Some(Some(end))) = (period_start, period_end)
         && end <= start
     {
         problems.add("period_end", "PERIOD_REVERSED");

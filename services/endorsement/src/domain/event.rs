@@ -63,8 +63,9 @@ pub enum Event {
         /// The request that changed it or was taken back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         endorsement_id: Option<EndorsementId>,
-        /// End of the contract's term; numbers count by it (PV-7).
-        period_end: Timestamp,
+        /// End of the contract's term, if it has one; numbers count by it (PV-7).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        period_end: Option<Timestamp>,
     },
     /// A request took effect. Written once, at its instant (EN-10).
     #[serde(rename = "contract.endorsement_effective.v1")]

@@ -49,8 +49,9 @@ pub struct Terms {
     pub kind: ContractKind,
     /// Start of the term.
     pub period_start: Timestamp,
-    /// End of the term.
-    pub period_end: Timestamp,
+    /// End of the term; none of a contract without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period_end: Option<Timestamp>,
     /// The lead first (EN-9).
     pub insurers: Vec<InsurerShare>,
     /// Why the contract cannot be handled online (EN-5), `UPPER_SNAKE`; absent if it can.

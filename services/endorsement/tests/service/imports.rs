@@ -149,3 +149,41 @@ async fn op_4_an_erased_person_is_shown_empty_and_never_imported_again() {
         [refused("policyholder.customer_number", "SUBJECT_ERASED")]
     );
 }
+
+/// The bus carries what the store holds (OP-8): what it could not carry is refused row by row, before anything is recorded.
+#[tokio::test]
+async fn op_8_a_row_that_no_message_could_carry_is_refused_and_the_others_are_recorded() {
+    let world = World::new().await;
+    let mut swallowed = row("AB00000002", "C0002");
+    swallowed.object_address = "見本町".repeat(100_000);
+    let rows = vec![row("AB00000001", "C0001"), swallowed, row("AB00000003", "C0003")];
+    let outcomes = world.import(rows).await;
+    assert_eq!(
+        (&outcomes[0], &outcomes[2]),
+        (&Outcome::Recorded, &Outcome::Recorded)
+    );
+    assert!(matches!(&outcomes[1], Outcome::Refused(_)), "{:?}", outcomes[1]);
+    let none = world.contract(&As::CallCentre, &contract_id("AB00000002")).await;
+    assert_refused(none, Code::NotFound, "CONTRACT_NOT_FOUND");
+}
+
+/// contracts-open-end.csv: `period_end` 9999-12-31, how core systems write "no end".
+#[tokio::test]
+async fn a_contract_without_end_is_recorded_and_shown_without_one() {
+    let world = World::new().await;
+    for (number, end) in [("AB00000001", "9999-12-31"), ("AB00000002", "")] {
+        let mut open = row(number, "C0001");
+        open.period_end = end.to_owned();
+        assert_eq!(world.import(vec![open]).await, [Outcome::Recorded], "{end:?}");
+        let contract = world
+            .contract(&As::CallCentre, &contract_id(number))
+            .await
+            .unwrap();
+        assert_eq!(contract.period_end_us, None, "{end:?}");
+        let phones = contract.insured.unwrap().phones;
+        assert!(
+            phones.iter().all(|phone| phone.counts_until_us.is_none()),
+            "{phones:?}"
+        );
+    }
+}

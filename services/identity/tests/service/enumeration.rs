@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use eventsourcing::{
-    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, StoreError,
-    StreamName,
+    AppendError, Appended, Cursor, Entry, EventStore, Expected, Followed, NewEvent, RecordedEvent,
+    StoreError, StreamName,
 };
 use futures::stream::BoxStream;
 use identity::api::Api;
 use identity::{Config, Identity};
-use kernel::EventId;
 use service::{Context, Service, StartError, Wiring};
 
 use crate::world::{CODE, Contract, World, reason};
@@ -68,12 +67,12 @@ impl EventStore for CountingStore {
         self.inner.append(stream, expected, events).await
     }
 
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.inner.read_all(after, limit).await
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.scan(after, limit).await
     }
 
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
-        self.inner.event_at(cursor).await
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError> {
+        self.inner.entry_at(cursor).await
     }
 
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>> {

@@ -6,6 +6,8 @@ mod import;
 mod keyring;
 mod parked;
 mod run;
+mod service;
+mod set_aside;
 mod views;
 
 use std::process::ExitCode;
@@ -42,6 +44,9 @@ enum Command {
     /// See the messages a service could not apply; have them replayed or discarded
     #[command(subcommand)]
     Parked(parked::Parked),
+    /// See the events a service could not publish or handle itself; have them tried again, or give them up
+    #[command(subcommand)]
+    SetAside(set_aside::SetAside),
     /// Show how current the views are, what they hold, and how the last rebuild or audit stands
     Views(views::Views),
     /// Have the views rebuilt from the services' feeds, while they serve; says what differed
@@ -107,6 +112,7 @@ impl Command {
     async fn execute(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Parked(parked) => parked.execute(context).await,
+            Self::SetAside(set_aside) => set_aside.execute(context).await,
             Self::Views(views) => views.execute(context).await,
             Self::Rebuild(rebuild) => rebuild.execute(context).await,
             Self::Audit(audit) => audit.execute(context).await,

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use client::{Client, ParkingAdmin, answered, request_id};
 use contracts::admin::v1::{
     DiscardParkedRequest, GetParkedRequest, ListParkedRequest, ParkedMessage, ParkedState,
     ReplayParkedRequest,
 };
-use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
+use contracts::names::VIEWS;
 use serde::Serialize;
 
+use super::service::{Service, asked};
 use super::{Context, time};
 use crate::failure::{Failure, Kind};
 use crate::output::progress;
@@ -35,7 +36,7 @@ pub(super) enum Parked {
 pub(super) struct List {
     /// Only this service's; by default of all whose address is known
     #[arg(long)]
-    service: Option<Listener>,
+    service: Option<Service>,
 }
 
 /// Names one message, as the list shows it.
@@ -43,7 +44,7 @@ pub(super) struct List {
 pub(super) struct Message {
     /// The service that did not apply it
     #[arg(long)]
-    service: Listener,
+    service: Service,
     /// Consumer
     #[arg(long)]
     consumer: String,
@@ -59,7 +60,7 @@ pub(super) struct Message {
 pub(super) struct Replay {
     /// The service that did not apply it
     #[arg(long)]
-    service: Listener,
+    service: Service,
     /// Consumer
     #[arg(long)]
     consumer: String,
@@ -81,33 +82,14 @@ pub(super) struct Discard {
     /// Why: a ticket, a few words, no personal data; kept
     #[arg(long)]
     reason: String,
+    /// Do it; without, the command says what will be lost and changes nothing
+    #[arg(long)]
+    yes: bool,
 }
 
-/// The services that listen to others.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Listener {
-    Identity,
-    Endorsement,
-    PhoneVerification,
-    ClaimImages,
-    Views,
-}
-
-impl Listener {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => IDENTITY,
-            Self::Endorsement => ENDORSEMENT,
-            Self::PhoneVerification => PHONE_VERIFICATION,
-            Self::ClaimImages => CLAIM_IMAGES,
-            Self::Views => VIEWS,
-        }
-    }
-
-    fn admin(self, context: &Context) -> Result<ParkingAdmin, Failure> {
-        let client = context.deployment.client_of(&[self.name()])?;
-        Ok(client.parking_admin(self.name(), &context.deployment.staff()?))
-    }
+fn admin(service: Service, context: &Context) -> Result<ParkingAdmin, Failure> {
+    let client = context.deployment.client_of(&[service.name()])?;
+    Ok(client.parking_admin(service.name(), &context.deployment.staff()?))
 }
 
 impl Parked {
@@ -140,10 +122,10 @@ struct Item {
 }
 
 impl Item {
-    fn of(listener: Listener, message: ParkedMessage) -> Self {
+    fn of(service: Service, message: ParkedMessage) -> Self {
         let waits = message.state() == ParkedState::Waiting;
         Self {
-            service: listener.name(),
+            service: service.name(),
             state: if waits { "WAITING" } else { "PARKED" },
             first_at: time(message.first_at_us),
             last_at: time(message.last_at_us),
@@ -218,33 +200,19 @@ impl fmt::Display for Listed {
 
 impl List {
     async fn execute(self, context: &Context) -> Result<(), Failure> {
-        let (listeners, not_asked): (Vec<_>, Vec<_>) = if let Some(service) = self.service {
-            (vec![service], Vec::new())
-        } else {
-            let client = context.deployment.client()?;
-            let known = |listener: &Listener| client.reaches(listener.name());
-            Listener::value_variants().iter().copied().partition(known)
-        };
-        // Without any address the first of them is asked for.
-        let client = match listeners.first() {
-            Some(_) => context.deployment.client()?,
-            None => context.deployment.client_of(&[IDENTITY])?,
-        };
+        let (services, not_asked) = asked(context, self.service)?;
+        let client = context.deployment.client()?;
         let mut messages = Vec::new();
-        for listener in listeners {
-            context.deployment.client_of(&[listener.name()])?;
-            messages.extend(all_of(context, &client, listener).await?);
+        for service in services {
+            messages.extend(all_of(context, &client, service).await?);
         }
-        context.result(&Listed {
-            messages,
-            not_asked: not_asked.into_iter().map(Listener::name).collect(),
-        });
+        context.result(&Listed { messages, not_asked });
         Ok(())
     }
 }
 
-async fn all_of(context: &Context, client: &Client, listener: Listener) -> Result<Vec<Item>, Failure> {
-    let mut admin = client.parking_admin(listener.name(), &context.deployment.staff()?);
+async fn all_of(context: &Context, client: &Client, service: Service) -> Result<Vec<Item>, Failure> {
+    let mut admin = client.parking_admin(service.name(), &context.deployment.staff()?);
     let mut items = Vec::new();
     let mut request = ListParkedRequest::default();
     loop {
@@ -252,7 +220,7 @@ async fn all_of(context: &Context, client: &Client, listener: Listener) -> Resul
         items.extend(
             page.messages
                 .into_iter()
-                .map(|message| Item::of(listener, message)),
+                .map(|message| Item::of(service, message)),
         );
         if page.next_page_token.is_empty() {
             return Ok(items);
@@ -312,7 +280,7 @@ async fn show(context: &Context, message: Message) -> Result<(), Failure> {
         source: message.source,
         event_id: message.event,
     };
-    let details = answered(message.service.admin(context)?.get_parked(request).await)?;
+    let details = answered(admin(message.service, context)?.get_parked(request).await)?;
     let decisions = details.decisions.into_iter().map(|decision| Decision {
         at: time(decision.decided_at_us),
         action: decision.action,
@@ -337,7 +305,11 @@ impl Replay {
             event_id: self.event,
             reason: self.reason,
         };
-        let outcome = answered(self.service.admin(context)?.replay_parked(patient(message)).await)?;
+        let outcome = answered(
+            admin(self.service, context)?
+                .replay_parked(patient(message))
+                .await,
+        )?;
         Outcome {
             applied: outcome.applied,
             failed: outcome.failed,
@@ -349,14 +321,30 @@ impl Replay {
 
 impl Discard {
     async fn execute(self, context: &Context) -> Result<(), Failure> {
-        let message = DiscardParkedRequest {
-            request_id: request_id(),
+        let mut admin = admin(self.message.service, context)?;
+        let named = GetParkedRequest {
             consumer: self.message.consumer,
             source: self.message.source,
             event_id: self.message.event,
+        };
+        let details = answered(admin.get_parked(named.clone()).await)?;
+        let loss = Loss::of(
+            self.message.service,
+            details.message.unwrap_or_default(),
+            details.waiting,
+        );
+        if !self.yes {
+            context.result(&loss);
+            return Err(Failure::new(Kind::Found, "nothing was changed").hint("with --yes it is done"));
+        }
+        progress(loss.to_string());
+        let message = DiscardParkedRequest {
+            request_id: request_id(),
+            consumer: named.consumer,
+            source: named.source,
+            event_id: named.event_id,
             reason: self.reason,
         };
-        let mut admin = self.message.service.admin(context)?;
         let outcome = answered(admin.discard_parked(patient(message)).await)?;
         Outcome {
             applied: outcome.applied,
@@ -364,6 +352,43 @@ impl Discard {
             left: outcome.left,
         }
         .tell(context)
+    }
+}
+
+/// What is lost with a message that is discarded.
+#[derive(Serialize)]
+struct Loss {
+    message: Item,
+    waiting: u64,
+    lost: &'static str,
+}
+
+impl Loss {
+    fn of(service: Service, message: ParkedMessage, waiting: u64) -> Self {
+        let lost = if service.name() == VIEWS {
+            "the views will not show what it says, until a rebuild that can apply it"
+        } else {
+            "this service will never know what it says; nothing brings it back"
+        };
+        Self {
+            message: Item::of(service, message),
+            waiting,
+            lost,
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            message,
+            waiting,
+            lost,
+        } = self;
+        write!(
+            f,
+            "{message}        {lost}; {waiting} that wait behind it are applied"
+        )
     }
 }
 
@@ -405,21 +430,5 @@ impl Outcome {
         }
         let told = format!("{} messages failed again", self.failed);
         Err(Failure::new(Kind::Found, told).hint("`madoguchi-operate parked list` says why"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_service_listens_to_another_and_can_be_asked() {
-        let asked: BTreeSet<_> = Listener::value_variants()
-            .iter()
-            .map(|listener| listener.name())
-            .collect();
-        assert_eq!(asked, client::SERVICES.into_iter().collect());
     }
 }

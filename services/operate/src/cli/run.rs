@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use client::wait::poll_every;
 use client::{Bearer, Client, Refusal, answered};
-use contracts::views::v1::{GetViewsStatusRequest, TableComparison, ViewsRun};
+use contracts::views::v1::{
+    GetViewsStatusRequest, GetViewsStatusResponse, ParkedEntity, TableComparison, ViewsRun,
+};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -30,6 +32,50 @@ pub(super) struct Run {
     per_mille: Option<u32>,
     pub(super) differing_rows: i64,
     tables: Vec<Table>,
+    pub(super) parked: Vec<Parked>,
+}
+
+/// Something that the views lack: messages about it are parked.
+#[derive(Serialize)]
+pub(super) struct Parked {
+    source: String,
+    entity_id: String,
+    messages: u64,
+    event_id: String,
+    error: String,
+}
+
+impl From<ParkedEntity> for Parked {
+    fn from(entity: ParkedEntity) -> Self {
+        Self {
+            source: entity.source,
+            entity_id: entity.entity_id,
+            messages: entity.messages,
+            event_id: entity.event_id,
+            error: entity.error,
+        }
+    }
+}
+
+impl fmt::Display for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source,
+            entity_id,
+            messages,
+            event_id,
+            error,
+        } = self;
+        let entity = if entity_id.is_empty() {
+            "unknown"
+        } else {
+            entity_id
+        };
+        write!(
+            f,
+            "\nparked: {messages} of {source} about {entity}, the first is {event_id}: {error}"
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -48,9 +94,11 @@ struct Row {
     columns: Vec<String>,
 }
 
-impl From<ViewsRun> for Run {
-    fn from(run: ViewsRun) -> Self {
+impl Run {
+    /// The run, with what the views lacked when it was looked at.
+    pub(super) fn of(run: ViewsRun, parked: Vec<ParkedEntity>) -> Self {
         Self {
+            parked: parked.into_iter().map(Parked::from).collect(),
             per_mille: (run.ended_at_us == 0).then(|| per_mille(&run)),
             differing_rows: run.tables.iter().map(|table| table.differing_rows).sum(),
             tables: run.tables.into_iter().map(Table::from).collect(),
@@ -89,15 +137,15 @@ impl fmt::Display for Run {
         if !self.failure.is_empty() {
             write!(f, ": {}", self.failure)?;
         }
-        if self.tables.is_empty() {
-            return Ok(());
+        if !self.tables.is_empty() {
+            write!(
+                f,
+                "\n{:<26}{:>10}{:>10}{:>11}",
+                "table", "served", "rebuilt", "differing"
+            )?;
         }
-        write!(
-            f,
-            "\n{:<26}{:>10}{:>10}{:>11}",
-            "table", "served", "rebuilt", "differing"
-        )?;
-        self.tables.iter().try_for_each(|table| table.fmt(f))
+        self.tables.iter().try_for_each(|table| table.fmt(f))?;
+        self.parked.iter().try_for_each(|parked| parked.fmt(f))
     }
 }
 
@@ -136,28 +184,33 @@ pub(super) async fn watch(client: &Client, operator: &Bearer, run_id: &str) -> R
     let mut shown = Shown::start();
     loop {
         let seen = poll_every(LOOK_EVERY, SILENT_FOR, async || look(client, operator).await).await;
-        let run = seen.map_err(|last| silent(last.flatten()))??;
+        let status = seen.map_err(|last| silent(last.flatten()))??;
+        let run = status.run.unwrap_or_default();
         shown.at(&run);
         if run.run_id != run_id {
             return Err(Failure::new(Kind::Refused, "another run was begun since"));
         }
         if run.ended_at_us > 0 {
             drop(shown);
-            return ended(run);
+            return ended(run, status.parked);
         }
         client::wait::pause(LOOK_EVERY).await;
     }
 }
 
-/// The run as it stands, or a refusal that will not pass; what may pass is looked past.
-async fn look(client: &Client, operator: &Bearer) -> Result<Result<ViewsRun, Failure>, Option<Refusal>> {
+/// The status with the run as it stands, or a refusal that will not pass; what may pass is looked past.
+async fn look(
+    client: &Client,
+    operator: &Bearer,
+) -> Result<Result<GetViewsStatusResponse, Failure>, Option<Refusal>> {
     match answered(
         client
             .views_admin(operator)
             .get_views_status(GetViewsStatusRequest {})
             .await,
     ) {
-        Ok(status) => status.run.map(Ok).ok_or(None),
+        Ok(status) if status.run.is_some() => Ok(Ok(status)),
+        Ok(_) => Err(None),
         Err(refusal) if refusal.is_transient() => Err(Some(refusal)),
         Err(refusal) => Ok(Err(refusal.into())),
     }
@@ -171,9 +224,9 @@ fn silent(last: Option<Refusal>) -> Failure {
         .hint("the run goes on by itself where they live; `madoguchi-operate views` shows how it stands")
 }
 
-fn ended(run: ViewsRun) -> Result<Run, Failure> {
+fn ended(run: ViewsRun, parked: Vec<ParkedEntity>) -> Result<Run, Failure> {
     if run.state == "DONE" {
-        return Ok(run.into());
+        return Ok(Run::of(run, parked));
     }
     let state = run.state.to_lowercase();
     let told = if run.failure.is_empty() {

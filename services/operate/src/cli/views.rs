@@ -12,7 +12,7 @@ use contracts::views::v1::{
 use serde::Serialize;
 
 use super::Context;
-use super::run::{Run, watch};
+use super::run::{Parked, Run, watch};
 use crate::failure::{Failure, Kind};
 
 #[derive(Args)]
@@ -33,6 +33,7 @@ pub(super) struct Audit {}
 struct Status {
     tables: Vec<Rows>,
     run: Option<Run>,
+    parked: Vec<Parked>,
 }
 
 #[derive(Serialize)]
@@ -48,9 +49,10 @@ impl fmt::Display for Status {
             writeln!(f, "{name:<26}{rows:>10}")?;
         }
         match &self.run {
-            Some(run) => run.fmt(f),
-            None => f.write_str("no rebuild and no audit so far"),
+            Some(run) => run.fmt(f)?,
+            None => f.write_str("no rebuild and no audit so far")?,
         }
+        self.parked.iter().try_for_each(|parked| parked.fmt(f))
     }
 }
 
@@ -65,7 +67,8 @@ impl Views {
         };
         context.result(&Status {
             tables: status.tables.into_iter().map(rows).collect(),
-            run: status.run.map(Run::from),
+            run: status.run.map(|run| Run::of(run, Vec::new())),
+            parked: status.parked.into_iter().map(Parked::from).collect(),
         });
         Ok(())
     }
@@ -95,13 +98,14 @@ impl Rebuild {
             return Ok(());
         }
         let begun = answered(admin.rebuild_views(RebuildViewsRequest { request_id }).await)?;
-        context.result(&watch(&client, &operator, &begun.run_id).await?);
-        Ok(())
+        let run = watch(&client, &operator, &begun.run_id).await?;
+        context.result(&run);
+        nothing_parked(&run)
     }
 }
 
 impl Audit {
-    /// Fails if a row differs.
+    /// Fails if a row differs, or if the views lack something that is parked.
     pub(super) async fn execute(self, context: &Context) -> Result<(), Failure> {
         let client = context.deployment.client_of(&[VIEWS])?;
         let operator = context.deployment.staff()?;
@@ -112,9 +116,21 @@ impl Audit {
         let run = watch(&client, &operator, &begun.run_id).await?;
         context.result(&run);
         if run.differing_rows == 0 {
-            return Ok(());
+            return nothing_parked(&run);
         }
         let told = format!("{} rows are not what the events make of them", run.differing_rows);
         Err(Failure::new(Kind::Found, told).hint("keep this answer; `madoguchi-operate rebuild` mends them"))
     }
+}
+
+/// Two generations may be equal and lack the same.
+fn nothing_parked(run: &Run) -> Result<(), Failure> {
+    if run.parked.is_empty() {
+        return Ok(());
+    }
+    let told = format!(
+        "messages about {} entities are parked, and the views lack them",
+        run.parked.len()
+    );
+    Err(Failure::new(Kind::Found, told).hint("`madoguchi-operate parked list --service views` says why"))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Commands that have commands of their own.
-const GROUPS: [&str; 3] = ["parked", "erasure", "keyring"];
+const GROUPS: [&str; 4] = ["parked", "set-aside", "erasure", "keyring"];
 /// Options of every command.
 const EVERYWHERE: [&str; 4] = ["--settings", "--token-file", "--output", "--help"];
 

@@ -37,6 +37,7 @@ async fn every_command_of_the_document_operates_a_deployment_that_nobody_else_ha
 
     importing(&operator, &deployment).await;
     parked(&operator, &deployment).await;
+    set_aside(&operator).await;
     views(&operator).await;
     erasure(&operator, folder.path()).await;
     operator.run(DONE, "A001", &["keyring", "rotate"]).await;
@@ -129,11 +130,50 @@ async fn parked(operator: &Operator<'_>, deployment: &Deployment) {
             .await;
         if number == 1 {
             let discard = [&["parked", "discard"], &named[..], &reason].concat();
-            operator.run(DONE, "A001", &discard).await;
+            let loss = operator.run(FOUND, "A001", &discard).await;
+            assert!(
+                loss["lost"].as_str().unwrap().contains("until a rebuild"),
+                "{loss}"
+            );
+            let lacking = operator.run(FOUND, "A001", &["audit"]).await;
+            assert_eq!(
+                lacking["parked"].as_array().unwrap().len(),
+                book::CONTRACTS,
+                "{lacking}"
+            );
+            operator
+                .run(DONE, "A001", &[&discard[..], &["--yes"]].concat())
+                .await;
         }
         let applied = operator.run(DONE, "A001", &replay).await;
         assert_eq!(applied["left"], 0, "{applied}");
     }
+}
+
+/// Nothing is, on a deployment that stands well.
+async fn set_aside(operator: &Operator<'_>) {
+    let listed = operator.run(DONE, "A001", &["set-aside", "list"]).await;
+    assert_eq!(listed["events"], Value::Array(Vec::new()), "{listed}");
+    let reason = ["--service", "endorsement", "--reason", "a release that can"];
+    let retry = [&["set-aside", "retry"], &reason[..]].concat();
+    let tried = operator.run(DONE, "A001", &retry).await;
+    assert_eq!(
+        (&tried["settled"], &tried["left"]),
+        (&0.into(), &0.into()),
+        "{tried}"
+    );
+    let unknown = [
+        "--event",
+        "7f1b0d0c-0000-4000-8000-000000000001",
+        "--follower",
+        "relay",
+    ];
+    let give_up = [&["set-aside", "give-up"], &reason[..], &unknown].concat();
+    let loss = operator.run(FOUND, "A001", &give_up).await;
+    assert!(loss["lost"].as_str().unwrap().contains("never hear"), "{loss}");
+    operator
+        .run(REFUSED, "A001", &[&give_up[..], &["--yes"]].concat())
+        .await;
 }
 
 /// What was discarded is missing until the views are rebuilt.

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Contract {
     version: u64,
+    /// None once the subject is no longer the policyholder.
     numbers: Vec<Dated<PhoneNumber>>,
-    /// Absent once the subject is no longer the policyholder.
+    /// Absent where the contract has no end.
     period_end: Option<Timestamp>,
 }
 
@@ -34,8 +35,8 @@ pub enum NumbersCommand {
         version: u64,
         /// All numbers in force or scheduled.
         numbers: Vec<Dated<PhoneNumber>>,
-        /// End of the contract's term.
-        period_end: Timestamp,
+        /// End of the contract's term, if it has one.
+        period_end: Option<Timestamp>,
     },
     /// Forget a contract whose policyholder is somebody else now.
     Withdraw {
@@ -59,8 +60,9 @@ pub enum NumbersEvent {
         version: u64,
         /// All numbers in force or scheduled.
         numbers: Vec<Dated<PhoneNumber>>,
-        /// End of the contract's term.
-        period_end: Timestamp,
+        /// End of the contract's term, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        period_end: Option<Timestamp>,
     },
     /// The contract has another policyholder now.
     #[serde(rename = "numbers.withdrawn.v1")]
@@ -95,10 +97,8 @@ impl Numbers {
         };
         let mut found = BTreeSet::new();
         for contract in self.contracts.values() {
-            let Some(period_end) = contract.period_end else {
-                continue;
-            };
-            let phones = contract.numbers.iter().filter(|phone| usable(phone, period_end));
+            let phones = contract.numbers.iter();
+            let phones = phones.filter(|phone| usable(phone, contract.period_end));
             found.extend(phones.filter_map(|phone| phone.value.known().cloned()));
         }
         found
@@ -160,7 +160,7 @@ impl Decider for Numbers {
                 Contract {
                     version,
                     numbers,
-                    period_end: Some(period_end),
+                    period_end,
                 },
             ),
             NumbersEvent::Withdrawn { contract_id, version } => (
@@ -207,7 +207,7 @@ mod tests {
             contract_id: CONTRACT,
             version,
             numbers,
-            period_end: day(end),
+            period_end: Some(day(end)),
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
             contract_id: CONTRACT,
             version,
             numbers,
-            period_end: day(end),
+            period_end: Some(day(end)),
         }
     }
 
@@ -248,6 +248,25 @@ mod tests {
         let state = given::<Numbers>([heard(0, list, "2026-01-01")]).state();
         assert_eq!(usable(&state, day("2026-03-31")).len(), 1);
         assert_eq!(usable(&state, day("2026-04-01")).len(), 0);
+    }
+
+    /// contracts-open-end.csv: its policyholder can log in by phone call.
+    #[test]
+    fn pv_7_numbers_of_a_contract_without_end_count_and_those_of_one_taken_away_do_not() {
+        let open = NumbersEvent::Heard {
+            contract_id: CONTRACT,
+            version: 0,
+            numbers: vec![number("090-5551-0351", "2026-04-01", None)],
+            period_end: None,
+        };
+        let state = given::<Numbers>([open.clone()]).state();
+        assert_eq!(usable(&state, day("2126-04-01")), ["09055510351"]);
+        let withdrawn = NumbersEvent::Withdrawn {
+            contract_id: CONTRACT,
+            version: 1,
+        };
+        let state = given::<Numbers>([open, withdrawn]).state();
+        assert!(usable(&state, day("2126-04-01")).is_empty());
     }
 
     #[test]

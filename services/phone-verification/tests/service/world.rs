@@ -144,7 +144,7 @@ impl World {
             };
             Event::ContractImported(ContractImported {
                 policyholder: Some(party),
-                period_end_us: instant(FAR_AHEAD).as_microsecond(),
+                period_end_us: Some(instant(FAR_AHEAD).as_microsecond()),
                 ..ContractImported::default()
             })
         })
@@ -165,7 +165,7 @@ impl World {
                 policyholder,
                 insured: !policyholder,
                 field: Some(phones),
-                period_end_us: instant(FAR_AHEAD).as_microsecond(),
+                period_end_us: Some(instant(FAR_AHEAD).as_microsecond()),
             })
         })
         .await;

@@ -1,9 +1,14 @@
 //! Accidents with what is known of their contract.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use contracts::views::v1::{
     AccidentFile, GetAccidentFileRequest, GetAccidentFileResponse, SearchAccidentsRequest,
     SearchAccidentsResponse,
 };
+use decider::Problem;
+use kernel::policy::{ClaimNumber, NumberError, PolicyNumber};
 use service::refuse;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
@@ -31,7 +36,11 @@ pub(super) async fn search(
     if !["", "OPEN", "CLOSED"].contains(&asked.state.as_str()) {
         return Err(refuse(invalid("state", "STATE_INVALID")));
     }
-    let (claim, policy, adjuster) = (&asked.claim_number, &asked.policy_number, &asked.adjuster_id);
+    let claim = &number::<ClaimNumber>(&asked.claim_number, "claim_number", "CLAIM_NUMBER_INVALID")
+        .map_err(refuse)?;
+    let policy = &number::<PolicyNumber>(&asked.policy_number, "policy_number", "POLICY_NUMBER_INVALID")
+        .map_err(refuse)?;
+    let adjuster = &asked.adjuster_id;
     let query = [
         "SearchAccidents",
         claim,
@@ -71,6 +80,19 @@ pub(super) async fn search(
         next_page_token,
         freshness: Some(api.sources.freshness().await?),
     }))
+}
+
+/// A number as it is kept, of one as people write it (OP-9): full width, lower case, with hyphens and blanks. Blank is any.
+fn number<N: FromStr<Err = NumberError> + Display>(
+    text: &str,
+    field: &'static str,
+    reason: &'static str,
+) -> Result<String, Problem> {
+    match text.parse::<N>() {
+        Ok(number) => Ok(number.to_string()),
+        Err(NumberError::Empty) => Ok(String::new()),
+        Err(_) => Err(invalid(field, reason)),
+    }
 }
 
 pub(super) async fn get(

@@ -1,6 +1,7 @@
 //! Own contracts (EN-1), with the verdict on each of the policyholder's numbers (PV-15).
 
 use contracts::views::v1::{ContractSummary, ListContractsRequest, ListContractsResponse};
+use kernel::Timestamp;
 use service::refuse;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -8,7 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Api, fields, owner, subjects};
-use crate::read::{Order, cut, limit, micros, order, personal};
+use crate::read::{Order, cut, limit, micros, optional_instant, order, personal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -53,7 +54,10 @@ pub(super) async fn list(
 const fn key(by: By) -> &'static str {
     match by {
         By::PolicyNumber => "c.policy_number COLLATE \"C\"",
-        By::PeriodEnd => "to_char(c.period_end AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') COLLATE \"C\"",
+        // A contract without end comes after all that end.
+        By::PeriodEnd => {
+            "coalesce(to_char(c.period_end AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'), 'open') COLLATE \"C\""
+        }
     }
 }
 
@@ -104,7 +108,7 @@ fn contract(api: &Api, row: &PgRow) -> Result<(Position, ContractSummary), sqlx:
         branch_number: row.try_get("branch_number")?,
         product: row.try_get("product")?,
         period_start_us: micros(row, "period_start")?,
-        period_end_us: micros(row, "period_end")?,
+        period_end_us: optional_instant(row, "period_end")?.map(Timestamp::as_microsecond),
         last_endorsement_date: row.try_get("last_endorsement_date")?,
         insured_name: personal(row, "insured_name")?,
         object_address: personal(row, "object_address")?,

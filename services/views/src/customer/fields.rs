@@ -3,6 +3,7 @@
 //! rulebook's one answer (PV-15).
 
 use contracts::views::v1::PhoneVerdict;
+use kernel::clock::instant_of_micros;
 use kernel::{Address, Dated, PhoneNumber, SubjectId, Timestamp};
 use rulebook::{NumberHolder, Rulebook};
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::read::instant;
+use crate::read::optional_instant;
 
 /// The policyholder's numbers on a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +30,11 @@ struct Kept<T> {
 }
 
 impl<T> Kept<T> {
-    fn dated(self, subject: SubjectId) -> Result<Dated<T>, jiff::Error> {
-        let until = self.counts_until_us.map(Timestamp::from_microsecond);
-        Ok(Dated {
-            counts_until: until.transpose()?,
-            ..Dated::new(
-                subject,
-                self.value,
-                Timestamp::from_microsecond(self.counts_from_us)?,
-            )
-        })
+    fn dated(self, subject: SubjectId) -> Dated<T> {
+        Dated {
+            counts_until: self.counts_until_us.map(instant_of_micros),
+            ..Dated::new(subject, self.value, instant_of_micros(self.counts_from_us))
+        }
     }
 }
 
@@ -50,8 +46,7 @@ fn values<T: DeserializeOwned>(row: &PgRow, column: &str) -> Result<Vec<Dated<T>
     let kept: Vec<Kept<T>> = kept
         .map_or(Ok(Vec::new()), serde_json::from_value)
         .map_err(|error| unreadable(error.into()))?;
-    let dated: Result<_, _> = kept.into_iter().map(|kept| kept.dated(subject)).collect();
-    dated.map_err(|error| unreadable(error.into()))
+    Ok(kept.into_iter().map(|kept| kept.dated(subject)).collect())
 }
 
 /// The numbers of a contract's row.
@@ -60,7 +55,7 @@ pub(super) fn numbers(row: &PgRow) -> Result<Numbers, sqlx::Error> {
         phones: values(row, "phones")?,
         holder: NumberHolder {
             is_policyholder: true,
-            period_end: instant(row, "period_end")?,
+            period_end: optional_instant(row, "period_end")?,
         },
     })
 }
@@ -83,7 +78,7 @@ impl Numbers {
                 usable_for_login: login.is_usable(),
                 reason: login.reason().to_owned(),
                 counts_from_us: login.counts_from.as_microsecond(),
-                counts_until_us: login.counts_until.as_microsecond(),
+                counts_until_us: login.counts_until.map(Timestamp::as_microsecond),
             })
         };
         self.phones.iter().filter_map(verdict).collect()

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Api, fields, owner, subjects};
-use crate::read::{count, cut, instant};
+use crate::read::{count, cut, optional_instant};
 
 /// Reason and what it is about, which together name a reminder.
 type Position = (String, Uuid);
@@ -58,7 +58,10 @@ async fn without_phone(api: &Api, subjects: &[Uuid]) -> Result<Vec<(Position, Re
     let rulebook = &api.context.rulebook;
     let mut found = Vec::new();
     for row in &rows {
-        let over = rulebook.contract.numbers_count_until(instant(row, "period_end")?) <= now;
+        let until = rulebook
+            .contract
+            .numbers_count_until(optional_instant(row, "period_end")?);
+        let over = until.is_some_and(|until| until <= now);
         if !over && !fields::numbers(row)?.any_usable(rulebook, now) {
             let policy_number: String = row.try_get("policy_number")?;
             let told = Problem::new(ProblemKind::FailedPrecondition, "NO_USABLE_PHONE")

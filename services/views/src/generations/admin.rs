@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contracts::views::v1::views_admin_service_server::ViewsAdminService;
 use contracts::views::v1::{
     AuditViewsRequest, AuditViewsResponse, CancelViewsRunRequest, CancelViewsRunResponse, DifferingRow,
-    GetViewsStatusRequest, GetViewsStatusResponse, RebuildViewsRequest, RebuildViewsResponse,
+    GetViewsStatusRequest, GetViewsStatusResponse, ParkedEntity, RebuildViewsRequest, RebuildViewsResponse,
     TableComparison, ViewTable, ViewsRun,
 };
 use kernel::Timestamp;
@@ -14,9 +14,13 @@ use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::freshness::Sources;
+use super::generation::Generation;
 use super::registry::{Begun, Comparison, Kind, Registry, Run};
 use crate::model::TABLES;
 use crate::problem::{no_run_under_way, run_under_way};
+
+/// Entities with parked messages that are named.
+const MOST_PARKED: u16 = 100;
 
 /// Answers operators.
 pub(crate) struct Api {
@@ -52,6 +56,20 @@ impl Api {
             Begun::Before => {}
         }
         Ok(key)
+    }
+
+    /// What the views that serve lack.
+    async fn parked(&self) -> Result<Vec<ParkedEntity>, Status> {
+        let consumer = Generation::Serving.consumer();
+        let found = messaging::parked_entities(&self.context.pool, consumer, MOST_PARKED).await;
+        let shown = found.map_err(refuse)?.into_iter().map(|entity| ParkedEntity {
+            source: entity.source,
+            entity_id: entity.entity_id.map(|id| id.to_string()).unwrap_or_default(),
+            messages: entity.messages,
+            event_id: entity.event_id.to_string(),
+            error: entity.error,
+        });
+        Ok(shown.collect())
     }
 
     async fn run(&self) -> Result<Option<ViewsRun>, Status> {
@@ -123,6 +141,7 @@ impl ViewsAdminService for Api {
             freshness: Some(self.sources.freshness().await?),
             tables,
             run: self.run().await?,
+            parked: self.parked().await?,
         }))
     }
 }

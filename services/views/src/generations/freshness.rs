@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use contracts::views::v1::{Freshness, SourceFreshness, SourceProgress};
 use eventsourcing::Position;
-use messaging::{SubscriptionStatus, position_of};
+use messaging::{SubscriptionStatus, is_parked, position_of};
 use service::{ConsistencyToken, SubscriptionHandle, refuse};
 use sqlx::PgPool;
 use tonic::Status;
 
 use super::generation::Generation;
-use crate::problem::{behind, invalid};
+use crate::problem::{behind, invalid, not_shown};
 
 /// How long a query waits for what its consistency tokens name.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ impl Sources {
         Self { pool, handles }
     }
 
-    /// Waits, at most [`PATIENCE`] in all, until the views hold what the tokens name. Empty tokens (nothing was public)
+    /// Waits, at most [`PATIENCE`] in all, until the views hold what the tokens name; refuses where they have set that aside. Empty tokens (nothing was public)
     /// need no waiting.
     pub(crate) async fn wait_for(&self, tokens: &[String]) -> Result<(), Status> {
         if tokens.len() > MOST_TOKENS {
@@ -56,11 +56,16 @@ impl Sources {
             for (source, handle, token) in wanted {
                 waited_for = source;
                 self.wait_for_one(source, handle, &token).await?;
+                if is_parked(&self.pool, CONSUMER, source, &token.cursor).await? {
+                    return Ok(Some(source));
+                }
             }
-            Ok(())
+            Ok::<_, sqlx::Error>(None)
         };
         match tokio::time::timeout(PATIENCE, all).await {
-            Ok(held) => held.map_err(|error: sqlx::Error| refuse(error)),
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(source))) => Err(refuse(not_shown(source))),
+            Ok(Err(error)) => Err(refuse(error)),
             Err(_) => Err(refuse(behind(waited_for))),
         }
     }

@@ -16,7 +16,7 @@ row! {
         product: String = "text",
         kind: String = "text",
         period_start: Timestamp = "timestamptz",
-        period_end: Timestamp = "timestamptz",
+        period_end: Option<Timestamp> = "timestamptz",
         policyholder_subject: Uuid = "uuid",
         policyholder_kind: String = "text",
         policyholder_name: Option<String> = "text",

@@ -8,6 +8,10 @@ use uuid::Uuid;
 pub(crate) struct List(String);
 
 impl List {
+    pub(super) const fn text_mut(&mut self) -> &mut String {
+        &mut self.0
+    }
+
     pub(crate) fn of_ids(ids: &[Uuid]) -> Self {
         let ids: Vec<_> = ids.iter().map(Uuid::to_string).collect();
         Self(format!("{{{}}}", ids.join(",")))

@@ -10,6 +10,7 @@ mod list;
 pub(crate) mod party_field;
 pub(crate) mod request;
 mod row;
+pub(crate) mod storable;
 pub(crate) mod submission;
 pub(crate) mod timeline;
 

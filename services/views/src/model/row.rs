@@ -28,6 +28,9 @@ pub(crate) trait Row: Sized + Send + Sync {
 
     fn keep_first(&mut self, first: Self);
 
+    /// Replaces what no table can hold, in every column.
+    fn make_storable(&mut self);
+
     fn upsert() -> &'static str;
 
     fn query<'q>(rows: &'q [&'q Self]) -> Query<'q, Postgres, PgArguments>;
@@ -114,6 +117,13 @@ macro_rules! row {
                 $($(self.$first = _first.$first;)+)?
             }
 
+            fn make_storable(&mut self) {
+                use crate::model::storable::Storable as _;
+                $(self.$key.make_storable();)+
+                $($(self.$newest.make_storable();)+)?
+                $($(self.$first.make_storable();)+)?
+            }
+
             fn upsert() -> &'static str {
                 static SQL: std::sync::LazyLock<String> =
                     std::sync::LazyLock::new(crate::model::row::statement::<$name>);
@@ -146,7 +156,8 @@ impl<R: Row> Default for Newest<R> {
 }
 
 impl<R: Row> Newest<R> {
-    pub(crate) fn put(&mut self, row: R) {
+    pub(crate) fn put(&mut self, mut row: R) {
+        row.make_storable();
         match self.0.entry(row.key()) {
             btree_map::Entry::Vacant(entry) => {
                 entry.insert(row);

@@ -19,6 +19,7 @@ use super::rounds::{Rounds, Step};
 use crate::model::Newest;
 use crate::model::accident::Accident;
 use crate::model::image::{self, Image, Progress};
+use crate::model::storable::Storable as _;
 use crate::model::submission::{self, Seen, Submission};
 
 pub(super) struct ClaimImages;
@@ -94,7 +95,7 @@ fn accident(
         contract_id: id("contract_id", &content.contract_id)?,
         policy_number: content.policy_number,
         subject_id: id("subject_id", &content.subject_id)?,
-        occurred_at: instant("occurred_at_us", content.occurred_at_us)?,
+        occurred_at: instant(content.occurred_at_us),
         place: fields.text(heading.event, content.place.as_ref())?,
         kind: content.kind,
         adjuster_id: content.adjuster_id,
@@ -149,7 +150,7 @@ fn submission_sent(
         subject_id: id("subject_id", &sent.subject_id)?,
         image_count: i32::try_from(images.len()).map_err(|_| Malformed::TooLarge("image_ids"))?,
         note: fields.text(heading.event, sent.note.as_ref())?,
-        sent_at: instant("sent_at_us", sent.sent_at_us)?,
+        sent_at: instant(sent.sent_at_us),
     };
     rounds.at(heading.entity, Step::Write).submissions.put(row);
     let progress = Progress {
@@ -170,10 +171,12 @@ fn submission_seen(
 ) -> Result<(), Malformed> {
     let submission = id("submission_id", &seen.submission_id)?;
     let images = ids("image_ids", &seen.image_ids)?;
+    let mut by = seen.seen_by;
+    by.make_storable();
     let mark = Seen {
         version: heading.version,
-        at: instant("seen_at_us", seen.seen_at_us)?,
-        by: seen.seen_by,
+        at: instant(seen.seen_at_us),
+        by,
     };
     let progress = Progress {
         version: heading.version,

@@ -113,8 +113,8 @@ fn contract(
         branch_number: content.branch_number,
         product: content.product,
         kind: content.kind,
-        period_start: instant("period_start_us", content.period_start_us)?,
-        period_end: instant("period_end_us", content.period_end_us)?,
+        period_start: instant(content.period_start_us),
+        period_end: content.period_end_us.map(instant),
         policyholder_subject: parties.policyholder,
         policyholder_name: name(&policyholder)?,
         insured_subject: parties.insured,
@@ -209,7 +209,7 @@ fn request(
         fields: List::of_texts(&changed.fields),
         contract_id: heading.entity,
         receipt_number: request.receipt_number,
-        submitted_at: instant("submitted_at_us", request.submitted_at_us)?,
+        submitted_at: instant(request.submitted_at_us),
     };
     let rows = rounds.at(heading.entity, Step::Write);
     rows.requests.put(row);

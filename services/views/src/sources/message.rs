@@ -1,7 +1,8 @@
 //! What every integration event has, and how its texts become ids, instants and numbers. Nothing that fails here names a value.
 
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
-use kernel::{EventId, Timestamp};
+use kernel::EventId;
+use kernel::clock::instant_of_micros;
 use uuid::Uuid;
 
 /// An integration event that cannot be applied, however often it is tried.
@@ -17,8 +18,6 @@ pub(super) enum Malformed {
     Missing(&'static str),
     #[error("{0} is no id")]
     Id(&'static str),
-    #[error("{0} is no instant")]
-    Instant(&'static str),
     #[error("{0} does not fit")]
     TooLarge(&'static str),
     #[error("a sealed field cannot be opened")]
@@ -43,7 +42,7 @@ pub(super) fn heading(
         event,
         entity: id("entity_id", entity)?,
         version: integer("version", version)?,
-        occurred_at: instant("occurred_at_us", occurred_at_us)?,
+        occurred_at: instant(occurred_at_us),
     })
 }
 
@@ -55,10 +54,9 @@ pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, Ma
     texts.iter().map(|text| id(field, text)).collect()
 }
 
-pub(super) fn instant(field: &'static str, micros: i64) -> Result<SqlTimestamp, Malformed> {
-    Timestamp::from_microsecond(micros)
-        .map(ToSqlx::to_sqlx)
-        .map_err(|_| Malformed::Instant(field))
+/// Any number is an instant; one beyond what a database holds is its nearest end.
+pub(super) fn instant(micros: i64) -> SqlTimestamp {
+    instant_of_micros(micros).to_sqlx()
 }
 
 pub(super) fn integer(field: &'static str, value: u64) -> Result<i64, Malformed> {

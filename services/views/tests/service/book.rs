@@ -111,7 +111,7 @@ impl Seal<'_> {
             product: "HOUSEHOLD".to_owned(),
             kind: "INDIVIDUAL".to_owned(),
             period_start_us: micros(LONG_AGO),
-            period_end_us: micros(FAR_AHEAD),
+            period_end_us: Some(micros(FAR_AHEAD)),
             policyholder: Some(self.party(person, numbers)),
             insured: Some(self.party(person, numbers)),
             policyholder_is_insured: true,

@@ -62,7 +62,7 @@ async fn contracts_and_requests(world: &World) {
                         seal.phone(1, "+819011112222", LONG_AGO, Some(NOON)),
                         seal.phone(1, "+818033334444", NOON, None),
                     ])),
-                    period_end_us: micros(FAR_AHEAD),
+                    period_end_us: Some(micros(FAR_AHEAD)),
                     ..PartyFieldChanged::default()
                 })
             })

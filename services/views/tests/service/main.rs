@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod any_content;
 mod audit;
 mod book;
 mod consistency;

@@ -4,19 +4,33 @@ use contracts::admin::v1::{DiscardParkedRequest, ListParkedRequest, ParkedMessag
 use contracts::endorsement::v1::EndorsementEvent;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::names::ENDORSEMENT;
+use contracts::views::v1::{GetViewsStatusRequest, ListContractsRequest};
+use harness::assert_refused;
 use prost::Message as _;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::book::contract_id;
 use crate::rebuild::rebuild;
 use crate::world::{As, World};
 
-async fn contract(world: &World, number: u128, version: u64) {
+async fn contract(world: &World, number: u128, version: u64) -> String {
     let policy = format!("AB0000000{number}");
     let imported = |seal: &crate::book::Seal<'_>| {
         Event::ContractImported(seal.contract(&policy, number, &["+819011112222"]))
     };
-    world.endorsement(contract_id(number), version, imported).await;
+    world.endorsement(contract_id(number), version, imported).await
+}
+
+/// The customer's contracts, with a consistency token.
+async fn contracts(world: &World, token: &str) -> Result<usize, Status> {
+    let request = ListContractsRequest {
+        consistency_tokens: vec![token.to_owned()],
+        ..ListContractsRequest::default()
+    };
+    let call = world.call(As::Customer(1), request);
+    let answer = world.customers().list_contracts(call).await?;
+    Ok(answer.into_inner().contracts.len())
 }
 
 /// The contracts that are shown, with their versions.
@@ -39,6 +53,26 @@ async fn parked(world: &World) -> Vec<ParkedMessage> {
         .messages
 }
 
+/// Whoever asks to see what is parked is told, and so are operators.
+async fn parked_is_known(world: &World, token: &str, event_id: &str) {
+    let refused = contracts(world, token).await;
+    assert_refused(refused, Code::FailedPrecondition, "CHANGE_NOT_SHOWN");
+    let request = world.call(As::Administrator, GetViewsStatusRequest {});
+    let status = world.administrators().get_views_status(request).await;
+    let parked = status.unwrap().into_inner().parked;
+    let [lacking] = &parked[..] else {
+        panic!("{parked:?}");
+    };
+    assert_eq!(
+        (
+            lacking.entity_id.as_str(),
+            lacking.messages,
+            lacking.event_id.as_str()
+        ),
+        (contract_id(1).to_string().as_str(), 2, event_id)
+    );
+}
+
 #[tokio::test]
 async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
     let world = World::new().await;
@@ -55,13 +89,16 @@ async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
     // Field 99, an empty message: a variant that a newer release sends.
     payload.extend([0x9a, 0x06, 0x00]);
     world.tell(ENDORSEMENT, seal.event(), &payload).await;
-    contract(&world, 1, 2).await;
-    contract(&world, 2, 0).await;
+    let waiting = contract(&world, 1, 2).await;
+    let applied = contract(&world, 2, 0).await;
     assert_eq!(shown(&world).await, [(contract_id(1), 0), (contract_id(2), 0)]);
     let found = parked(&world).await;
     let states: Vec<_> = found.iter().map(ParkedMessage::state).collect();
     assert_eq!(states, [ParkedState::Parked, ParkedState::Waiting]);
     assert!(found[0].error.contains("is not known here"), "{}", found[0].error);
+
+    parked_is_known(&world, &waiting, &found[0].event_id).await;
+    contracts(&world, &applied).await.unwrap();
 
     // A rebuild parks the same, and what it parked takes the place of what was parked.
     let run = rebuild(&world, 1).await;
@@ -95,4 +132,5 @@ async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
         .into_inner();
     assert_eq!((outcome.applied, outcome.failed, outcome.left), (1, 0, 0));
     assert_eq!(shown(&world).await, [(contract_id(1), 2), (contract_id(2), 0)]);
+    contracts(&world, &waiting).await.unwrap();
 }

@@ -136,7 +136,7 @@ async fn pv_16_a_contract_whose_numbers_count_no_longer_is_not_reminded_of() {
     contract(&world, |seal| {
         let mut content = seal.contract("AB12345678", 1, &[]);
         // The tail of 90 days ends a minute after noon.
-        content.period_end_us = micros("2026-08-18T12:01:00+09:00");
+        content.period_end_us = Some(micros("2026-08-18T12:01:00+09:00"));
         content
     })
     .await;

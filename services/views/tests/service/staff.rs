@@ -112,6 +112,46 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
     assert_invalid(search(nonsense).await, "state", "STATE_INVALID");
 }
 
+/// OP-9: as `Ｔ２Ｋ０００００１`, `t2k-000001` or `T2K000001 ` for T2K000001.
+#[tokio::test]
+async fn op_9_an_accident_is_found_by_its_numbers_as_people_write_them() {
+    let world = World::new().await;
+    accident(&world, 2, |accident| {
+        accident.policy_number = "CD12345678".to_owned();
+    })
+    .await;
+    accident(&world, 3, |_| {}).await;
+    world.caught_up().await;
+    let search = async |claim_number: &str, policy_number: &str| {
+        let request = SearchAccidentsRequest {
+            claim_number: claim_number.to_owned(),
+            policy_number: policy_number.to_owned(),
+            ..SearchAccidentsRequest::default()
+        };
+        let call = world.call(ADJUSTER, request);
+        let answer = world.adjusters().search_accidents(call).await?;
+        let found = answer.into_inner().accidents.into_iter();
+        Ok::<Vec<_>, tonic::Status>(found.map(|accident| accident.claim_number).collect())
+    };
+    for written in [
+        "Ｆ００００００２",
+        "f-000-0002",
+        " F0000002 ",
+        "f 0000002",
+        "F‐0000002",
+    ] {
+        assert_eq!(search(written, "").await.unwrap(), ["F0000002"], "{written}");
+    }
+    for written in ["ＣＤ１２３４５６７８", "cd-1234-5678", "CD12345678 "] {
+        assert_eq!(search("", written).await.unwrap(), ["F0000002"], "{written}");
+    }
+    assert_eq!(search("　- ", " ").await.unwrap().len(), 2, "blank is any");
+    let short = search("F12", "").await;
+    assert_invalid(short, "claim_number", "CLAIM_NUMBER_INVALID");
+    let words = search("", "契約").await;
+    assert_invalid(words, "policy_number", "POLICY_NUMBER_INVALID");
+}
+
 #[tokio::test]
 async fn an_accident_file_shows_the_contract_once_it_is_known() {
     let world = World::new().await;

@@ -64,6 +64,10 @@ pub struct ParkedMessage {
     /// Size of its payload.
     #[prost(uint32, tag = "12")]
     pub payload_bytes: u32,
+    /// There is no payload: the source could not publish the event and has set it aside (SetAsideAdminService there). A replay
+    /// asks the source again.
+    #[prost(bool, tag = "13")]
+    pub withheld: bool,
 }
 /// Names a parked message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -769,6 +773,607 @@ pub mod parking_admin_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "madoguchi.admin.v1.ParkingAdminService";
     impl<T> tonic::server::NamedService for ParkingAdminServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Asks what is set aside.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSetAsideRequest {
+    /// At most this many; 0 = 50, more than 500 = 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// From the page before; empty = from the beginning.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of what is set aside.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSetAsideResponse {
+    /// The events.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<SetAsideEvent>,
+    /// Continues the list; empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// An event that one follower of the store passed over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetAsideEvent {
+    /// Who passed it over: "relay", or "reaction:" and its name.
+    #[prost(string, tag = "1")]
+    pub follower: ::prost::alloc::string::String,
+    /// UUID.
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+    /// Hex cursor of the event in the store's order.
+    #[prost(string, tag = "3")]
+    pub cursor: ::prost::alloc::string::String,
+    /// Its stream, as stored.
+    #[prost(string, tag = "4")]
+    pub stream: ::prost::alloc::string::String,
+    /// Its revision there.
+    #[prost(uint64, tag = "5")]
+    pub revision: u64,
+    /// What it is about (UUID); empty where it cannot be told.
+    #[prost(string, tag = "6")]
+    pub entity_id: ::prost::alloc::string::String,
+    /// Its type, as stored.
+    #[prost(string, tag = "7")]
+    pub event_type: ::prost::alloc::string::String,
+    /// UNREADABLE, UNPUBLISHABLE, TOO_LARGE or UNHANDLED.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+    /// What is wrong. Holds no personal data.
+    #[prost(string, tag = "9")]
+    pub error: ::prost::alloc::string::String,
+    /// How many later events of its stream wait behind it; always 0 of the relay, whose consumers wait instead.
+    #[prost(uint64, tag = "10")]
+    pub waiting: u64,
+    /// How often it was tried.
+    #[prost(uint32, tag = "11")]
+    pub attempts: u32,
+    /// When it was set aside, microseconds since the Unix epoch.
+    #[prost(int64, tag = "12")]
+    pub first_at_us: i64,
+    /// When it was tried last, microseconds since the Unix epoch.
+    #[prost(int64, tag = "13")]
+    pub last_at_us: i64,
+}
+/// Asks for another try.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetrySetAsideRequest {
+    /// UUID chosen by the client; sent again, what is still set aside is tried again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Only this event (UUID); empty = everything.
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What the try came to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetrySetAsideResponse {
+    /// Events that are carried now.
+    #[prost(uint64, tag = "1")]
+    pub settled: u64,
+    /// Events that stay set aside.
+    #[prost(uint64, tag = "2")]
+    pub left: u64,
+}
+/// Asks to give an event up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveUpSetAsideRequest {
+    /// UUID chosen by the client; sent again, it changes nothing.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The event (UUID).
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+    /// Who passed it over, as ListSetAside tells it.
+    #[prost(string, tag = "3")]
+    pub follower: ::prost::alloc::string::String,
+    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The event is given up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveUpSetAsideResponse {
+    /// Events that stay set aside: one that waited may have failed.
+    #[prost(uint64, tag = "1")]
+    pub left: u64,
+}
+/// Generated client implementations.
+pub mod set_aside_admin_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Events of the service's own store that it could not carry any further: its relay could not publish them, or one of its
+    /// reactions could not handle them. Served by every service. Nothing ends and nothing is lost: each stands here until somebody
+    /// has it tried again, by a release that can, or gives it up.
+    #[derive(Debug, Clone)]
+    pub struct SetAsideAdminServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SetAsideAdminServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SetAsideAdminServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SetAsideAdminServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SetAsideAdminServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// What is set aside, in the order of the store.
+        pub async fn list_set_aside(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSetAsideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.admin.v1.SetAsideAdminService/ListSetAside",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.admin.v1.SetAsideAdminService",
+                        "ListSetAside",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tries again. An event that can be published now is behind the service; consumers that parked its place ask for it when
+        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order.
+        pub async fn retry_set_aside(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetrySetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetrySetAsideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.admin.v1.SetAsideAdminService/RetrySetAside",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.admin.v1.SetAsideAdminService",
+                        "RetrySetAside",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives one event up for good: others will not hear of it, the reaction will not have handled it. What waits behind it is
+        /// handled.
+        pub async fn give_up_set_aside(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GiveUpSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GiveUpSetAsideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.admin.v1.SetAsideAdminService/GiveUpSetAside",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.admin.v1.SetAsideAdminService",
+                        "GiveUpSetAside",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod set_aside_admin_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SetAsideAdminServiceServer.
+    #[async_trait]
+    pub trait SetAsideAdminService: std::marker::Send + std::marker::Sync + 'static {
+        /// What is set aside, in the order of the store.
+        async fn list_set_aside(
+            &self,
+            request: tonic::Request<super::ListSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSetAsideResponse>,
+            tonic::Status,
+        >;
+        /// Tries again. An event that can be published now is behind the service; consumers that parked its place ask for it when
+        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order.
+        async fn retry_set_aside(
+            &self,
+            request: tonic::Request<super::RetrySetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetrySetAsideResponse>,
+            tonic::Status,
+        >;
+        /// Gives one event up for good: others will not hear of it, the reaction will not have handled it. What waits behind it is
+        /// handled.
+        async fn give_up_set_aside(
+            &self,
+            request: tonic::Request<super::GiveUpSetAsideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GiveUpSetAsideResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Events of the service's own store that it could not carry any further: its relay could not publish them, or one of its
+    /// reactions could not handle them. Served by every service. Nothing ends and nothing is lost: each stands here until somebody
+    /// has it tried again, by a release that can, or gives it up.
+    #[derive(Debug)]
+    pub struct SetAsideAdminServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SetAsideAdminServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>>
+    for SetAsideAdminServiceServer<T>
+    where
+        T: SetAsideAdminService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/madoguchi.admin.v1.SetAsideAdminService/ListSetAside" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSetAsideSvc<T: SetAsideAdminService>(pub Arc<T>);
+                    impl<
+                        T: SetAsideAdminService,
+                    > tonic::server::UnaryService<super::ListSetAsideRequest>
+                    for ListSetAsideSvc<T> {
+                        type Response = super::ListSetAsideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSetAsideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SetAsideAdminService>::list_set_aside(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSetAsideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.admin.v1.SetAsideAdminService/RetrySetAside" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetrySetAsideSvc<T: SetAsideAdminService>(pub Arc<T>);
+                    impl<
+                        T: SetAsideAdminService,
+                    > tonic::server::UnaryService<super::RetrySetAsideRequest>
+                    for RetrySetAsideSvc<T> {
+                        type Response = super::RetrySetAsideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetrySetAsideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SetAsideAdminService>::retry_set_aside(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetrySetAsideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.admin.v1.SetAsideAdminService/GiveUpSetAside" => {
+                    #[allow(non_camel_case_types)]
+                    struct GiveUpSetAsideSvc<T: SetAsideAdminService>(pub Arc<T>);
+                    impl<
+                        T: SetAsideAdminService,
+                    > tonic::server::UnaryService<super::GiveUpSetAsideRequest>
+                    for GiveUpSetAsideSvc<T> {
+                        type Response = super::GiveUpSetAsideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GiveUpSetAsideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SetAsideAdminService>::give_up_set_aside(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GiveUpSetAsideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SetAsideAdminServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "madoguchi.admin.v1.SetAsideAdminService";
+    impl<T> tonic::server::NamedService for SetAsideAdminServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -30,7 +30,7 @@ pub struct ContractRow {
     /// Start of the period.
     #[prost(string, tag = "6")]
     pub period_start: ::prost::alloc::string::String,
-    /// End of the period.
+    /// End of the period; empty, or the last day of the calendar (9999-12-31), where the contract has no end.
     #[prost(string, tag = "7")]
     pub period_end: ::prost::alloc::string::String,
     /// The policyholder.
@@ -141,9 +141,9 @@ pub struct Contract {
     /// Microseconds since the Unix epoch.
     #[prost(int64, tag = "6")]
     pub period_start_us: i64,
-    /// Microseconds since the Unix epoch.
-    #[prost(int64, tag = "7")]
-    pub period_end_us: i64,
+    /// Microseconds since the Unix epoch; absent where the contract has no end.
+    #[prost(int64, optional, tag = "7")]
+    pub period_end_us: ::core::option::Option<i64>,
     /// The policyholder; absent when same as insured.
     #[prost(message, optional, tag = "8")]
     pub policyholder: ::core::option::Option<Party>,
@@ -257,9 +257,9 @@ pub struct Phone {
     #[prost(int64, tag = "5")]
     pub counts_from_us: i64,
     /// The first instant at which it no longer counts, microseconds since the Unix epoch: another replaces it, or the contract
-    /// ended longer ago than numbers outlive it (PV-7).
-    #[prost(int64, tag = "6")]
-    pub counts_until_us: i64,
+    /// ended longer ago than numbers outlive it (PV-7). Absent where neither is known: the contract has no end.
+    #[prost(int64, optional, tag = "6")]
+    pub counts_until_us: ::core::option::Option<i64>,
 }
 /// A change that is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1370,9 +1370,9 @@ pub struct ContractImported {
     /// Microseconds since the Unix epoch.
     #[prost(int64, tag = "5")]
     pub period_start_us: i64,
-    /// Microseconds since the Unix epoch.
-    #[prost(int64, tag = "6")]
-    pub period_end_us: i64,
+    /// Microseconds since the Unix epoch; absent where the contract has no end.
+    #[prost(int64, optional, tag = "6")]
+    pub period_end_us: ::core::option::Option<i64>,
     /// The policyholder, always present; equal to insured when policyholder_is_insured.
     #[prost(message, optional, tag = "7")]
     pub policyholder: ::core::option::Option<PublishedParty>,
@@ -1448,9 +1448,10 @@ pub struct PartyFieldChanged {
     /// The field as it is now.
     #[prost(message, optional, tag = "4")]
     pub field: ::core::option::Option<PartyField>,
-    /// End of the contract's period, microseconds since the Unix epoch; numbers count by it (PV-7).
-    #[prost(int64, tag = "5")]
-    pub period_end_us: i64,
+    /// End of the contract's period, microseconds since the Unix epoch, absent where it has none; numbers count by
+    /// it (PV-7).
+    #[prost(int64, optional, tag = "5")]
+    pub period_end_us: ::core::option::Option<i64>,
 }
 /// A request with its state, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -33,6 +33,38 @@ pub struct FeedItem {
     /// W3C trace context of the command that caused it; may be empty.
     #[prost(string, tag = "6")]
     pub traceparent: ::prost::alloc::string::String,
+    /// Set where the owner cannot publish the event: there is no payload then. Whoever reads it sets the entity aside and
+    /// asks for the event again when it is to be tried anew.
+    #[prost(message, optional, tag = "7")]
+    pub withheld: ::core::option::Option<WithheldEvent>,
+}
+/// Stands in the place of an event that its owner cannot publish: it cannot be read, cannot be told, or is larger than any
+/// message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithheldEvent {
+    /// The entity it is about (UUID); empty where it cannot be told.
+    #[prost(string, tag = "1")]
+    pub entity_id: ::prost::alloc::string::String,
+    /// UNREADABLE, UNPUBLISHABLE or TOO_LARGE; what is wrong stands in the owner's log and table.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Names one event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRequest {
+    /// Its place in the owner's order.
+    #[prost(bytes = "vec", tag = "1")]
+    pub cursor: ::prost::alloc::vec::Vec<u8>,
+    /// Its id (UUID).
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+}
+/// One event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetResponse {
+    /// The event as Read gives it, without the place of the one before it; absent where it is none that others hear of.
+    #[prost(message, optional, tag = "1")]
+    pub item: ::core::option::Option<FeedItem>,
 }
 /// A page of published events.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -165,6 +197,28 @@ pub mod feed_service_client {
                 .insert(GrpcMethod::new("madoguchi.feed.v1.FeedService", "Read"));
             self.inner.unary(req, path, codec).await
         }
+        /// One published event, or its placeholder. FAILED_PRECONDITION with reason DIVERGED when the store does not hold it there.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.feed.v1.FeedService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("madoguchi.feed.v1.FeedService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -186,6 +240,11 @@ pub mod feed_service_server {
             &self,
             request: tonic::Request<super::ReadRequest>,
         ) -> std::result::Result<tonic::Response<super::ReadResponse>, tonic::Status>;
+        /// One published event, or its placeholder. FAILED_PRECONDITION with reason DIVERGED when the store does not hold it there.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
     }
     /// Reads published integration events in store order. JetStream is only transport; this is the truth behind it.
     #[derive(Debug)]
@@ -292,6 +351,49 @@ pub mod feed_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.feed.v1.FeedService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: FeedService>(pub Arc<T>);
+                    impl<T: FeedService> tonic::server::UnaryService<super::GetRequest>
+                    for GetSvc<T> {
+                        type Response = super::GetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FeedService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -67,9 +67,9 @@ pub struct ContractSummary {
     /// Microseconds since the Unix epoch.
     #[prost(int64, tag = "5")]
     pub period_start_us: i64,
-    /// Microseconds since the Unix epoch.
-    #[prost(int64, tag = "6")]
-    pub period_end_us: i64,
+    /// Microseconds since the Unix epoch; absent where the contract has no end.
+    #[prost(int64, optional, tag = "6")]
+    pub period_end_us: ::core::option::Option<i64>,
     /// YYYY-MM-DD; empty if never changed (変更日).
     #[prost(string, tag = "7")]
     pub last_endorsement_date: ::prost::alloc::string::String,
@@ -108,9 +108,9 @@ pub struct PhoneVerdict {
     #[prost(int64, tag = "4")]
     pub counts_from_us: i64,
     /// The first instant at which it no longer counts, microseconds since the Unix epoch: another replaces it, or the contract
-    /// ended longer ago than numbers outlive it (PV-7).
-    #[prost(int64, tag = "5")]
-    pub counts_until_us: i64,
+    /// ended longer ago than numbers outlive it (PV-7). Absent where neither is known: the contract has no end.
+    #[prost(int64, optional, tag = "5")]
+    pub counts_until_us: ::core::option::Option<i64>,
 }
 /// Asks for accidents.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1051,10 +1051,10 @@ pub struct SearchAccidentsRequest {
     /// From the answer before.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
-    /// Exact accident number; empty = any.
+    /// The whole accident number, as people write it: full width, lower case, with hyphens and blanks; empty = any.
     #[prost(string, tag = "3")]
     pub claim_number: ::prost::alloc::string::String,
-    /// Exact policy number; empty = any.
+    /// The whole policy number, as people write it; empty = any.
     #[prost(string, tag = "4")]
     pub policy_number: ::prost::alloc::string::String,
     /// Staff id; empty = any.
@@ -2071,6 +2071,29 @@ pub struct GetViewsStatusResponse {
     /// The run under way, or else the last one; absent if there was none.
     #[prost(message, optional, tag = "3")]
     pub run: ::core::option::Option<ViewsRun>,
+    /// What the views that serve lack, because messages about it are parked; the first hundred. A comparison of two generations
+    /// cannot show it: both lack the same.
+    #[prost(message, repeated, tag = "4")]
+    pub parked: ::prost::alloc::vec::Vec<ParkedEntity>,
+}
+/// Something about which messages are parked or wait in the views.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ParkedEntity {
+    /// The service that published them.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// What they are about (UUID); empty where that cannot be told.
+    #[prost(string, tag = "2")]
+    pub entity_id: ::prost::alloc::string::String,
+    /// How many are parked or wait.
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+    /// The first of them (UUID).
+    #[prost(string, tag = "4")]
+    pub event_id: ::prost::alloc::string::String,
+    /// Why that one could not be applied.
+    #[prost(string, tag = "5")]
+    pub error: ::prost::alloc::string::String,
 }
 /// A table of the views.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::cursor::Cursor;
-use crate::envelope::RecordedEvent;
 use crate::postgres::PostgresStore;
 use crate::store::{EventStore, Followed, StoreError};
+use crate::unreadable::{Entry, entry_position};
 
 const PAGE: usize = 256;
 /// The pause after the last sign of life, doubled up to the longest.
@@ -22,7 +22,7 @@ struct Follower {
     store: PostgresStore,
     woken: watch::Receiver<()>,
     after: Option<Cursor>,
-    page: std::vec::IntoIter<RecordedEvent>,
+    page: std::vec::IntoIter<Entry>,
     caught_up: bool,
     pause: Duration,
 }
@@ -51,13 +51,13 @@ pub(super) fn follow(
 impl Follower {
     async fn next(&mut self) -> Result<Followed, StoreError> {
         loop {
-            if let Some(event) = self.page.next() {
-                self.after = Some(event.cursor);
-                return Ok(Followed::Event(event));
+            if let Some(entry) = self.page.next() {
+                self.after = Some(entry_position(&entry).cursor);
+                return Ok(entry.into());
             }
             // Marked before reading: an append after the read must not be slept through.
             self.woken.mark_unchanged();
-            let page = self.store.read_all(self.after, PAGE).await?;
+            let page = self.store.scan(self.after, PAGE).await?;
             if !page.is_empty() {
                 self.page = page.into_iter();
                 self.caught_up = false;

@@ -12,16 +12,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use kernel::ids::EventId;
-use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::cursor::Cursor;
 use crate::envelope::{NewEvent, RecordedEvent};
 use crate::store::{AppendError, Appended, EventStore, Expected, Followed, StoreError};
 use crate::stream::StreamName;
+use crate::unreadable::Entry;
 use append::Item;
 pub use connection::outside_transactions;
 use failure::store_failure;
@@ -99,7 +97,7 @@ impl EventStore for PostgresStore {
         self.groups.append(Item::new(stream, expected, events)?).await
     }
 
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Some(bound) = rows::Bound::after(after) else {
             return Ok(Vec::new());
@@ -109,23 +107,19 @@ impl EventStore for PostgresStore {
             .bind(bound.xid)
             .bind(bound.position)
             .bind(limit);
-        rows::events(&query.fetch_all(&self.pool).await.map_err(store_failure)?)
+        rows::entries(&query.fetch_all(&self.pool).await.map_err(store_failure)?)
     }
 
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError> {
         let Some(bound) = rows::Bound::after(Some(*cursor)) else {
             return Ok(None);
         };
-        let query = sqlx::query(rows::EVENT_AT)
+        let query = sqlx::query(rows::ENTRY_AT)
             .bind(bound.epoch)
             .bind(bound.xid)
             .bind(bound.position);
         let row = query.fetch_optional(&self.pool).await.map_err(store_failure)?;
-        let id = row
-            .map(|row| row.try_get::<Uuid, _>(0))
-            .transpose()
-            .map_err(store_failure)?;
-        Ok(id.map(EventId::from_uuid))
+        row.as_ref().map(rows::entry).transpose()
     }
 
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>> {

@@ -7,10 +7,11 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Position};
 use crate::envelope::RecordedEvent;
 use crate::postgres::failure::store_failure;
 use crate::store::StoreError;
+use crate::unreadable::{Entry, Unreadable};
 
 pub(super) const READ_STREAM: &str =
     "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at
@@ -29,8 +30,9 @@ pub(super) const READ_ALL: &str =
         AND (epoch < (SELECT e.epoch FROM store.epoch e) OR xid < pg_snapshot_xmin(pg_current_snapshot()))
       ORDER BY event.epoch, event.xid, event.position LIMIT $4";
 
-pub(super) const EVENT_AT: &str =
-    "SELECT event_id FROM store.event WHERE (epoch, xid, position) = ($1, $2::bigint::text::xid8, $3)";
+pub(super) const ENTRY_AT: &str =
+    "SELECT epoch, xid::text::bigint AS xid, position, stream, revision, event_id, type, data, metadata, recorded_at
+       FROM store.event WHERE (epoch, xid, position) = ($1, $2::bigint::text::xid8, $3)";
 
 /// A cursor as the statements take it. PostgreSQL's counters stay below 2^63.
 pub(super) struct Bound {
@@ -66,37 +68,50 @@ pub(super) fn cursor(epoch: i64, xid: i64, position: i64) -> Cursor {
     )
 }
 
+/// The events of one stream: a state folded without one of them would be a wrong one.
 pub(super) fn events(rows: &[PgRow]) -> Result<Vec<RecordedEvent>, StoreError> {
-    rows.iter().map(event).collect()
+    rows.iter().map(|row| Ok(entry(row)??)).collect()
 }
 
-fn event(row: &PgRow) -> Result<RecordedEvent, StoreError> {
-    let stream: String = row.try_get("stream").map_err(store_failure)?;
-    let revision = row
-        .try_get::<i64, _>("revision")
-        .map_err(store_failure)?
-        .cast_unsigned();
-    let corrupt = |problem: String| StoreError::Corrupt {
-        stream: stream.clone(),
-        revision,
-        problem,
-    };
-    let metadata: Value = row.try_get("metadata").map_err(store_failure)?;
+pub(super) fn entries(rows: &[PgRow]) -> Result<Vec<Entry>, StoreError> {
+    rows.iter().map(entry).collect()
+}
+
+/// A row whose place can be told is an entry, whatever else is wrong with it.
+pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     let number = |column: &str| row.try_get::<i64, _>(column).map_err(store_failure);
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(store_failure);
+    let event_id: Uuid = row.try_get("event_id").map_err(store_failure)?;
+    let placed = Unreadable {
+        position: Position {
+            cursor: cursor(number("epoch")?, number("xid")?, number("position")?),
+            event_id: EventId::from_uuid(event_id),
+        },
+        stream: text("stream")?,
+        revision: number("revision")?.cast_unsigned(),
+        event_type: text("type")?,
+        problem: String::new(),
+    };
+    Ok(content(row, &placed).map_err(|problem| Unreadable { problem, ..placed }))
+}
+
+/// The event, or what is wrong with it.
+fn content(row: &PgRow, placed: &Unreadable) -> Result<RecordedEvent, String> {
+    let stream = placed.stream.parse();
+    let data: Result<Value, _> = row.try_get("data");
+    let metadata: Result<Value, _> = row.try_get("metadata");
+    let recorded_at: Result<Timestamp, _> = row.try_get("recorded_at");
+    let metadata = metadata.map_err(|_| "its metadata are no JSON".to_owned())?;
     Ok(RecordedEvent {
-        stream: stream
-            .parse()
-            .map_err(|_| corrupt("its stream has no name of ours".to_owned()))?,
-        revision,
-        cursor: cursor(number("epoch")?, number("xid")?, number("position")?),
-        id: EventId::from_uuid(row.try_get::<Uuid, _>("event_id").map_err(store_failure)?),
-        event_type: row.try_get("type").map_err(store_failure)?,
-        data: row.try_get("data").map_err(store_failure)?,
-        metadata: serde_json::from_value(metadata)
-            .map_err(|error| corrupt(format!("its metadata: {error}")))?,
-        recorded_at: row
-            .try_get::<Timestamp, _>("recorded_at")
-            .map_err(store_failure)?
+        stream: stream.map_err(|_| "its stream has no name of ours".to_owned())?,
+        revision: placed.revision,
+        cursor: placed.position.cursor,
+        id: placed.position.event_id,
+        event_type: placed.event_type.clone(),
+        data: data.map_err(|_| "its data are no JSON".to_owned())?,
+        metadata: serde_json::from_value(metadata).map_err(|error| format!("its metadata: {error}"))?,
+        recorded_at: recorded_at
+            .map_err(|_| "the time it was written at is none".to_owned())?
             .to_jiff(),
     })
 }

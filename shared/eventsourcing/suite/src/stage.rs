@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use eventsourcing::{
-    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, Repository,
-    StoreError, StreamName,
+    AppendError, Appended, Cursor, Entry, EventStore, Expected, Followed, NewEvent, RecordedEvent,
+    Repository, StoreError, StreamName,
 };
 use futures::stream::BoxStream;
-use kernel::ids::EventId;
 use privacy::{Keyring, MasterKey};
 use testkit::TestDatabase;
 
@@ -126,12 +125,12 @@ impl EventStore for Troubled {
         }
     }
 
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.inner.read_all(after, limit).await
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.scan(after, limit).await
     }
 
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
-        self.inner.event_at(cursor).await
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError> {
+        self.inner.entry_at(cursor).await
     }
 
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>> {

@@ -7,6 +7,7 @@
 )]
 
 mod backend;
+mod bounded;
 mod cancelled;
 mod contract;
 mod crowd;

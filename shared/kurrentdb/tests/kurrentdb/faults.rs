@@ -160,6 +160,7 @@ async fn follow_through(store: &KurrentStore, count: usize) -> (Vec<RecordedEven
                         ends += 1;
                         break;
                     }
+                    Some(Ok(Followed::Unreadable(unreadable))) => panic!("{unreadable}"),
                     Some(Err(error)) => panic!("{error}"),
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::feed::v1::feed_service_client::FeedServiceClient;
-use contracts::feed::v1::{FeedItem, ReadRequest};
+use contracts::feed::v1::{FeedItem, GetRequest, ReadRequest, WithheldEvent};
 use eventsourcing::{Cursor, Position};
 use futures::Stream;
 use kernel::ids::EventId;
@@ -13,7 +13,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::{DIVERGED, MAX_PAGE_BYTES};
-use crate::delivery::{Delivery, Via};
+use crate::delivery::{Delivery, Via, WithheldBySource};
 
 /// How long one page may take; the source scans past what it does not publish.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -104,17 +104,13 @@ impl FeedClient {
     }
 
     pub(crate) async fn read(&self, after: Option<&Position>, page_size: i32) -> Result<Page, FeedError> {
-        let mut request = Request::new(ReadRequest {
+        let request = self.request(ReadRequest {
             after_cursor: after
                 .map(|after| after.cursor.to_bytes().to_vec())
                 .unwrap_or_default(),
             after_event_id: after.map(|after| after.event_id.to_string()).unwrap_or_default(),
             page_size,
         });
-        request.set_timeout(DEADLINE);
-        if let Some(bearer) = &self.bearer {
-            request.metadata_mut().insert("authorization", bearer.clone());
-        }
         let answer = match self.client.clone().read(request).await {
             Ok(answer) => answer.into_inner(),
             Err(status) => return Err(self.refusal(status, after)),
@@ -130,6 +126,27 @@ impl FeedClient {
             head,
             end: answer.end,
         })
+    }
+
+    /// One event as the source can publish it now; none where it is private.
+    pub(crate) async fn get(&self, position: &Position) -> Result<Option<Delivery>, FeedError> {
+        let request = self.request(GetRequest {
+            cursor: position.cursor.to_bytes().to_vec(),
+            event_id: position.event_id.to_string(),
+        });
+        let answer = self.client.clone().get(request).await;
+        let answer = answer.map_err(|status| self.refusal(status, Some(position)))?;
+        let item = answer.into_inner().item;
+        item.map(|item| self.delivery(item)).transpose()
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(DEADLINE);
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        request
     }
 
     fn refusal(&self, status: Status, after: Option<&Position>) -> FeedError {
@@ -161,8 +178,24 @@ impl FeedClient {
             event_id: position.event_id,
             subject: item.subject,
             payload: item.payload.into(),
+            withheld: item
+                .withheld
+                .map(|withheld| self.withheld(&withheld))
+                .transpose()?,
             traceparent: Some(item.traceparent).filter(|traceparent| !traceparent.is_empty()),
             via: Via::Feed,
+        })
+    }
+
+    fn withheld(&self, withheld: &WithheldEvent) -> Result<WithheldBySource, FeedError> {
+        let entity = Some(&withheld.entity_id)
+            .filter(|entity| !entity.is_empty())
+            .map(|entity| entity.parse().map_err(|_| self.malformed("entity id")))
+            .transpose()?;
+        Ok(WithheldBySource {
+            publisher: self.source,
+            entity,
+            reason: withheld.reason.clone(),
         })
     }
 

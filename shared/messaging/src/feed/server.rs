@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
-use contracts::feed::v1::{FeedItem, ReadRequest, ReadResponse};
+use contracts::feed::v1::{FeedItem, GetRequest, GetResponse, ReadRequest, ReadResponse, WithheldEvent};
 use contracts::names;
-use eventsourcing::{Cursor, EventStore, Position, RecordedEvent, StoreError};
+use eventsourcing::{Cursor, Entry, EventStore, Position, StoreError, entry_position};
 use futures::future::try_join;
 use kernel::ids::EventId;
 use sqlx::PgPool;
@@ -17,7 +17,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{DEFAULT_PAGE_SIZE, DIVERGED, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::checkpoint;
-use crate::outgoing::{Outgoing, Publish};
+use crate::outgoing::Publish;
+use crate::publisher::{Carried, Publisher};
+use crate::size::MessageSize;
 
 /// Events read from the store at once.
 const SCAN: usize = 500;
@@ -30,7 +32,7 @@ pub struct Feed {
     service: &'static str,
     store: Arc<dyn EventStore>,
     pool: PgPool,
-    publish: Publish,
+    publisher: Publisher,
     head: Arc<Mutex<Head>>,
 }
 
@@ -44,12 +46,18 @@ struct Head {
 
 impl Feed {
     /// The feed of `service`; `pool` is its database with the tables of [`crate::MIGRATOR`].
-    pub fn new(service: &'static str, store: Arc<dyn EventStore>, pool: PgPool, publish: Publish) -> Self {
+    pub fn new(
+        service: &'static str,
+        store: Arc<dyn EventStore>,
+        pool: PgPool,
+        publish: Publish,
+        largest: MessageSize,
+    ) -> Self {
         Self {
             service,
             store,
             pool,
-            publish,
+            publisher: Publisher::new(publish, largest),
             head: Arc::default(),
         }
     }
@@ -59,27 +67,24 @@ impl Feed {
         FeedServiceServer::new(self)
     }
 
-    fn outgoing(&self, event: &RecordedEvent) -> Result<Option<Outgoing>, Status> {
-        (self.publish)(event).map_err(|error| {
-            tracing::error!(event.id = %event.id, event.r#type = %event.event_type, %error, "an event cannot be published");
-            Status::internal("an event cannot be published")
-        })
-    }
-
     /// Refuses a caller whose event is not where it says it is.
     async fn check(&self, after: &Position) -> Result<(), Status> {
         if self.holds(after).await? {
             return Ok(());
         }
+        Err(self.diverged(after))
+    }
+
+    fn diverged(&self, after: &Position) -> Status {
         let metadata = HashMap::from([
             ("cursor".to_owned(), after.cursor.to_string()),
             ("event_id".to_owned(), after.event_id.to_string()),
         ]);
-        Err(Status::with_error_details(
+        Status::with_error_details(
             Code::FailedPrecondition,
             "the store does not hold this event at this cursor",
             ErrorDetails::with_error_info(DIVERGED, format!("madoguchi.{}", self.service), metadata),
-        ))
+        )
     }
 
     async fn holds(&self, position: &Position) -> Result<bool, Status> {
@@ -92,28 +97,28 @@ impl Feed {
         let scan = SCAN.min(size.max(SCAN_LEAST));
         let (mut items, mut bytes) = (Vec::new(), 0);
         let mut previous = after;
-        let mut events = self.scan(after, scan).await?;
+        let mut entries = self.scan(after, scan).await?;
         loop {
-            let last_chunk = events.len() < scan;
-            let scanned = events.last().map(|event| event.cursor);
+            let last_chunk = entries.len() < scan;
+            let scanned = entries.last().map(|entry| entry_position(entry).cursor);
             let next = async {
-                if last_chunk || items.len() + events.len() >= size {
+                if last_chunk || items.len() + entries.len() >= size {
                     Ok(None)
                 } else {
                     self.scan(scanned, scan).await.map(Some)
                 }
             };
-            let (published, next) = try_join(self.published(events.clone()), next).await?;
-            for (event, outgoing) in events.iter().zip(published) {
-                let Some(outgoing) = outgoing else {
+            let (published, next) = try_join(self.published(entries.clone()), next).await?;
+            for (entry, carried) in entries.iter().zip(published) {
+                let Some(item) = self.item(entry, carried, previous) else {
                     continue;
                 };
                 if items.len() >= size || bytes >= MAX_PAGE_BYTES {
                     return Ok((items, false));
                 }
-                bytes += outgoing.payload.len();
-                items.push(self.item(event, outgoing, previous));
-                previous = Some(event.cursor);
+                bytes += item.payload.len();
+                items.push(item);
+                previous = Some(entry_position(entry).cursor);
             }
             if last_chunk {
                 return Ok((items, true));
@@ -122,38 +127,59 @@ impl Feed {
             if items.len() >= size || bytes >= MAX_PAGE_BYTES {
                 return Ok((items, false));
             }
-            events = match next {
+            entries = match next {
                 Some(next) => next,
                 None => self.scan(scanned, scan).await?,
             };
         }
     }
 
-    async fn scan(&self, after: Option<Cursor>, count: usize) -> Result<Arc<Vec<RecordedEvent>>, Status> {
-        let events = self.store.read_all(after, count).await;
-        events.map(Arc::new).map_err(|error| store_status(&error))
+    async fn scan(&self, after: Option<Cursor>, count: usize) -> Result<Arc<Vec<Entry>>, Status> {
+        let entries = self.store.scan(after, count).await;
+        entries.map(Arc::new).map_err(|error| store_status(&error))
     }
 
     /// What the others hear of each event; made beside other calls, since many take a while.
-    async fn published(&self, events: Arc<Vec<RecordedEvent>>) -> Result<Vec<Option<Outgoing>>, Status> {
-        let feed = self.clone();
-        let published = move || events.iter().map(|event| feed.outgoing(event)).collect();
+    async fn published(&self, entries: Arc<Vec<Entry>>) -> Result<Vec<Carried>, Status> {
+        let publisher = self.publisher;
+        let published = move || entries.iter().map(|entry| publisher.carry(entry)).collect();
         tokio::task::spawn_blocking(published)
             .await
-            .map_err(|_| Status::internal("publishing ended early"))?
+            .map_err(|_| Status::internal("publishing ended early"))
     }
 
-    fn item(&self, event: &RecordedEvent, outgoing: Outgoing, previous: Option<Cursor>) -> FeedItem {
-        FeedItem {
-            cursor: event.cursor.to_bytes().to_vec(),
+    /// What the others read of an entry, if they hear of it: a message, or what stands in the place of one.
+    fn item(&self, entry: &Entry, carried: Carried, previous: Option<Cursor>) -> Option<FeedItem> {
+        let position = entry_position(entry);
+        let mut item = FeedItem {
+            cursor: position.cursor.to_bytes().to_vec(),
             previous_cursor: previous
                 .map(|cursor| cursor.to_bytes().to_vec())
                 .unwrap_or_default(),
-            event_id: event.id.to_string(),
-            subject: names::bare_subject(self.service, outgoing.entity_kind, outgoing.event_name),
-            payload: outgoing.payload,
-            traceparent: event.metadata.traceparent.clone().unwrap_or_default(),
+            event_id: position.event_id.to_string(),
+            ..FeedItem::default()
+        };
+        match carried {
+            Carried::Nothing => return None,
+            Carried::Message(outgoing) => {
+                item.subject = names::bare_subject(self.service, outgoing.entity_kind, outgoing.event_name);
+                item.payload = outgoing.payload;
+            }
+            Carried::Withheld(withheld) => {
+                item.subject = withheld.subject(self.service);
+                item.withheld = Some(WithheldEvent {
+                    entity_id: withheld
+                        .entity
+                        .map(|entity| entity.to_string())
+                        .unwrap_or_default(),
+                    reason: withheld.reason.name().to_owned(),
+                });
+            }
         }
+        if let Ok(event) = entry {
+            item.traceparent = event.metadata.traceparent.clone().unwrap_or_default();
+        }
+        Some(item)
     }
 
     /// The last published event: scanned for from where the last question, or the relay, left off.
@@ -168,18 +194,18 @@ impl Feed {
             *head = self.seed().await?;
         }
         loop {
-            let events = self
+            let entries = self
                 .store
-                .read_all(head.scanned.map(|scanned| scanned.cursor), SCAN)
+                .scan(head.scanned.map(|scanned| scanned.cursor), SCAN)
                 .await
                 .map_err(|error| store_status(&error))?;
-            for event in &events {
-                if self.outgoing(event)?.is_some() {
-                    head.published = Some(event.position());
+            for entry in &entries {
+                head.scanned = Some(entry_position(entry));
+                if self.publisher.is_public(entry) {
+                    head.published = head.scanned;
                 }
-                head.scanned = Some(event.position());
             }
-            if events.len() < SCAN {
+            if entries.len() < SCAN {
                 return Ok(head.published);
             }
         }
@@ -240,19 +266,39 @@ impl FeedService for Feed {
             end,
         }))
     }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        let request = request.into_inner();
+        let position = parse_position("cursor", &request.cursor, "event_id", &request.event_id)?;
+        let entry = self.store.entry_at(&position.cursor).await;
+        let entry = entry
+            .map_err(|error| store_status(&error))?
+            .filter(|entry| entry_position(entry) == position)
+            .ok_or_else(|| self.diverged(&position))?;
+        let item = self.item(&entry, self.publisher.carry(&entry), None);
+        Ok(Response::new(GetResponse { item }))
+    }
 }
 
 fn parse_after(request: &ReadRequest) -> Result<Option<Position>, Status> {
     if request.after_cursor.is_empty() {
         return Ok(None);
     }
-    let cursor = Cursor::from_bytes(&request.after_cursor)
-        .map_err(|_| invalid("after_cursor", "is no cursor of ours"))?;
-    let event_id: EventId = request
-        .after_event_id
+    let (cursor, event_id) = (&request.after_cursor, &request.after_event_id);
+    parse_position("after_cursor", cursor, "after_event_id", event_id).map(Some)
+}
+
+fn parse_position(
+    cursor_field: &str,
+    cursor: &[u8],
+    event_field: &str,
+    event_id: &str,
+) -> Result<Position, Status> {
+    let cursor = Cursor::from_bytes(cursor).map_err(|_| invalid(cursor_field, "is no cursor of ours"))?;
+    let event_id: EventId = event_id
         .parse()
-        .map_err(|_| invalid("after_event_id", "must be a UUID beside a cursor"))?;
-    Ok(Some(Position { cursor, event_id }))
+        .map_err(|_| invalid(event_field, "must be a UUID beside a cursor"))?;
+    Ok(Position { cursor, event_id })
 }
 
 fn invalid(field: &str, description: &str) -> Status {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Parking;
 use super::rows::{self, Found, Queue};
-use crate::delivery::HandlerError;
+use crate::delivery::{Delivery, HandlerError, WithheldBySource};
 use crate::fault::{Fault, is_refusal};
 use crate::transaction::TransactionConnection;
 
@@ -214,6 +214,7 @@ impl Parking {
 
     /// Tries the first message of a queue. The row lock keeps the active subscription, and other replays, out.
     async fn step(&self, queue: Queue, decision: &Decision) -> Result<Step, ParkingError> {
+        let still_withheld = self.ask_again(queue).await?;
         let mut connection = TransactionConnection::acquire(&self.pool).await?;
         let mut tx = connection.begin().await?;
         rows::lock(&mut tx, self.key()).await?;
@@ -221,15 +222,9 @@ impl Parking {
             return Ok(Step::Empty);
         };
         let mut attempt = tx.begin().await?;
-        let handled = self
-            .handler
-            .handle(&mut attempt, std::slice::from_ref(&delivery))
-            .await;
-        let fault = match handled {
-            Ok(()) => None,
-            Err(HandlerError::Content { source, .. }) => Some(Fault::of(&*source)),
-            Err(HandlerError::Transient(source)) if is_refusal(&*source) => Some(Fault::of(&*source)),
-            Err(HandlerError::Transient(source)) => return Err(ParkingError::Transient(source)),
+        let fault = match &delivery.withheld {
+            Some(withheld) => Some(Fault::of(still_withheld.as_ref().unwrap_or(withheld))),
+            None => self.try_handling(&mut attempt, &delivery).await?,
         };
         let step = if let Some(fault) = fault {
             attempt.rollback().await?;
@@ -248,6 +243,47 @@ impl Parking {
         tally(&mut tx, decision, &step).await?;
         tx.commit().await?;
         Ok(step)
+    }
+
+    async fn try_handling(
+        &self,
+        attempt: &mut PgTransaction<'_>,
+        delivery: &Delivery,
+    ) -> Result<Option<Fault>, ParkingError> {
+        let handled = self.handler.handle(attempt, std::slice::from_ref(delivery));
+        match handled.await {
+            Ok(()) => Ok(None),
+            Err(HandlerError::Content { source, .. }) => Ok(Some(Fault::of(&*source))),
+            Err(HandlerError::Transient(source)) if is_refusal(&*source) => Ok(Some(Fault::of(&*source))),
+            Err(HandlerError::Transient(source)) => Err(ParkingError::Transient(source)),
+        }
+    }
+
+    /// Asks the source again for the first message of a queue where it could not publish it: what it can publish by now, or
+    /// does not publish at all, is kept here; what it says where it still cannot. Asked outside of any lock.
+    async fn ask_again(&self, queue: Queue) -> Result<Option<WithheldBySource>, ParkingError> {
+        let mut connection = TransactionConnection::acquire(&self.pool).await?;
+        let mut tx = connection.begin().await?;
+        let first = rows::first(&mut tx, self.consumer, self.source, queue).await?;
+        tx.rollback().await?;
+        drop(connection);
+        let Some(placeholder) = first.filter(|first| first.withheld.is_some()) else {
+            return Ok(None);
+        };
+        let told = self.feed.get(&placeholder.position()).await;
+        let told = told.map_err(|error| ParkingError::Transient(error.into()))?;
+        if let Some(withheld) = told.as_ref().and_then(|delivery| delivery.withheld.clone()) {
+            return Ok(Some(withheld));
+        }
+        let mut connection = TransactionConnection::acquire(&self.pool).await?;
+        let mut tx = connection.begin().await?;
+        rows::lock(&mut tx, self.key()).await?;
+        match told {
+            Some(delivery) => rows::supply(&mut tx, self.key(), &delivery).await?,
+            None => rows::remove(&mut tx, self.key(), &placeholder.cursor).await?,
+        }
+        tx.commit().await?;
+        Ok(None)
     }
 
     async fn end(&self, decision: &Decision) -> Result<Outcome, ParkingError> {

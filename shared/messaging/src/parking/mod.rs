@@ -10,13 +10,14 @@ pub(crate) mod rows;
 
 use std::sync::Arc;
 
-use eventsourcing::Position;
+use eventsourcing::{Cursor, Position};
 use kernel::clock::Timestamp;
 use kernel::ids::EventId;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::delivery::Handler;
+use crate::feed::client::FeedClient;
 use metrics::Metrics;
 
 pub use decide::{Decision, Outcome, ParkingError};
@@ -29,21 +30,24 @@ pub struct Parking {
     source: &'static str,
     pool: PgPool,
     handler: Arc<dyn Handler>,
+    feed: FeedClient,
     metrics: Metrics,
 }
 
 impl Parking {
     pub(crate) fn new(
         consumer: &'static str,
-        source: &'static str,
+        feed: FeedClient,
         pool: PgPool,
         handler: Arc<dyn Handler>,
     ) -> Self {
+        let source = feed.source();
         Self {
             consumer,
             source,
             pool,
             handler,
+            feed,
             metrics: Metrics::new(consumer, source),
         }
     }
@@ -95,6 +99,8 @@ pub struct ParkedMessage {
     pub last_at: Timestamp,
     /// Size of its payload, in bytes.
     pub payload_bytes: u32,
+    /// There is no payload: its source could not publish the event and has set it aside.
+    pub withheld: bool,
 }
 
 /// Something that was decided about parked messages.
@@ -123,6 +129,46 @@ pub async fn parked_messages(
     limit: u16,
 ) -> Result<Vec<ParkedMessage>, sqlx::Error> {
     rows::list(pool, filter, after, limit).await
+}
+
+/// Something about which a consumer has parked messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedEntity {
+    /// The service that published them.
+    pub source: String,
+    /// What they are about, where that can be told.
+    pub entity_id: Option<Uuid>,
+    /// How many are parked or wait.
+    pub messages: u64,
+    /// The first of them.
+    pub event_id: EventId,
+    /// Why that one could not be applied.
+    pub error: String,
+}
+
+/// Everything about which `consumer` has parked messages, at most `limit` of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn parked_entities(
+    pool: &PgPool,
+    consumer: &str,
+    limit: u16,
+) -> Result<Vec<ParkedEntity>, sqlx::Error> {
+    rows::entities(pool, consumer, limit).await
+}
+
+/// Whether `consumer` has set aside the event at this place instead of applying it, so that nothing it shows tells of it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_parked(
+    pool: &PgPool,
+    consumer: &str,
+    source: &str,
+    cursor: &Cursor,
+) -> Result<bool, sqlx::Error> {
+    rows::holds(pool, (consumer, source), cursor).await
 }
 
 /// One message with how many wait behind it and what was decided about it.

@@ -10,12 +10,14 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, PgTransaction, Row as _};
 use uuid::Uuid;
 
-use super::{ParkedDetails, ParkedMessage, PastDecision};
+use super::{ParkedDetails, ParkedEntity, ParkedMessage, PastDecision};
 use crate::checkpoint::read_position;
-use crate::delivery::{Delivery, Via};
+use crate::delivery::{Delivery, Via, WithheldBySource};
 use crate::fault::Fault;
 
-/// The columns of a [`ParkedMessage`].
+/// The source's own word is told when it is asked, not kept here.
+const STILL: &str = "as before";
+
 /// A message to be set aside.
 #[derive(Debug)]
 pub(crate) struct Aside {
@@ -113,8 +115,8 @@ pub(crate) async fn insert(
     {
         sqlx::query(
             "INSERT INTO messaging.parked (consumer, source, cursor, event_id, previous_cursor, entity_id, subject,
-                    payload, traceparent, error, attempts)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                    payload, traceparent, error, attempts, withheld)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(consumer)
         .bind(source)
@@ -127,6 +129,7 @@ pub(crate) async fn insert(
         .bind(&delivery.traceparent)
         .bind(fault.as_ref().map(Fault::as_str))
         .bind(i32::from(fault.is_some()))
+        .bind(delivery.withheld.is_some())
         .execute(&mut **tx)
         .await?;
     }
@@ -179,7 +182,7 @@ pub(super) async fn first(
         Queue::Alone(cursor) => (None, Some(cursor.to_bytes().to_vec())),
     };
     let row = sqlx::query(
-        "SELECT cursor, event_id, previous_cursor, subject, payload, traceparent FROM messaging.parked
+        "SELECT cursor, event_id, previous_cursor, entity_id, subject, payload, traceparent, withheld FROM messaging.parked
           WHERE consumer = $1 AND source = $2 AND (entity_id = $3 OR cursor = $4)
           ORDER BY cursor LIMIT 1",
     )
@@ -198,13 +201,35 @@ pub(super) async fn remove(
     (consumer, source): Key<'_>,
     cursor: &Cursor,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM messaging.parked WHERE consumer = $1 AND source = $2 AND cursor = $3")
-        .bind(consumer)
-        .bind(source)
-        .bind(cursor.to_bytes().as_slice())
-        .execute(&mut **tx)
-        .await?;
-    shift(tx, (consumer, source), -1).await
+    let removed =
+        sqlx::query("DELETE FROM messaging.parked WHERE consumer = $1 AND source = $2 AND cursor = $3")
+            .bind(consumer)
+            .bind(source)
+            .bind(cursor.to_bytes().as_slice())
+            .execute(&mut **tx)
+            .await?;
+    shift(tx, (consumer, source), -removed.rows_affected().cast_signed()).await
+}
+
+/// The source can publish the event by now: its message takes the place of what stood for it.
+pub(super) async fn supply(
+    tx: &mut PgTransaction<'_>,
+    (consumer, source): Key<'_>,
+    delivery: &Delivery,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE messaging.parked SET subject = $4, payload = $5, traceparent = $6, withheld = false
+          WHERE consumer = $1 AND source = $2 AND cursor = $3 AND withheld",
+    )
+    .bind(consumer)
+    .bind(source)
+    .bind(delivery.cursor.to_bytes().as_slice())
+    .bind(&delivery.subject)
+    .bind(delivery.payload.as_ref())
+    .bind(&delivery.traceparent)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }
 
 /// The message was tried once more and failed.
@@ -291,7 +316,7 @@ pub(super) async fn list(
     };
     let rows = sqlx::query(
         "SELECT consumer, source, cursor, event_id, entity_id, subject, error, attempts, first_at, last_at,
-                length(payload) AS payload_bytes FROM messaging.parked
+                length(payload) AS payload_bytes, withheld FROM messaging.parked
           WHERE ($1 = '' OR consumer = $1) AND ($2 = '' OR source = $2)
            AND ($3::text IS NULL OR (consumer, source, cursor) > ($3, $4, $5))
          ORDER BY consumer, source, cursor LIMIT $6",
@@ -315,7 +340,7 @@ pub(super) async fn details(
 ) -> Result<Option<ParkedDetails>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT consumer, source, cursor, event_id, entity_id, subject, error, attempts, first_at, last_at,
-                length(payload) AS payload_bytes FROM messaging.parked
+                length(payload) AS payload_bytes, withheld FROM messaging.parked
           WHERE consumer = $1 AND source = $2 AND event_id = $3",
     )
     .bind(consumer)
@@ -354,6 +379,48 @@ pub(super) async fn details(
     }))
 }
 
+pub(super) async fn entities(
+    pool: &PgPool,
+    consumer: &str,
+    limit: u16,
+) -> Result<Vec<ParkedEntity>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT source, entity_id, count(*) AS messages, (array_agg(event_id ORDER BY cursor))[1] AS event_id,
+                coalesce((array_agg(error ORDER BY cursor))[1], '') AS error FROM messaging.parked
+          WHERE consumer = $1 GROUP BY source, entity_id, CASE WHEN entity_id IS NULL THEN cursor END
+          ORDER BY source, (array_agg(cursor ORDER BY cursor))[1] LIMIT $2",
+    )
+    .bind(consumer)
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await?;
+    let entity = |row: &PgRow| {
+        Ok(ParkedEntity {
+            source: row.try_get("source")?,
+            entity_id: row.try_get("entity_id")?,
+            messages: row.try_get::<i64, _>("messages")?.unsigned_abs(),
+            event_id: EventId::from_uuid(row.try_get("event_id")?),
+            error: row.try_get("error")?,
+        })
+    };
+    rows.iter().map(entity).collect()
+}
+
+pub(super) async fn holds(
+    pool: &PgPool,
+    (consumer, source): Key<'_>,
+    cursor: &Cursor,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM messaging.parked WHERE consumer = $1 AND source = $2 AND cursor = $3)",
+    )
+    .bind(consumer)
+    .bind(source)
+    .bind(cursor.to_bytes().as_slice())
+    .fetch_one(pool)
+    .await
+}
+
 fn message(row: &PgRow) -> Result<ParkedMessage, sqlx::Error> {
     let (attempts, payload_bytes): (i32, i32) = (row.try_get("attempts")?, row.try_get("payload_bytes")?);
     Ok(ParkedMessage {
@@ -367,6 +434,7 @@ fn message(row: &PgRow) -> Result<ParkedMessage, sqlx::Error> {
         first_at: row.try_get::<SqlTimestamp, _>("first_at")?.to_jiff(),
         last_at: row.try_get::<SqlTimestamp, _>("last_at")?.to_jiff(),
         payload_bytes: payload_bytes.unsigned_abs(),
+        withheld: row.try_get("withheld")?,
     })
 }
 
@@ -385,6 +453,11 @@ fn delivery(source: &'static str, row: &PgRow) -> Result<Delivery, sqlx::Error> 
     let Position { cursor, event_id } = position(row)?;
     let previous: Option<Vec<u8>> = row.try_get("previous_cursor")?;
     let payload: Vec<u8> = row.try_get("payload")?;
+    let withheld = WithheldBySource {
+        publisher: source,
+        entity: row.try_get("entity_id")?,
+        reason: STILL.to_owned(),
+    };
     Ok(Delivery {
         source,
         cursor,
@@ -392,6 +465,7 @@ fn delivery(source: &'static str, row: &PgRow) -> Result<Delivery, sqlx::Error> 
         event_id,
         subject: row.try_get("subject")?,
         payload: payload.into(),
+        withheld: row.try_get::<bool, _>("withheld")?.then_some(withheld),
         traceparent: row.try_get("traceparent")?,
         via: Via::Parking,
     })

@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
 
 use crate::gauges;
+use crate::publisher::Reason;
 use crate::repair::SendRepair;
 
 /// The instruments of one relay, in the process's meter.
@@ -14,6 +15,7 @@ pub(super) struct Metrics {
     lag: Gauge<f64>,
     published: Counter<u64>,
     repairs: Counter<u64>,
+    set_aside: Counter<u64>,
     labels: [KeyValue; 1],
 }
 
@@ -32,6 +34,10 @@ impl Metrics {
                     "Times the stream was not as the relay left it, by cause; each was repaired",
                 )
                 .build(),
+            set_aside: meter
+                .u64_counter("madoguchi.relay.set_aside")
+                .with_description("Events that could not be published and were passed over, by reason")
+                .build(),
             labels: [KeyValue::new("service", service)],
         }
     }
@@ -49,6 +55,12 @@ impl Metrics {
         let [service] = self.labels.clone();
         self.repairs
             .add(1, &[service, KeyValue::new("cause", cause.as_str())]);
+    }
+
+    pub(super) fn set_aside(&self, reason: Reason) {
+        let [service] = self.labels.clone();
+        self.set_aside
+            .add(1, &[service, KeyValue::new("reason", reason.name())]);
     }
 
     pub(super) fn caught_up(&self) {

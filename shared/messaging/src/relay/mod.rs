@@ -14,10 +14,9 @@ use async_nats::Client;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, Context, message::PublishMessage};
 use contracts::names;
-use eventsourcing::{CodecError, EventStore, Followed, Position, RecordedEvent, StoreError};
+use eventsourcing::{Entry, EventStore, Followed, Position, RecordedEvent, StoreError, entry_position};
 use futures::StreamExt;
 use futures::future::join;
-use kernel::ids::EventId;
 use sqlx::PgPool;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +28,9 @@ use crate::heartbeat;
 use crate::jetstream::{JetStreamConfig, StreamError, StreamMismatch};
 use crate::lease::{Held, Lease};
 use crate::outgoing::{Outgoing, Publish};
+use crate::publisher::{Carried, Publisher, Withheld};
 use crate::repair::SendRepair;
+use crate::set_aside;
 use metrics::Metrics;
 
 /// How a relay behaves in time.
@@ -66,23 +67,6 @@ pub enum RelayError {
     /// The stream is not as configured.
     #[error(transparent)]
     Stream(#[from] StreamMismatch),
-    /// An event of our own log cannot be turned into what others hear.
-    #[error("event {event_id} of type {event_type} cannot be published")]
-    Codec {
-        /// The event.
-        event_id: EventId,
-        /// Its type.
-        event_type: String,
-        /// Why.
-        #[source]
-        source: Box<CodecError>,
-    },
-    /// An event is larger than the NATS server takes.
-    #[error("event {event_id} is larger than the NATS server's max_payload")]
-    TooLarge {
-        /// The event.
-        event_id: EventId,
-    },
     /// The log itself cannot be read.
     #[error(transparent)]
     Store(StoreError),
@@ -109,7 +93,7 @@ pub struct Relay {
     store: Arc<dyn EventStore>,
     pool: PgPool,
     nats: Client,
-    publish: Publish,
+    publisher: Publisher,
     settings: RelaySettings,
     metrics: Metrics,
 }
@@ -148,7 +132,7 @@ impl Relay {
             store,
             pool,
             nats,
-            publish,
+            publisher: Publisher::new(publish, settings.jetstream.max_message),
             settings,
             metrics: Metrics::new(service),
         }
@@ -302,10 +286,10 @@ impl Relay {
                 None => Ok(()),
             }
         };
-        let sequence_before = place.sequence;
+        let published_before = place.published;
         let (sent, saved) = join(self.send_all(context, place, chunk), save).await;
         saved?;
-        place.unsaved = place.sequence != sequence_before;
+        place.unsaved = place.published != published_before;
         sent
     }
 
@@ -320,25 +304,27 @@ impl Relay {
         let mut caught_up = false;
         let mut in_flight = None;
         for followed in chunk {
-            let followed = followed.map_err(store_trouble);
-            let outgoing = match &followed {
-                Ok(Followed::Event(event)) => self.outgoing(event),
-                Ok(Followed::CaughtUp) | Err(_) => Ok(None),
+            let entry = followed.map_err(store_trouble).map(entry_of);
+            let carried = match &entry {
+                Ok(Some(entry)) => self.publisher.carry(entry),
+                Ok(None) | Err(_) => Carried::Nothing,
             };
             if let Some(sent) = in_flight.take() {
                 self.acknowledged(place, sent).await?;
             }
-            let (followed, outgoing) = (followed?, outgoing?);
-            caught_up = matches!(followed, Followed::CaughtUp);
-            let Followed::Event(event) = followed else {
-                continue;
-            };
-            if let Some(outgoing) = outgoing {
-                self.metrics.pending(&event);
-                in_flight = Some(self.send(context, place, &event, outgoing).await?);
-            } else {
-                place.scanned = Some(event.position());
-                place.dirty = true;
+            let entry = entry?;
+            caught_up = entry.is_none();
+            match (entry, carried) {
+                (Some(Ok(event)), Carried::Message(outgoing)) => {
+                    self.metrics.pending(&event);
+                    in_flight = Some(self.send(context, place, &event, outgoing).await?);
+                }
+                (_, Carried::Withheld(withheld)) => self.set_aside(place, withheld).await?,
+                (Some(entry), _) => {
+                    place.scanned = Some(entry_position(&entry));
+                    place.dirty = true;
+                }
+                (None, _) => {}
             }
         }
         if let Some(sent) = in_flight {
@@ -373,7 +359,7 @@ impl Relay {
         let acknowledgement = context
             .send_publish(subject, message)
             .await
-            .map_err(|error| publish_trouble(event.id, &error))?;
+            .map_err(|error| publish_trouble(&error))?;
         Ok(Sent {
             event: event.position(),
             acknowledgement,
@@ -385,7 +371,7 @@ impl Relay {
         let ack = sent
             .acknowledgement
             .await
-            .map_err(|error| publish_trouble(sent.event.event_id, &error))?;
+            .map_err(|error| publish_trouble(&error))?;
         self.metrics.published();
         place.sequence = ack.sequence;
         place.published = Some(sent.event);
@@ -394,12 +380,23 @@ impl Relay {
         Ok(())
     }
 
-    fn outgoing(&self, event: &RecordedEvent) -> Result<Option<Outgoing>, RelayError> {
-        (self.publish)(event).map_err(|source| RelayError::Codec {
-            event_id: event.id,
-            event_type: event.event_type.clone(),
-            source: Box::new(source),
-        })
+    /// Passes over an event that cannot be published. It counts as published, so that the next message, and the heartbeat,
+    /// tell consumers of the gap: they read it from the feed, which has a placeholder there (docs/adr/0027).
+    async fn set_aside(&self, place: &mut Place, withheld: Withheld) -> Result<(), Trouble> {
+        set_aside::note(&self.pool, set_aside::RELAY, &withheld)
+            .await
+            .map_err(passing("noting an event that cannot be published"))?;
+        self.metrics.set_aside(withheld.reason);
+        tracing::error!(
+            relay.service = self.service, event.id = %withheld.position.event_id, event.r#type = withheld.event_type,
+            stream = withheld.stream, reason = withheld.reason.name(), error = withheld.error,
+            "an event cannot be published and is set aside; consumers park its entity, everything else goes on; run a release \
+             that can publish it, then `madoguchi-operate set-aside retry`"
+        );
+        place.published = Some(withheld.position);
+        place.scanned = Some(withheld.position);
+        place.dirty = true;
+        Ok(())
     }
 
     async fn save(&self, held: &Held<'_>, place: &mut Place) -> Result<(), Trouble> {
@@ -426,6 +423,15 @@ impl Relay {
     }
 }
 
+/// What stands there; nothing at the end.
+fn entry_of(followed: Followed) -> Option<Entry> {
+    match followed {
+        Followed::Event(event) => Some(Ok(event)),
+        Followed::Unreadable(unreadable) => Some(Err(unreadable)),
+        Followed::CaughtUp => None,
+    }
+}
+
 fn passing<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     doing: &'static str,
 ) -> impl FnOnce(E) -> Trouble {
@@ -446,10 +452,10 @@ fn stream_trouble(error: StreamError) -> Trouble {
     }
 }
 
-fn publish_trouble(event_id: EventId, error: &PublishError) -> Trouble {
+/// A server that takes less than the largest message is a mistake in its configuration and no event's fault: it is waited for.
+fn publish_trouble(error: &PublishError) -> Trouble {
     match error.kind() {
         PublishErrorKind::WrongLastSequence => Trouble::Fenced,
-        PublishErrorKind::MaxPayloadExceeded => RelayError::TooLarge { event_id }.into(),
         _ => Trouble::Passing("sending to JetStream", error.to_string().into()),
     }
 }

@@ -6,19 +6,25 @@ use std::cmp::Ordering;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Info, LastRawMessageError, LastRawMessageErrorKind, Stream};
 use contracts::names;
-use eventsourcing::Position;
+use eventsourcing::{Position, entry_position};
 
 use super::{Place, Relay, Trouble, passing, store_trouble, stream_trouble};
 use crate::checkpoint::{self, Checkpoint};
 use crate::headers::Labels;
 use crate::jetstream::ensure_stream;
 use crate::repair::SendRepair;
+use crate::set_aside;
 
 /// Events read from the store at once.
 const SURVEY: usize = 500;
 
 impl Relay {
     pub(super) async fn resume(&self, context: &Context) -> Result<Place, Trouble> {
+        self.settings
+            .jetstream
+            .max_message
+            .check(&self.nats)
+            .map_err(passing("looking at the NATS server"))?;
         let stream = ensure_stream(context, &self.settings.jetstream, self.service)
             .await
             .map_err(stream_trouble)?;
@@ -27,7 +33,7 @@ impl Relay {
         let mut place = self.checkpointed(sequence).await?;
         let last = match self.last_message(&stream).await? {
             Last::Nothing => {
-                if place.published.is_some() {
+                if place.published.is_some() && !self.ends_with_a_gap(&place).await? {
                     self.metrics.repaired(SendRepair::StreamEmpty);
                     tracing::info!(
                         relay.service = self.service,
@@ -59,6 +65,12 @@ impl Relay {
             stream.purge().await.map_err(passing("purging the stream"))?;
             return Ok(place);
         }
+        self.settle(&mut place, last).await?;
+        Ok(place)
+    }
+
+    /// Compares the stream's last message, which the store holds, with the checkpoint.
+    async fn settle(&self, place: &mut Place, last: Position) -> Result<(), Trouble> {
         match place.published.cmp(&Some(last)) {
             Ordering::Equal => {}
             // Sent, but not noted: the last relay stopped between acknowledgement and checkpoint.
@@ -72,6 +84,8 @@ impl Relay {
                 place.scanned = place.scanned.max(Some(last));
                 place.dirty = true;
             }
+            // The last of what counts as published was not sent: it could not be.
+            Ordering::Greater if self.ends_with_a_gap(place).await? => {}
             Ordering::Greater => {
                 self.metrics.repaired(SendRepair::StreamBehind);
                 tracing::warn!(
@@ -81,7 +95,17 @@ impl Relay {
                 );
             }
         }
-        Ok(place)
+        Ok(())
+    }
+
+    /// Whether the last published event is one that was set aside.
+    async fn ends_with_a_gap(&self, place: &Place) -> Result<bool, Trouble> {
+        let Some(published) = place.published else {
+            return Ok(false);
+        };
+        set_aside::passed_over(&self.pool, set_aside::RELAY, published.event_id)
+            .await
+            .map_err(passing("looking for what was set aside"))
     }
 
     async fn checkpointed(&self, sequence: u64) -> Result<Place, Trouble> {
@@ -129,14 +153,14 @@ impl Relay {
         let (mut scanned, mut published): (Option<Position>, Option<Position>) = (None, None);
         loop {
             let after = scanned.map(|scanned| scanned.cursor);
-            let events = self.store.read_all(after, SURVEY).await.map_err(store_trouble)?;
-            for event in &events {
-                scanned = Some(event.position());
-                if self.outgoing(event)?.is_some() {
-                    published = Some(event.position());
+            let entries = self.store.scan(after, SURVEY).await.map_err(store_trouble)?;
+            for entry in &entries {
+                scanned = Some(entry_position(entry));
+                if self.publisher.is_public(entry) {
+                    published = scanned;
                 }
             }
-            if events.len() < SURVEY {
+            if entries.len() < SURVEY {
                 return Ok((scanned, published));
             }
         }

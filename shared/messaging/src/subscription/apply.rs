@@ -214,7 +214,11 @@ impl Subscription {
         segment: &Segment<'a>,
         parked: i64,
     ) -> Result<Parted<'a>, sqlx::Error> {
-        if parked == 0 && segment.fault.is_none() {
+        let withheld = segment
+            .messages
+            .iter()
+            .any(|delivery| delivery.withheld.is_some());
+        if parked == 0 && segment.fault.is_none() && !withheld {
             return Ok(Parted {
                 ready: Cow::Borrowed(segment.messages),
                 aside: Vec::new(),
@@ -230,7 +234,9 @@ impl Subscription {
         let mut fault = segment.fault.clone();
         let (mut ready, mut aside) = (Vec::new(), Vec::new());
         for (delivery, entity) in segment.messages.iter().zip(entities) {
-            let fault = fault.take();
+            let fault = fault
+                .take()
+                .or_else(|| delivery.withheld.as_ref().map(|cause| Fault::of(cause)));
             let waits = entity.is_some_and(|entity| blocked.contains(&entity));
             if fault.is_none() && !waits {
                 ready.push(delivery.clone());

@@ -146,7 +146,7 @@ impl Subscription {
     ) -> Self {
         let source = feed.source();
         let reporter = Reporter::new(consumer, source);
-        let parking = Parking::new(consumer, source, pool.clone(), handler.clone());
+        let parking = Parking::new(consumer, feed.clone(), pool.clone(), handler.clone());
         Self {
             consumer,
             source,

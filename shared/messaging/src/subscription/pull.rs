@@ -121,7 +121,11 @@ impl Subscription {
     ) -> Result<(), Trouble> {
         let pages = poll_fn(move |context| pages.poll_recv(context));
         let prepared = pages.map(|page| async move {
-            let prepared = self.handler.prepare(page.clone()).await;
+            let prepared = if page.iter().any(|delivery| delivery.withheld.is_some()) {
+                Err(HandlerError::transient("the source withholds one of these"))
+            } else {
+                self.handler.prepare(page.clone()).await
+            };
             Batch { page, prepared }
         });
         let mut prepared = pin!(prepared.buffered(PREPARED_AT_ONCE));

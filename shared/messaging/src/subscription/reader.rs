@@ -97,6 +97,7 @@ pub(super) fn incoming(source: &'static str, prefix: &str, message: &Message) ->
         event_id: position.event_id,
         subject: bare(prefix, &message.subject).to_owned(),
         payload: message.payload.clone(),
+        withheld: None,
         traceparent,
         via: Via::Stream,
     };

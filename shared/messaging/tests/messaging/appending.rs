@@ -41,10 +41,17 @@ impl World {
         self.append_one(number, Event::Garbled {}).await;
     }
 
-    /// An event that no message can carry.
-    pub(crate) async fn append_too_large(&self) {
+    /// An event about `entity` that no message can carry.
+    pub(crate) async fn append_too_large(&self, about: Uuid) -> u64 {
         let number = self.counted.fetch_add(1, Ordering::SeqCst);
-        self.append_one(number, Event::Overflowed {}).await;
+        self.append_one(number, Event::Overflowed { number, about }).await;
+        number
+    }
+
+    /// An event whose message is large.
+    pub(crate) async fn append_grown(&self) {
+        let number = self.counted.fetch_add(1, Ordering::SeqCst);
+        self.append_one(number, Event::Grown {}).await;
     }
 
     /// Appends so many events to one stream at once, published ones or others.

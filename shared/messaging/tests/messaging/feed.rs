@@ -202,12 +202,12 @@ async fn a_page_that_ends_with_what_was_read_at_once_does_not_tell_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_ends_early_where_payloads_are_large() {
     let world = World::new().await;
-    for _ in 0..3 {
-        world.append_too_large().await;
+    for _ in 0..5 {
+        world.append_grown().await;
     }
     let replay = world.replay().await;
     let page = read(&world, ReadRequest::default()).await.unwrap();
-    assert_eq!((page.items.len(), page.end), (1, false));
+    assert_eq!((page.items.len(), page.end), (3, false));
     let pages: Vec<_> = messaging::feed_pages(world.feed_client(), None)
         .try_collect()
         .await

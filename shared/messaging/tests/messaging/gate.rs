@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
-use contracts::feed::v1::{ReadRequest, ReadResponse};
+use contracts::feed::v1::{GetRequest, GetResponse, ReadRequest, ReadResponse};
 use messaging::Feed;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -55,6 +55,10 @@ impl Gate {
 
 #[tonic::async_trait]
 impl FeedService for Gate {
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        self.feed.get(request).await
+    }
+
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
         if self.closed.load(Ordering::SeqCst) {

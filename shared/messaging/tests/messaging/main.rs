@@ -20,6 +20,7 @@ mod parking;
 mod refill;
 mod replay;
 mod running;
+mod set_aside;
 mod tally;
 mod transport_loss;
 mod world;

@@ -74,7 +74,7 @@ async fn what_the_database_refuses_is_the_fault_of_one_message_and_found_among_m
     let relay = world.relay();
     let subscription = world.subscription(&ledger);
     let parked = world.passed_with(2).await;
-    let error = "the database answers with SQLSTATE 22012";
+    let error = "the database answers with SQLSTATE 22012 (division by zero)";
     assert!(
         parked
             .iter()

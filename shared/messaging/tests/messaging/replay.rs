@@ -297,7 +297,10 @@ async fn what_the_database_refuses_to_a_replay_too_stays_parked() {
     let error = parked[0].error.as_deref();
     assert_eq!(
         (parked[0].attempts, error),
-        (2, Some("the database answers with SQLSTATE 22012"))
+        (
+            2,
+            Some("the database answers with SQLSTATE 22012 (division by zero)")
+        )
     );
     subscription.stop().await;
 }

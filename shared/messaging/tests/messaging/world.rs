@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use contracts::names;
-use eventsourcing::{EventStore, PostgresStore};
+use eventsourcing::{Entry, EventStore, PostgresStore, entry_position};
 use kurrentdb::{KurrentSettings, KurrentStore};
-use messaging::{Feed, FeedClient, Filter, JetStreamConfig, ParkedMessage, position_of};
+use messaging::{Feed, FeedClient, Filter, JetStreamConfig, MessageSize, ParkedMessage, position_of};
 use sqlx::PgPool;
 use testkit::{TestDatabase, TestNats, wait_for};
 use tonic::transport::{Channel, Endpoint};
@@ -75,7 +75,14 @@ impl World {
         let client = messaging::connect(&jetstream_config(&nats), "test")
             .await
             .unwrap();
-        let feed = Gate::new(Feed::new(SOURCE, store.clone(), source.pool.clone(), publish));
+        let largest = MessageSize::STANDARD;
+        let feed = Gate::new(Feed::new(
+            SOURCE,
+            store.clone(),
+            source.pool.clone(),
+            publish,
+            largest,
+        ));
         let address = serve(feed.clone()).await;
         Self {
             source,
@@ -95,17 +102,23 @@ impl World {
     /// a transaction that is open anywhere on the server, as in another test, holds events back.
     pub(crate) async fn replay(&self) -> Vec<Uuid> {
         let events = wait_for("every event to be visible", DEADLINE, async || {
-            let events = self.store.read_all(None, 100_000).await.unwrap();
+            let entries = self.store.scan(None, 100_000).await.unwrap();
             let stored = self.stored.load(Ordering::SeqCst);
-            if events.len() as u64 == stored {
-                Ok(events)
+            if entries.len() as u64 == stored {
+                Ok(entries)
             } else {
-                Err(format!("{} of {stored}", events.len()))
+                Err(format!("{} of {stored}", entries.len()))
             }
         })
         .await;
-        let public = events.iter().filter(|event| publish(event).unwrap().is_some());
-        public.map(|event| event.id.as_uuid()).collect()
+        let public = |entry: &&Entry| {
+            let published = entry.as_ref().map(publish);
+            !matches!(published, Ok(Ok(None)))
+        };
+        let public = events.iter().filter(public);
+        public
+            .map(|entry| entry_position(entry).event_id.as_uuid())
+            .collect()
     }
 
     /// What the consumer wrote down, in its order.

@@ -163,6 +163,12 @@ impl Keys {
         }
     }
 
+    /// The keys that were looked for so far.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> BTreeSet<String> {
+        self.asked.clone()
+    }
+
     fn raw(&mut self, key: &str) -> Option<Value> {
         self.asked.insert(key.to_owned());
         self.figment.find_value(key).ok()
@@ -279,6 +285,11 @@ fn secret_text(keys: &mut Keys, key: &str, value: &Value) -> Found<Secret> {
 pub trait Configuration: Sized {
     /// Reads every key under `section`, so that all errors are found; `None` if one was.
     fn read(keys: &mut Keys, section: &str) -> Option<Self>;
+
+    /// The keys and what they mean, for `--help`.
+    fn settings() -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 impl Configuration for () {
@@ -302,6 +313,8 @@ impl Configuration for () {
 /// ```
 #[macro_export]
 macro_rules! configuration {
+    (@default) => { "; required" };
+    (@default $default:expr) => { ::std::concat!("; ", ::std::stringify!($default)) };
     (@read $keys:ident, $section:ident, $field:ident) => {
         $keys.required(&::std::format!("{}.{}", $section, ::std::stringify!($field)))
     };
@@ -309,16 +322,27 @@ macro_rules! configuration {
         $keys.or(&::std::format!("{}.{}", $section, ::std::stringify!($field)), || $default)
     };
     ($(#[$meta:meta])* $vis:vis struct $name:ident {
-        $($(#[$field_meta:meta])* $field_vis:vis $field:ident : $type:ty $(= $default:expr)?),* $(,)?
+        $($(#[doc = $doc:literal])* $field_vis:vis $field:ident : $type:ty $(= $default:expr)?),* $(,)?
     }) => {
         $(#[$meta])*
-        $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
+        $vis struct $name { $($(#[doc = $doc])* $field_vis $field: $type,)* }
 
         impl $crate::config::keys::Configuration for $name {
             fn read(keys: &mut $crate::config::keys::Keys, section: &str) -> ::core::option::Option<Self> {
                 $(let $field: ::core::option::Option<$type> =
                     $crate::configuration!(@read keys, section, $field $(, $default)?);)*
                 ::core::option::Option::Some(Self { $($field: $field?,)* })
+            }
+
+            fn settings() -> ::std::vec::Vec<(&'static str, ::std::string::String)> {
+                ::std::vec![$((
+                    ::std::stringify!($field),
+                    ::std::format!(
+                        "{}{}",
+                        ::core::concat!("" $(, $doc)*).trim().trim_end_matches('.'),
+                        $crate::configuration!(@default $($default)?)
+                    ),
+                )),*]
             }
         }
     };

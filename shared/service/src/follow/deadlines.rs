@@ -1,8 +1,9 @@
 //! Deadlines: one worker per kind turns due rows into commands. It reads the Clock, so a manual clock moves it, and looks
 //! often, because nobody tells it when a manual clock was moved.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use kernel::clock::{Clock, Timestamp};
 use messaging::{Backoff, chain};
 use tokio::{sync::Notify, time::MissedTickBehavior};
@@ -29,13 +30,30 @@ pub(crate) type Due = Arc<
     dyn Fn(Timestamp) -> Pin<Box<dyn Future<Output = Result<usize, ReactionError>> + Send>> + Send + Sync,
 >;
 
-/// A deadline that cannot be handled, now or later.
-#[derive(Debug, thiserror::Error)]
-#[error("deadlines {name} stopped")]
-pub(crate) struct Stopped {
-    name: &'static str,
-    #[source]
-    source: Box<dyn std::error::Error + Send + Sync>,
+/// A deadline that cannot be handled for its content is put off by this, so that those behind it are handled: it stays due,
+/// and a later release may be able to.
+pub const PUT_OFF: SignedDuration = SignedDuration::from_mins(10);
+
+/// The next instant at which one deadline among several is tried, where this failure is its own; what passes is the
+/// failure of all of them.
+///
+/// # Errors
+/// The failure, if it passes.
+pub fn put_off(
+    deadlines: &'static str,
+    about: &dyn std::fmt::Display,
+    failure: ReactionError,
+    now: Timestamp,
+) -> Result<Timestamp, ReactionError> {
+    let ReactionError::Content(error) = failure else {
+        return Err(failure);
+    };
+    let next = now.checked_add(PUT_OFF).unwrap_or(Timestamp::MAX);
+    tracing::error!(
+        deadlines, %about, error = chain(&*error), again_at = %next,
+        "a deadline cannot be handled and is put off; the others go on; look at what it is about, or run a release that can"
+    );
+    Ok(next)
 }
 
 /// One kind of deadline.
@@ -48,7 +66,7 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    pub(crate) async fn run(self) -> Result<(), Stopped> {
+    pub(crate) async fn run(self) -> Result<(), Infallible> {
         let mut tick = tokio::time::interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut backoff = Backoff::new();
@@ -59,39 +77,41 @@ impl Deadlines {
                 () = self.wake.0.notified() => {}
                 _ = tick.tick() => {}
             }
-            if self.handle_all(&mut backoff).await? {
+            if self.handle_all(&mut backoff).await {
                 return Ok(());
             }
         }
     }
 
-    /// Until nothing is due any more; `true` if the service stops meanwhile.
-    async fn handle_all(&self, backoff: &mut Backoff) -> Result<bool, Stopped> {
+    /// Until nothing is due any more; `true` if the service stops meanwhile. A failure is never the end of it, whatever it
+    /// is: who handles several sets aside the one that cannot be ([`put_off`]).
+    async fn handle_all(&self, backoff: &mut Backoff) -> bool {
         while !self.shutdown.is_cancelled() {
             match (self.due)(self.clock.now()).await {
                 Ok(0) => {
                     backoff.reset();
-                    return Ok(false);
+                    return false;
                 }
                 Ok(_) => backoff.reset(),
-                Err(ReactionError::Transient(error)) => {
-                    tracing::warn!(
-                        deadlines = self.name,
-                        error = chain(&*error),
-                        "deadlines wait before they are tried again"
-                    );
-                    if backoff.pause_or(&self.shutdown).await {
-                        return Ok(true);
+                Err(failure) => {
+                    match failure {
+                        ReactionError::Transient(error) => tracing::warn!(
+                            deadlines = self.name,
+                            error = chain(&*error),
+                            "deadlines wait before they are tried again"
+                        ),
+                        ReactionError::Content(error) => tracing::error!(
+                            deadlines = self.name,
+                            error = chain(&*error),
+                            "deadlines cannot be handled; they are tried again, and need somebody to look"
+                        ),
                     }
-                }
-                Err(ReactionError::Content(source)) => {
-                    return Err(Stopped {
-                        name: self.name,
-                        source,
-                    });
+                    if backoff.pause_or(&self.shutdown).await {
+                        return true;
+                    }
                 }
             }
         }
-        Ok(true)
+        true
     }
 }

@@ -4,4 +4,6 @@
 pub(crate) mod deadlines;
 pub(crate) mod erasure;
 pub(crate) mod reaction;
+pub(crate) mod set_aside;
+pub(crate) mod set_aside_admin;
 pub(crate) mod wiring;

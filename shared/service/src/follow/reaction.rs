@@ -1,14 +1,16 @@
 //! Reactions to the service's own events: finishing what a crash cut in half, deriving operational rows. Each follows
-//! the service's store from its own checkpoint; handlers are idempotent, so an event handled twice is harmless, and an
-//! event that cannot be handled stops the process loudly rather than being stepped over.
+//! the service's store from its own checkpoint; handlers are idempotent, so an event handled twice is harmless. An event that
+//! cannot be handled is set aside, loudly, with what follows in its stream; everything else goes on (docs/adr/0027).
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashSet, future::Future, pin::Pin, sync::Arc};
 
 use decider::{Class, Classify};
-use eventsourcing::{Cursor, EventStore, Followed, Position, RecordedEvent, StoreError};
+use eventsourcing::{
+    Cursor, Entry, EventStore, Followed, Position, RecordedEvent, StoreError, entry_position,
+};
 use futures::StreamExt;
 use kernel::ids::EventId;
-use messaging::{Backoff, chain, join_trace};
+use messaging::{Backoff, Reason, Withheld, chain, join_trace, set_aside};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -22,7 +24,7 @@ pub enum ReactionError {
     /// Something outside failed; tried again without limit, with growing pauses.
     #[error("it could not be handled now")]
     Transient(#[source] Source),
-    /// The content cannot be handled, now or later (an unknown type too). Stops the process loudly.
+    /// The content cannot be handled, now or later (an unknown type too). It is set aside, and its stream waits behind it.
     #[error("it cannot be handled at all")]
     Content(#[source] Source),
 }
@@ -58,13 +60,6 @@ pub(crate) type Handler = Arc<
 /// Why a reaction ended before the service did.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stopped {
-    #[error("reaction {reaction} cannot handle event {event_id} of type {event_type}")]
-    Content {
-        reaction: &'static str,
-        event_id: EventId,
-        event_type: String,
-        source: Source,
-    },
     #[error(
         "reaction {reaction} stands on event {event_id}, which the store does not hold: one of the two was restored"
     )]
@@ -82,6 +77,7 @@ pub(crate) enum Stopped {
 }
 
 /// One reaction to the service's own events.
+#[derive(Clone)]
 pub(crate) struct OwnReaction {
     pub(crate) name: &'static str,
     pub(crate) store: Arc<dyn EventStore>,
@@ -90,10 +86,17 @@ pub(crate) struct OwnReaction {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// One pass over the store: until the end, a content error, or a transient failure.
+/// One pass over the store: until the end, or a transient failure.
 enum Pass {
     Ended,
     Failed(Source),
+}
+
+/// What came of one event.
+pub(crate) enum Handled {
+    Yes,
+    /// It cannot be, now or later.
+    Never(Withheld),
 }
 
 impl OwnReaction {
@@ -124,6 +127,11 @@ impl OwnReaction {
         if let Err(failure) = self.check(after).await? {
             return Ok(Pass::Failed(failure));
         }
+        // After the checkpoint was read: whatever was set aside before it is known.
+        let mut waiting = match set_aside::waiting_streams(&self.pool, &self.follower()).await {
+            Ok(streams) => HashSet::from_iter(streams),
+            Err(error) => return Ok(Pass::Failed(error.into())),
+        };
         let mut events = self.store.follow(after.map(|position| position.cursor));
         loop {
             let next = tokio::select! {
@@ -131,13 +139,11 @@ impl OwnReaction {
                 () = self.shutdown.cancelled() => return Ok(Pass::Ended),
                 next = events.next() => next,
             };
-            match next {
+            let entry = match next {
                 None => return Ok(Pass::Failed("the store ended the stream".into())),
-                Some(Ok(Followed::CaughtUp)) => {}
-                Some(Ok(Followed::Event(event))) => match self.handle(event).await? {
-                    Ok(()) => backoff.reset(),
-                    Err(failure) => return Ok(Pass::Failed(failure)),
-                },
+                Some(Ok(Followed::CaughtUp)) => continue,
+                Some(Ok(Followed::Event(event))) => Ok(event),
+                Some(Ok(Followed::Unreadable(unreadable))) => Err(unreadable),
                 Some(Err(StoreError::Unavailable(error))) => return Ok(Pass::Failed(error)),
                 Some(Err(source)) => {
                     return Err(Stopped::Store {
@@ -145,32 +151,77 @@ impl OwnReaction {
                         source,
                     });
                 }
+            };
+            match self.meet(&entry, &mut waiting).await {
+                Ok(()) => backoff.reset(),
+                Err(failure) => return Ok(Pass::Failed(failure)),
             }
         }
     }
 
-    /// Inner error: passing.
-    async fn handle(&self, event: RecordedEvent) -> Result<Result<(), Source>, Stopped> {
-        let position = event.position();
-        let event_type = event.event_type.clone();
+    /// This reaction among the followers of the store.
+    pub(crate) fn follower(&self) -> String {
+        format!("reaction:{}", self.name)
+    }
+
+    /// Handles an entry, or sets it aside, and moves on.
+    async fn meet(&self, entry: &Entry, waiting: &mut HashSet<String>) -> Result<(), Source> {
+        let (stream, revision) = place_of(entry);
+        if !self.waits_behind(waiting, &stream, revision).await?
+            && let Handled::Never(withheld) = self.handle(entry).await?
+        {
+            set_aside::note(&self.pool, &self.follower(), &withheld).await?;
+            self.tell(&withheld);
+            waiting.insert(stream);
+        }
+        Ok(self.advance(entry_position(entry)).await?)
+    }
+
+    /// Whether an earlier event of the stream is set aside still; somebody may have settled it meanwhile.
+    async fn waits_behind(
+        &self,
+        waiting: &mut HashSet<String>,
+        stream: &str,
+        revision: u64,
+    ) -> Result<bool, sqlx::Error> {
+        if !waiting.contains(stream) {
+            return Ok(false);
+        }
+        let waits = set_aside::wait_behind(&self.pool, &self.follower(), stream, revision).await?;
+        if !waits {
+            waiting.remove(stream);
+        }
+        Ok(waits)
+    }
+
+    fn tell(&self, withheld: &Withheld) {
+        tracing::error!(
+            reaction = self.name, event.id = %withheld.position.event_id, event.r#type = withheld.event_type,
+            stream = withheld.stream, reason = withheld.reason.name(), error = withheld.error,
+            "a reaction cannot handle an event and sets it aside; what follows in its stream waits, the rest goes on; repair \
+             the cause, or run a release that can, then `madoguchi-operate set-aside retry`"
+        );
+    }
+
+    /// Handles one entry; an error passes.
+    pub(crate) async fn handle(&self, entry: &Entry) -> Result<Handled, Source> {
+        let never = |error| Ok(Handled::Never(Withheld::of(entry, Reason::Unhandled, error)));
+        let Ok(event) = entry else {
+            return never(String::new());
+        };
         let span = tracing::info_span!(
             "react",
             otel.name = %format_args!("react {}", self.name),
-            event.id = %position.event_id,
-            event.r#type = event_type,
+            event.id = %event.id,
+            event.r#type = event.event_type,
         );
         if let Some(parent) = &event.metadata.traceparent {
             join_trace(&span, parent);
         }
-        match (self.handler)(event).instrument(span).await {
-            Ok(()) => Ok(self.advance(position).await.map_err(Into::into)),
-            Err(ReactionError::Transient(source)) => Ok(Err(source)),
-            Err(ReactionError::Content(source)) => Err(Stopped::Content {
-                reaction: self.name,
-                event_id: position.event_id,
-                event_type,
-                source,
-            }),
+        match (self.handler)(event.clone()).instrument(span).await {
+            Ok(()) => Ok(Handled::Yes),
+            Err(ReactionError::Transient(source)) => Err(source),
+            Err(ReactionError::Content(source)) => never(chain(&*source)),
         }
     }
 
@@ -227,12 +278,20 @@ impl OwnReaction {
     }
 }
 
+/// Stream and revision of an entry, readable or not.
+fn place_of(entry: &Entry) -> (String, u64) {
+    match entry {
+        Ok(event) => (event.stream.to_string(), event.revision),
+        Err(unreadable) => (unreadable.stream.clone(), unreadable.revision),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_tried_again_and_everything_else_stops_the_reaction() {
+    fn what_passes_is_tried_again_and_everything_else_is_set_aside() {
         let away = StoreError::Unavailable("away".into());
         assert!(matches!(away.into(), ReactionError::Transient(_)));
         for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed] {

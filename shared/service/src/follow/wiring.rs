@@ -28,6 +28,7 @@ pub struct Wiring {
     pub(crate) tasks: Vec<(String, Task)>,
     pub(crate) subscriptions: Vec<WatchedSubscription>,
     pub(crate) parkings: Vec<Parking>,
+    pub(crate) reactions: Vec<OwnReaction>,
 }
 
 impl Wiring {
@@ -39,6 +40,7 @@ impl Wiring {
             tasks: Vec::new(),
             subscriptions: Vec::new(),
             parkings: Vec::new(),
+            reactions: Vec::new(),
         }
     }
 
@@ -123,7 +125,7 @@ impl Wiring {
 
     /// Handles every event of the service's own store once, at least once, in order, from the beginning. `name` keys the
     /// checkpoint and must never change. The handler ignores what it does not care for and answers
-    /// [`ReactionError::Content`] to a type it does not know.
+    /// [`ReactionError::Content`] to a type it does not know: the event is set aside and its stream waits behind it.
     pub fn own_reaction<F, R>(&mut self, name: &'static str, handler: F) -> &mut Self
     where
         F: Fn(RecordedEvent) -> R + Send + Sync + 'static,
@@ -136,6 +138,7 @@ impl Wiring {
             handler: Arc::new(move |event| Box::pin(handler(event))),
             shutdown: self.context.shutdown.clone(),
         };
+        self.reactions.push(reaction.clone());
         self.task(&format!("reaction {name}"), reaction.run())
     }
 

@@ -6,12 +6,13 @@ use std::{fmt, str::FromStr};
 use eventsourcing::{Committed, Cursor};
 use messaging::Publish;
 
-/// The token of the last of these events that is published, or an empty text if none is.
+/// The token of the last of these events that is published, or an empty text if none is. One that cannot be published counts:
+/// consumers find a placeholder there, and whoever waits for it is told.
 pub fn consistency_token<E>(service: &str, publish: Publish, events: &[Committed<E>]) -> String {
     events
         .iter()
         .rev()
-        .find(|committed| matches!(publish(&committed.recorded), Ok(Some(_))))
+        .find(|committed| !matches!(publish(&committed.recorded), Ok(None)))
         .map(|committed| format!("{service}:{}", committed.recorded.cursor))
         .unwrap_or_default()
 }

@@ -45,14 +45,23 @@ impl ParkingAdmin {
         request: &Request<T>,
         (request_id, reason): (&str, &str),
     ) -> Result<Decision, CommandError> {
-        let envelope = command(&self.context, request, request_id)?;
-        Ok(Decision {
-            request_key: envelope.key.as_uuid(),
-            payload_hash: envelope.payload_hash,
-            decided_by: caller(request).scope().unwrap_or_default(),
-            reason: parse_reason(reason)?,
-        })
+        decision(&self.context, request, (request_id, reason))
     }
+}
+
+/// Who decides, why, and under which request.
+pub(crate) fn decision<T: Message>(
+    context: &Context,
+    request: &Request<T>,
+    (request_id, reason): (&str, &str),
+) -> Result<Decision, CommandError> {
+    let envelope = command(context, request, request_id)?;
+    Ok(Decision {
+        request_key: envelope.key.as_uuid(),
+        payload_hash: envelope.payload_hash,
+        decided_by: caller(request).scope().unwrap_or_default(),
+        reason: parse_reason(reason)?,
+    })
 }
 
 #[tonic::async_trait]
@@ -151,7 +160,7 @@ fn invalid(field: &str, reason: &'static str) -> Problem {
     Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
 }
 
-fn parse_event(text: &str) -> Result<EventId, Problem> {
+pub(crate) fn parse_event(text: &str) -> Result<EventId, Problem> {
     text.parse().map_err(|_| invalid("event_id", "EVENT_ID_INVALID"))
 }
 
@@ -188,6 +197,7 @@ fn render(message: ParkedMessage) -> wire::ParkedMessage {
         first_at_us: message.first_at.as_microsecond(),
         last_at_us: message.last_at.as_microsecond(),
         payload_bytes: message.payload_bytes,
+        withheld: message.withheld,
     }
 }
 

@@ -82,6 +82,33 @@ pub fn instant_by(
     violations.keep(column, instant, "INSTANT_INVALID")
 }
 
+/// The end of a term, as [`instant_by`] reads it; the inner none is a term without end.
+#[allow(
+    clippy::option_option,
+    reason = "outer: whether the column reads well (else the error is recorded); inner: whether there is an end"
+)]
+pub fn end_by(
+    violations: &mut Violations,
+    column: &str,
+    text: &str,
+    of_date: impl FnOnce(Date) -> Option<Timestamp>,
+) -> Option<Option<Timestamp>> {
+    if is_open_end(text) {
+        return Some(None);
+    }
+    instant_by(violations, column, text, of_date).map(Some)
+}
+
+/// How core systems write that there is no end: not at all, or as the last day of their calendar in whatever form.
+fn is_open_end(text: &str) -> bool {
+    let text = text.trim();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let written_as_instant = text
+        .chars()
+        .all(|character| character.is_ascii_digit() || "-/:T ".contains(character));
+    text.is_empty() || (written_as_instant && digits.starts_with("99991231"))
+}
+
 /// A date, which may be absent.
 pub fn optional_date(violations: &mut Violations, column: &str, text: &str) -> Option<Date> {
     let text = text.trim();
@@ -106,6 +133,35 @@ mod tests {
     fn reasons(violations: &Violations) -> Vec<(&str, &str)> {
         let fields = violations.fields().iter();
         fields.map(|field| (field.field.as_str(), field.reason)).collect()
+    }
+
+    #[test]
+    fn an_end_that_is_blank_or_the_last_day_of_the_calendar_is_none() {
+        for open in [
+            "",
+            " ",
+            "9999-12-31",
+            "9999/12/31",
+            "99991231",
+            "9999-12-31T16:00",
+        ] {
+            let mut violations = Violations::default();
+            let end = end_by(&mut violations, "period_end", open, |date| {
+                Some(start_of_jst_day(date))
+            });
+            assert_eq!(end, Some(None), "{open:?}");
+            assert_eq!(reasons(&violations), []);
+        }
+        let mut violations = Violations::default();
+        let end = end_by(&mut violations, "period_end", "2027-04-01", |date| {
+            Some(start_of_jst_day(date))
+        });
+        assert_eq!(end, Some(Some(start_of_jst_day("2027-04-01".parse().unwrap()))));
+        assert_eq!(
+            end_by(&mut violations, "period_end", "9999-12-31x", |_| None),
+            None
+        );
+        assert_eq!(reasons(&violations), [("period_end", "INSTANT_INVALID")]);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub enum RowError {
     Refused(Violations),
     /// This subject was erased meanwhile.
     Erased(SubjectId),
+    /// It holds more than the store takes of one event.
+    TooLarge,
     /// The whole call fails: nothing is known about the rows that were not answered for.
     Failed(Box<Status>),
 }
@@ -92,6 +94,7 @@ impl<R: Explain> From<ExecuteError<R>> for RowError {
     fn from(error: ExecuteError<R>) -> Self {
         match error {
             ExecuteError::Subject(subject) => Self::Erased(subject),
+            ExecuteError::TooLarge(_) => Self::TooLarge,
             other => Self::failed(other),
         }
     }
@@ -180,6 +183,10 @@ async fn answer<I: Import>(
             let column = subjects.iter().find(|(subject, _)| *subject == erased);
             let column = column.map_or(I::ENTITY_COLUMN, |(_, column)| column);
             let violations = Violations::of(column, "SUBJECT_ERASED");
+            Ok(result(line, ImportOutcome::Refused, &violations))
+        }
+        Err(RowError::TooLarge) => {
+            let violations = Violations::of(I::ENTITY_COLUMN, "ROW_TOO_LARGE");
             Ok(result(line, ImportOutcome::Refused, &violations))
         }
         Err(RowError::Failed(status)) => Err(*status),

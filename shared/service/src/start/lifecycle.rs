@@ -6,9 +6,9 @@ use std::{
     sync::Arc, time::Duration,
 };
 
-use eventsourcing::PostgresStore;
+use eventsourcing::{BoundedStore, PostgresStore};
 use kernel::clock::{Clock, SystemClock};
-use messaging::{Feed, Relay, RelaySettings, chain};
+use messaging::{Feed, JetStreamConfig, MessageSize, Relay, RelaySettings, chain};
 use privacy::Keyring;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,6 +16,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::config::keys::{ConfigErrors, Keys};
 use crate::config::start_error::StartError;
+use crate::follow::set_aside_admin::SetAsideAdmin;
 use crate::follow::wiring::Wiring;
 use crate::grpc::admission::Rules;
 use crate::grpc::context::Context;
@@ -28,7 +29,7 @@ use crate::start::database;
 use crate::start::event_store::{OpenStore, Presence};
 use crate::start::service::Service;
 use crate::start::settings::Settings;
-use crate::start::{settings, telemetry};
+use crate::start::{help, nats, settings, telemetry};
 use crate::tokens::keys::KeySource;
 use crate::tokens::verifier::TokenVerifier;
 use crate::watch::Watch;
@@ -61,7 +62,7 @@ fn arguments<S: Service>(mut arguments: impl Iterator<Item = String>) -> Result<
     let mut file = std::env::var_os("MADOGUCHI_CONFIG").map(PathBuf::from);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--help" | "-h" => return Err(say(&help(S::NAME))),
+            "--help" | "-h" => return Err(say(&help::text::<S>())),
             "--version" | "-V" => return Err(say(&format!("{} {}\n", S::NAME, env!("CARGO_PKG_VERSION")))),
             "--config" => match arguments.next() {
                 Some(path) => file = Some(path.into()),
@@ -84,16 +85,6 @@ fn arguments<S: Service>(mut arguments: impl Iterator<Item = String>) -> Result<
         }
     }
     Ok(file)
-}
-
-fn help(name: &str) -> String {
-    format!(
-        "{name}: a Madoguchi service\n\n\
-         usage: {name} [--config FILE] [--help] [--version]\n\n\
-         FILE is TOML; MADOGUCHI_CONFIG names one too. Every setting can be overridden by the environment:\n\
-         MADOGUCHI__GRPC__LISTEN=127.0.0.1:50051 is listen in section [grpc]. A secret can be given as KEY_file.\n\
-         Exit codes: 0 stopped by a signal, 64 configuration, 70 failed.\n"
-    )
 }
 
 fn say(text: &str) -> ExitCode {
@@ -231,6 +222,8 @@ async fn start<S: Service>(
     if !parkings.is_empty() {
         wiring.grpc(ParkingAdmin::new(context.clone(), parkings).into_service());
     }
+    let reactions = std::mem::take(&mut wiring.reactions);
+    wiring.grpc(SetAsideAdmin::new(context.clone(), reactions, S::publish()).into_service());
     let subscriptions = std::mem::take(&mut wiring.subscriptions);
     let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
     wiring.task("watch", watch.run());
@@ -265,14 +258,7 @@ async fn context<S: Service>(
         .before_acquire(|connection, _| Box::pin(eventsourcing::outside_transactions(connection)));
     let keyring_pool = database::connect("keyring.url", &settings.keyring, options).await?;
     database::migrate(&keyring_pool, &[&privacy::MIGRATOR]).await?;
-    let nats = match &settings.nats {
-        Some(config) => Some(
-            messaging::connect(config, &format!("madoguchi-{}", S::NAME))
-                .await
-                .map_err(|error| StartError::setting("nats.url", chain(&error)))?,
-        ),
-        None => None,
-    };
+    let nats = nats::connect(S::NAME, settings.nats.as_ref()).await?;
     let keys = settings.identity.map(|endpoint| {
         let credentials = PeerCredentials::new(settings.own_secret.as_ref());
         Arc::new(IdentityKeys::new(PeerChannel::new(
@@ -283,7 +269,10 @@ async fn context<S: Service>(
     let store = OpenStore::open(S::NAME, settings.event_store, &pool).await?;
     let context = Context {
         name: S::NAME,
-        store: store.shared(),
+        store: Arc::new(BoundedStore::new(
+            store.shared(),
+            largest_event(settings.nats.as_ref()),
+        )),
         pool,
         keyring: Keyring::with_other(keyring_pool, settings.master_key, settings.other_master_key),
         pepper: settings.pepper,
@@ -306,19 +295,26 @@ async fn context<S: Service>(
     Ok((context, store))
 }
 
+/// In bytes: what the bus carries of an event, it carries whole (docs/adr/0027).
+fn largest_event(nats: Option<&JetStreamConfig>) -> usize {
+    let largest = nats.map_or(MessageSize::STANDARD, |nats| nats.max_message);
+    largest.stored_event()
+}
+
 /// Relay and feed of a service that publishes.
 fn publish<S: Service>(context: &Context, wiring: &mut Wiring) -> Result<(), StartError> {
     let Some(publish) = S::publish() else {
         return Ok(());
     };
-    let feed = Feed::new(S::NAME, context.store.clone(), context.pool.clone(), publish);
-    wiring.grpc(feed.into_service());
     let (Some(nats), Some(jetstream)) = (context.nats.clone(), context.jetstream.clone()) else {
         return Err(StartError::setting(
             "nats.url",
             "is missing, and this service publishes events",
         ));
     };
+    let (store, pool) = (context.store.clone(), context.pool.clone());
+    let feed = Feed::new(S::NAME, store, pool, publish, jetstream.max_message);
+    wiring.grpc(feed.into_service());
     let settings = RelaySettings {
         jetstream,
         lease_ttl: context.lease,

@@ -2,8 +2,10 @@
 
 pub(crate) mod database;
 mod event_store;
+mod help;
 pub(crate) mod in_process;
 pub(crate) mod lifecycle;
+mod nats;
 pub(crate) mod service;
 mod settings;
 pub(crate) mod telemetry;

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
 
 use jsonwebtoken::jwk::JwkSet;
 use kurrentdb::KurrentSettings;
-use messaging::JetStreamConfig;
+use messaging::{JetStreamConfig, MessageSize};
 use privacy::{MasterKey, Pepper};
 use rulebook::Rulebook;
 use tonic::transport::Endpoint;
@@ -79,7 +79,7 @@ fn others_needed<S: Service>(keys: &mut Keys) {
 }
 
 impl Settings {
-    fn read(keys: &mut Keys) -> Option<Self> {
+    pub(super) fn read(keys: &mut Keys) -> Option<Self> {
         let grpc = grpc(keys);
         let database = keys.required("database.url");
         let database_connections = keys.or("database.max_connections", || 10);
@@ -170,14 +170,26 @@ fn nats(keys: &mut Keys) -> Option<Option<JetStreamConfig>> {
     let max_age_s = keys.or("nats.max_age_s", || standard.max_age.as_secs());
     let max_bytes = keys.or("nats.max_bytes", || standard.max_bytes);
     let replicas = keys.or("nats.replicas", || standard.replicas);
+    let max_message = max_message(keys);
     let (prefix, max_age_s, max_bytes, replicas) = (prefix?, max_age_s?, max_bytes?, replicas?);
+    let max_message = max_message?;
     Some(url?.map(|url| JetStreamConfig {
         url,
         prefix,
         max_age: Duration::from_secs(max_age_s),
         max_bytes,
         replicas,
+        max_message,
     }))
+}
+
+fn max_message(keys: &mut Keys) -> Option<MessageSize> {
+    let bytes = keys.or("nats.max_message_bytes", || MessageSize::STANDARD.bytes())?;
+    let size = MessageSize::of_bytes(bytes);
+    if size.is_none() {
+        keys.wrong("nats.max_message_bytes", "must be from 65536 to 4194304");
+    }
+    size
 }
 
 fn endpoint(keys: &mut Keys, key: &str, url: &str) -> Option<Endpoint> {

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     HeldBack,
     SubscriptionLag,
     Parked,
+    SetAside,
     CalendarRunsOut,
     DatabaseAway,
     KeyringAway,
@@ -25,6 +26,7 @@ impl Kind {
             Self::HeldBack => "held-back",
             Self::SubscriptionLag => "subscription-lag",
             Self::Parked => "parked",
+            Self::SetAside => "set-aside",
             Self::CalendarRunsOut => "calendar-runs-out",
             Self::DatabaseAway => "database-away",
             Self::KeyringAway => "keyring-away",
@@ -45,6 +47,9 @@ impl Kind {
             Self::SubscriptionLag => "look for this consumer in the log, and at its source and database",
             Self::Parked => {
                 "see madoguchi-operate parked list, then upgrade, replay or discard; its entity waits, the rest goes on"
+            }
+            Self::SetAside => {
+                "see madoguchi-operate set-aside list, then run a release that can carry it, and set-aside retry"
             }
             Self::CalendarRunsOut => {
                 "add the next years' holidays to the calendar of the rulebook; without it weekdays alone decide"

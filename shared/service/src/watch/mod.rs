@@ -12,7 +12,7 @@ use std::{
 };
 
 use kernel::clock::{Clock, SystemClock};
-use messaging::{Filter, SubscriptionStatus, gauges};
+use messaging::{Filter, SubscriptionStatus, gauges, set_aside};
 use opentelemetry::{KeyValue, metrics::Gauge};
 use tokio::time::MissedTickBehavior;
 
@@ -44,6 +44,7 @@ pub(crate) struct Watch {
     relay: Alarm,
     held_back: (HeldBack, Alarm),
     parked: Alarm,
+    set_aside: Alarm,
     calendar: Alarm,
     database: Alarm,
     keyring: Alarm,
@@ -123,6 +124,7 @@ impl Watch {
             relay: alarm(Kind::RelayLag),
             held_back: (HeldBack::default(), alarm(Kind::HeldBack)),
             parked: alarm(Kind::Parked),
+            set_aside: alarm(Kind::SetAside),
             calendar: alarm(Kind::CalendarRunsOut),
             database: alarm(Kind::DatabaseAway),
             keyring: alarm(Kind::KeyringAway),
@@ -160,6 +162,7 @@ impl Watch {
         if self.look_at_database().await {
             self.look_at_relay().await;
             self.look_at_parked_messages().await;
+            self.look_at_set_aside().await;
             self.look_at_transactions().await;
         }
     }
@@ -252,6 +255,22 @@ impl Watch {
         self.parked.judge(found.as_deref());
     }
 
+    async fn look_at_set_aside(&mut self) {
+        let Some(first) = in_time(set_aside::list(&self.context.pool, None, 1)).await else {
+            return;
+        };
+        let found = first.first().map(|first| {
+            format!(
+                "event {} of stream {} is set aside by {} ({})",
+                first.withheld.position.event_id,
+                first.withheld.stream,
+                first.follower,
+                first.withheld.reason.name()
+            )
+        });
+        self.set_aside.judge(found.as_deref());
+    }
+
     async fn look_at_transactions(&mut self) {
         let (held_back, alarm) = &mut self.held_back;
         let Some(holder) = in_time(held_back.look(&self.context.pool)).await else {
@@ -281,9 +300,10 @@ impl Watch {
 async fn relay_lag(context: &Context) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
     let position = messaging::relay_position(&context.pool, context.name).await?;
     let after = position.map(|position| position.cursor);
-    let waiting = context.store.read_all(after, 1).await?;
+    let waiting = context.store.scan(after, 1).await?;
     let age = waiting
         .first()
+        .and_then(|entry| entry.as_ref().ok())
         .map(|event| SystemClock.now().duration_since(event.recorded_at));
     Ok(age
         .and_then(|age| Duration::try_from(age).ok())

@@ -129,7 +129,7 @@ impl Service for Probe {
         wiring.own_reaction("probe", move |event| {
             let seen = seen.clone();
             async move {
-                if seen.poison.lock().unwrap().as_deref() == Some(event.event_type.as_str()) {
+                if seen.poison.lock().unwrap().as_ref() == Some(&event.stream.to_string()) {
                     return Err(service::ReactionError::content("this type is not known"));
                 }
                 seen.seen

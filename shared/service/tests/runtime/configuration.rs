@@ -142,3 +142,29 @@ async fn text_that_is_not_toml_is_said_to_be_so() {
         "{found:?}"
     );
 }
+
+#[tokio::test]
+async fn op_8_a_nats_server_that_takes_less_than_the_largest_message_is_refused_at_the_start() {
+    let (home, nats) = (Home::new().await, testkit::nats().await.unwrap());
+    let toml = |largest: u32| {
+        format!(
+            "{}[nats]\nurl = \"{}\"\nprefix = \"{}\"\nmax_message_bytes = {largest}\n",
+            home.toml(""),
+            nats.url,
+            nats.prefix
+        )
+    };
+    let found = errors(&toml(4_194_304)).await;
+    let [told] = &found[..] else {
+        panic!("{found:?}");
+    };
+    for words in [
+        "nats.max_message_bytes: ",
+        "1048576 bytes (max_payload)",
+        "raise max_payload",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    let found = errors(&toml(10)).await;
+    assert_eq!(found, ["nats.max_message_bytes: must be from 65536 to 4194304"]);
+}

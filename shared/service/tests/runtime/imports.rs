@@ -18,7 +18,8 @@ pub(crate) struct Row {
     branch: &'static str,
 }
 
-/// Records everything but branch 7, which stands already, and branch 8, whose customer is erased at that moment.
+/// Records everything but branch 7, which stands already, branch 8, whose customer is erased at that moment, and
+/// branch 9, which no message could carry.
 struct Lines;
 
 #[async_trait]
@@ -60,6 +61,7 @@ impl Import for Lines {
         match row.branch {
             "7" => Ok(Recorded::Unchanged),
             "8" => Err(RowError::Erased(row.subject)),
+            "9" => Err(RowError::TooLarge),
             _ => Ok(Recorded::Recorded),
         }
     }
@@ -68,7 +70,7 @@ impl Import for Lines {
 const NOON: &str = "2026-10-30T12:00";
 
 /// Every kind of row, with the answer to each.
-pub(crate) const BATCH: [(Line, &[(&str, &str)]); 6] = [
+pub(crate) const BATCH: [(Line, &[(&str, &str)]); 7] = [
     (
         ["", "x", "", "", "1980-4-1"],
         &[
@@ -97,6 +99,10 @@ pub(crate) const BATCH: [(Line, &[(&str, &str)]); 6] = [
         ["AB12345678", "8", "C0001", NOON, ""],
         &[("customer_number", "SUBJECT_ERASED")],
     ),
+    (
+        ["AB12345678", "9", "C0001", NOON, ""],
+        &[("policy_number", "ROW_TOO_LARGE")],
+    ),
 ];
 
 /// Imports the batch, or one that is too large, and refuses with all that was wrong with its rows.
@@ -108,7 +114,11 @@ pub(crate) async fn answer(context: &Context, too_many: bool) -> Result<(), Stat
     };
     let results = import(context, &Lines, &lines).await?;
     let numbers: Vec<u32> = results.iter().map(|result| result.line).collect();
-    assert_eq!(numbers, [1, 2, 3, 4, 5, 6], "one answer for each row, in order");
+    assert_eq!(
+        numbers,
+        [1, 2, 3, 4, 5, 6, 7],
+        "one answer for each row, in order"
+    );
     let outcomes: Vec<ImportOutcome> = results.iter().map(ImportRowResult::outcome).collect();
     let (recorded, unchanged, refused) = (
         ImportOutcome::Recorded,
@@ -117,7 +127,7 @@ pub(crate) async fn answer(context: &Context, too_many: bool) -> Result<(), Stat
     );
     assert_eq!(
         outcomes,
-        [refused, refused, recorded, refused, unchanged, refused]
+        [refused, refused, recorded, refused, unchanged, refused, refused]
     );
     let mut told = Violations::default();
     for problem in results.into_iter().flat_map(|result| result.problems) {

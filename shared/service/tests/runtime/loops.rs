@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use contracts::admin::v1::set_aside_admin_service_client::SetAsideAdminServiceClient;
+use contracts::admin::v1::{GiveUpSetAsideRequest, ListSetAsideRequest, RetrySetAsideRequest, SetAsideEvent};
 use jiff::SignedDuration;
 use kernel::clock::{Clock, ManualClock};
 use service::{Overrides, Running, start_in_process};
 use testkit::wait_for;
+use testkit::walk::{LANGUAGES, Refusal, Walk};
+use tonic::Code;
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::counter::count;
-use crate::probe::{Home, NOON, Probe, SOON, instant};
+use crate::counter::{count, count_on};
+use crate::probe::{Home, NOON, Probe, SOON, STAFF_ISSUER, bearer, connect, instant, staff_token};
 
 async fn start(home: &Home, clock: &Arc<ManualClock>) -> Running {
     start_in_process::<Probe>(
@@ -59,24 +64,148 @@ async fn a_reaction_sees_every_event_in_order_and_goes_on_where_it_was_after_a_k
     running.stop().await.unwrap();
 }
 
+/// What the service has set aside, as operators are told.
+async fn set_aside(running: &Running, clock: &ManualClock) -> Vec<SetAsideEvent> {
+    let request = authorized(clock, ListSetAsideRequest::default());
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    admin.list_set_aside(request).await.unwrap().into_inner().events
+}
+
+fn authorized<T>(clock: &ManualClock, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let token = bearer(&staff_token(clock.now(), STAFF_ISSUER, &["administrator"]));
+    request
+        .metadata_mut()
+        .insert("authorization", token.parse().unwrap());
+    request
+}
+
+fn counter(number: u128) -> String {
+    format!("probe.counter-{}", Uuid::from_u128(number))
+}
+
+/// Two events of a counter that the reaction cannot handle, and one of another.
+async fn with_poison(home: &Home, clock: &Arc<ManualClock>) -> Running {
+    *home.shared().poison.lock().unwrap() = Some(counter(1));
+    let running = start(home, clock).await;
+    count_on(home, "probe", 1, 1).await;
+    count_on(home, "probe", 2, 1).await;
+    count_on(home, "probe", 3, 2).await;
+    wait_for_seen(home, &["counter.counted.v1@0"]).await;
+    running
+}
+
 #[tokio::test]
-async fn an_event_that_cannot_be_handled_stops_the_service_loudly() {
+async fn op_8_an_event_that_a_reaction_cannot_handle_is_set_aside_with_its_stream_and_the_rest_goes_on() {
     let home = Home::new().await;
     let clock = Arc::new(ManualClock::new(instant(NOON)));
-    *home.shared().poison.lock().unwrap() = Some("counter.counted.v1".to_owned());
-    let running = start(&home, &clock).await;
-    count(&home, "probe", 1).await;
-    let error = tokio::time::timeout(SOON, running.ended())
-        .await
-        .unwrap()
-        .unwrap_err();
-    let text = format!("{error:?}");
-    assert!(
-        text.contains("reaction probe") && text.contains("counter.counted.v1"),
-        "{text}"
+    let running = with_poison(&home, &clock).await;
+    let [aside] = &set_aside(&running, &clock).await[..] else {
+        panic!("one event is set aside");
+    };
+    assert_eq!(
+        (
+            aside.follower.as_str(),
+            aside.reason.as_str(),
+            aside.error.as_str()
+        ),
+        ("reaction:probe", "UNHANDLED", "this type is not known")
     );
-    assert_eq!(error.exit_code(), 70);
-    assert!(home.shared().seen.lock().unwrap().is_empty());
+    assert_eq!(
+        (aside.stream.clone(), aside.revision, aside.waiting),
+        (counter(1), 0, 1)
+    );
+    running.stop().await.unwrap();
+
+    let running = start(&home, &clock).await;
+    count_on(&home, "probe", 4, 2).await;
+    wait_for_seen(&home, &["counter.counted.v1@0", "counter.counted.v1@1"]).await;
+    let after = set_aside(&running, &clock).await;
+    assert_eq!(after[0].attempts, 1, "a restart does not meet it again");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_reaction_set_aside_is_handled_in_order_when_it_is_tried_again() {
+    let home = Home::new().await;
+    let clock = Arc::new(ManualClock::new(instant(NOON)));
+    let running = with_poison(&home, &clock).await;
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    let mut retry = async |number: u128| {
+        let request = RetrySetAsideRequest {
+            request_id: Uuid::from_u128(number).to_string(),
+            event_id: String::new(),
+            reason: "INC-17".to_owned(),
+        };
+        let answer = admin.retry_set_aside(authorized(&clock, request)).await.unwrap();
+        let answer = answer.into_inner();
+        (answer.settled, answer.left)
+    };
+    assert_eq!(retry(1).await, (0, 1));
+    home.shared().poison.lock().unwrap().take();
+    home.shared().seen.lock().unwrap().clear();
+    assert_eq!(retry(2).await, (1, 0));
+    let in_order = ["counter.counted.v1@0", "counter.counted.v1@1"];
+    wait_for_seen(&home, &in_order).await;
+    assert_eq!(retry(3).await, (0, 0));
+    count_on(&home, "probe", 4, 1).await;
+    wait_for_seen(&home, &[in_order[0], in_order[1], "counter.counted.v1@2"]).await;
+    assert!(set_aside(&running, &clock).await.is_empty());
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_is_given_up_lets_those_behind_it_pass() {
+    let home = Home::new().await;
+    let clock = Arc::new(ManualClock::new(instant(NOON)));
+    let running = with_poison(&home, &clock).await;
+    let aside = set_aside(&running, &clock).await.remove(0);
+    home.shared().poison.lock().unwrap().take();
+    home.shared().seen.lock().unwrap().clear();
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    let request = GiveUpSetAsideRequest {
+        request_id: Uuid::from_u128(1).to_string(),
+        event_id: aside.event_id,
+        follower: aside.follower,
+        reason: "INC-17".to_owned(),
+    };
+    let answer = admin.give_up_set_aside(authorized(&clock, request.clone())).await;
+    assert_eq!(answer.unwrap().into_inner().left, 0);
+    wait_for_seen(&home, &["counter.counted.v1@1"]).await;
+    let again = admin
+        .give_up_set_aside(authorized(&clock, request))
+        .await
+        .unwrap_err();
+    let reason = again.get_details_error_info().unwrap().reason;
+    assert_eq!(reason, "SET_ASIDE_NOT_FOUND");
+    running.stop().await.unwrap();
+}
+
+/// An event that nobody can read, of a store that was damaged.
+#[tokio::test]
+async fn a_damaged_event_never_ends_a_service() {
+    let home = Home::new().await;
+    let clock = Arc::new(ManualClock::new(instant(NOON)));
+    let running = start(&home, &clock).await;
+    count_on(&home, "probe", 1, 1).await;
+    wait_for_seen(&home, &["counter.counted.v1@0"]).await;
+    running.stop().await.unwrap();
+    count_on(&home, "probe", 2, 2).await;
+    sqlx::query("UPDATE store.event SET metadata = '{}' WHERE stream = $1")
+        .bind(counter(2))
+        .execute(&home.database.pool)
+        .await
+        .unwrap();
+    count_on(&home, "probe", 3, 1).await;
+    let running = start(&home, &clock).await;
+    wait_for_seen(&home, &["counter.counted.v1@0", "counter.counted.v1@1"]).await;
+    let reasons: Vec<_> = set_aside(&running, &clock)
+        .await
+        .into_iter()
+        .map(|aside| aside.reason)
+        .collect();
+    assert_eq!(reasons, ["UNREADABLE"]);
+    running.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -114,5 +243,31 @@ async fn a_deadline_is_handled_when_the_clock_reaches_it_and_not_before() {
     wait_for_seen(&home, &[&first]).await;
     clock.set(due);
     wait_for_seen(&home, &[&first, &format!("due by {due}")]).await;
+    running.stop().await.unwrap();
+}
+
+/// Everything that is refused of what is set aside, for the walk.
+pub(crate) async fn refusals(walk: &mut Walk) {
+    let home = Home::new().await;
+    let clock = Arc::new(ManualClock::new(instant(NOON)));
+    let running = start(&home, &clock).await;
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    let mut refused = async |language: &str| {
+        let mut request = authorized(
+            &clock,
+            GiveUpSetAsideRequest {
+                request_id: Uuid::from_u128(1).to_string(),
+                event_id: Uuid::from_u128(2).to_string(),
+                follower: "relay".to_owned(),
+                reason: "INC-17".to_owned(),
+            },
+        );
+        let language = language.parse().unwrap();
+        request.metadata_mut().insert("accept-language", language);
+        admin.give_up_set_aside(request).await.unwrap_err()
+    };
+    let [ja, en] = LANGUAGES;
+    let (ja, en) = (refused(ja).await, refused(en).await);
+    walk.refused(&Refusal::new(Code::NotFound, "SET_ASIDE_NOT_FOUND"), [&ja, &en]);
     running.stop().await.unwrap();
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use decider::{Decider, Explain, Problem, ProblemKind};
 use eventsourcing::{
-    AppendError, Appended, Cursor, EventStore, Expected, Followed, NewEvent, RecordedEvent, Repository,
-    StoreError, StreamName,
+    AppendError, Appended, Cursor, Entry, EventStore, ExecuteError, Expected, Followed, NewEvent,
+    RecordedEvent, Repository, StoreError, StreamName, TooLarge,
 };
 use futures::{future::BoxFuture, stream::BoxStream};
 use kernel::clock::{Clock as _, ManualClock};
-use kernel::ids::{EventId, SubjectId};
+use kernel::ids::SubjectId;
 use kernel::personal::Personal;
 use serde::{Deserialize, Serialize};
 use service::{Context, Overrides, Running, command, refuse, start_in_process};
@@ -110,6 +110,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     is_busy(&mut walk).await;
     has_no_store(&mut walk).await;
     crate::parking::refusals(&mut walk).await;
+    crate::loops::refusals(&mut walk).await;
     walk.covers(MESSAGES);
 }
 
@@ -210,6 +211,10 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
         (
             with(&[("x-own", "page"), ("x-size", "0"), ("x-token", "guessed")]),
             Refusal::invalid("page_token", "PAGE_TOKEN_INVALID"),
+        ),
+        (
+            with(&[("x-own", "too large")]),
+            Refusal::new(Code::InvalidArgument, "CONTENT_TOO_LARGE"),
         ),
     ];
     for (metadata, expected) in table {
@@ -339,6 +344,14 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 let page = context.page::<u32>(&["probe"], size, &value("x-token"));
                 page.map_err(refuse)?;
             }
+            "too large" => {
+                let too_large = TooLarge {
+                    event_type: "notes.noted.v1".to_owned(),
+                    bytes: 2 << 20,
+                    most: 1 << 20,
+                };
+                return Err(refuse(ExecuteError::<Never>::TooLarge(too_large)));
+            }
             "import" => crate::imports::answer(&context, value("x-rows") == "too many").await?,
             "linger" => {
                 let shared = crate::probe::shared(&value("x-test"));
@@ -408,12 +421,12 @@ impl EventStore for Beaten {
         Err(AppendError::Conflict { actual: None })
     }
 
-    async fn read_all(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.0.read_all(after, limit).await
+    async fn scan(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.0.scan(after, limit).await
     }
 
-    async fn event_at(&self, cursor: &Cursor) -> Result<Option<EventId>, StoreError> {
-        self.0.event_at(cursor).await
+    async fn entry_at(&self, cursor: &Cursor) -> Result<Option<Entry>, StoreError> {
+        self.0.entry_at(cursor).await
     }
 
     fn follow(&self, after: Option<Cursor>) -> BoxStream<'static, Result<Followed, StoreError>> {

@@ -79,7 +79,7 @@ fn terms() -> Terms {
         product: "FIRE".to_owned(),
         kind: ContractKind::Individual,
         period_start: instant("2026-04-01T16:00:00"),
-        period_end: instant("2027-04-01T16:00:00"),
+        period_end: Some(instant("2027-04-01T16:00:00")),
         insurers: vec![InsurerShare {
             name: "見本損害保険".to_owned(),
             role: InsurerRole::Lead,
