@@ -10,6 +10,8 @@
 mod backup;
 mod ground;
 mod haystack;
+mod import_files;
+mod import_fuzz;
 mod import_rows;
 mod journey;
 mod kill;
