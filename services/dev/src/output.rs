@@ -54,13 +54,6 @@ impl Progress for ImportLines {
     }
 
     fn ended(&self, summary: &FileSummary) {
-        let FileSummary {
-            file,
-            recorded,
-            unchanged,
-            refused,
-            ..
-        } = summary;
-        say!("  {file}: {recorded} recorded, {unchanged} unchanged, {refused} refused");
+        say!("  {}", summary.counts());
     }
 }

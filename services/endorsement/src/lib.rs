@@ -2,6 +2,7 @@
 //! events. This file is the wiring and nothing else.
 
 mod api;
+mod differing;
 pub mod domain;
 mod publish;
 mod schedule;
@@ -12,6 +13,7 @@ pub use publish::publish;
 use contracts::endorsement::v1::endorsement_service_server::EndorsementServiceServer;
 use service::{Context, Service, StartError, Wiring};
 
+use crate::differing::Differing;
 use crate::domain::Contract;
 use crate::schedule::Schedule;
 
@@ -40,6 +42,11 @@ impl Service for Endorsement {
         wiring.own_reaction("schedule", move |event| {
             let schedule = listening.clone();
             async move { schedule.heard(event).await }
+        });
+        let differing = Differing::new(context.pool.clone());
+        wiring.own_reaction("differing", move |event| {
+            let differing = differing.clone();
+            async move { differing.heard(event).await }
         });
         wiring.deadlines("effective", move |now| {
             let schedule = schedule.clone();

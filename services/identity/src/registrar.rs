@@ -154,7 +154,8 @@ impl Registrar {
             EntitlementRejection::Used => RegistrationRefusal::InitialCodeUsed,
             EntitlementRejection::NoCode
             | EntitlementRejection::NotYetKnown
-            | EntitlementRejection::NotEligible(_) => RegistrationRefusal::ContractNotEligible,
+            | EntitlementRejection::NotEligible(_)
+            | EntitlementRejection::OutOfOrder(_) => RegistrationRefusal::ContractNotEligible,
         })
         .map_err(RegistrarError::Entitlement)
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use client::Refusal;
+use client::files::FileError;
 use client::import::ImportError;
 use serde::Serialize;
 
@@ -196,8 +197,10 @@ impl From<ImportError> for Failure {
                 }
             }
             ImportError::Stuck { .. } => Self::new(Kind::Unavailable, chain(&error)),
+            ImportError::Content(FileError::Count { .. })
+            | ImportError::Count { .. }
+            | ImportError::Answer { .. } => Self::new(Kind::Failed, chain(&error)),
             ImportError::Content(_) | ImportError::State { .. } => Self::usage(chain(&error)),
-            ImportError::Answer { .. } => Self::new(Kind::Failed, chain(&error)),
         }
     }
 }

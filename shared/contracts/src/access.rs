@@ -51,6 +51,7 @@ const SERVICES: Allowed = Allowed::Peer(&[
 /// Peers that report calls (PV-14).
 const CARRIERS: Allowed = Allowed::Peer(&["carrier"]);
 const ADMINISTRATORS: Allowed = Allowed::Staff(&[StaffRole::Administrator]);
+const CALL_CENTRE: Allowed = Allowed::Staff(&[StaffRole::CallCentre]);
 /// Who may have a person erased (OP-4); which two of them is decided behind the door.
 const ERASURE_STAFF: Allowed = Allowed::Staff(&[StaffRole::Supervisor, StaffRole::Administrator]);
 const CLAIMS_STAFF: Allowed = Allowed::Staff(&[StaffRole::Adjuster, StaffRole::Supervisor]);
@@ -221,6 +222,15 @@ pub const TABLE: &[Rule] = &[
         &[ADMINISTRATORS],
     )
     .long_running(),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/CheckPolicies",
+        &[ADMINISTRATORS],
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.endorsement.v1.EndorsementService/ListDifferences",
+        &[ADMINISTRATORS, CALL_CENTRE],
+    ),
     rule(
         "/madoguchi.endorsement.v1.EndorsementService/GetContract",
         &[Allowed::Customer, ANY_STAFF],

@@ -8,6 +8,7 @@ mod decider;
 pub mod event_type;
 pub mod fixtures;
 mod problem;
+mod row_order;
 pub mod specification;
 mod violations;
 
@@ -15,4 +16,5 @@ pub use classify::{Blame, Class, Classify, Defect};
 pub use decider::Decider;
 pub use event_type::event_types;
 pub use problem::{Explain, FieldViolation, Problem, ProblemKind};
+pub use row_order::{AsOf, OutOfOrder};
 pub use violations::Violations;

@@ -3,6 +3,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use contracts::names::{IDENTITY, SERVICES};
 use futures::future::join_all;
@@ -158,6 +159,12 @@ impl<S: Service> World<S> {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What rows are as of that are imported now, in microseconds since the Unix epoch: each call is later than the one before.
+    pub fn as_of_us(&self) -> i64 {
+        static CALLS: AtomicI64 = AtomicI64::new(0);
+        self.now().as_microsecond() + CALLS.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Moves the clock.

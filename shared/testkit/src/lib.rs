@@ -3,6 +3,7 @@
 
 mod certificates;
 pub mod customer_issuer;
+pub mod damaged_csv;
 mod environment;
 mod error;
 mod guarded;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use client::import::as_of_now;
 use client::{Bearer, Client, request_id};
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
@@ -178,6 +179,8 @@ impl Environment {
             let request = ImportContractsRequest {
                 request_id: request_id(),
                 rows: rows.to_vec(),
+                as_of_us: as_of_now(),
+                dry_run: false,
             };
             self.client
                 .endorsement(&self.administrator)
@@ -192,6 +195,8 @@ impl Environment {
             let request = ImportAccidentsRequest {
                 request_id: request_id(),
                 rows: rows.to_vec(),
+                as_of_us: as_of_now(),
+                dry_run: false,
             };
             self.client
                 .claim_images(&self.administrator)

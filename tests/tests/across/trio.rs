@@ -189,7 +189,15 @@ impl Trio {
         let request_id = self.request_id();
         let now = self.clock.now().as_second();
         let token = self.staff.token("S001", &["administrator"], now, 600).unwrap();
-        let request = bearing(&token, endorsement::ImportContractsRequest { request_id, rows });
+        let request = bearing(
+            &token,
+            endorsement::ImportContractsRequest {
+                request_id,
+                rows,
+                as_of_us: self.clock.now().as_microsecond() + i64::try_from(self.fresh()).unwrap(),
+                dry_run: false,
+            },
+        );
         let answer = self.endorser().import_contracts(request).await.unwrap();
         let recorded = contracts::common::v1::ImportOutcome::Recorded;
         let results = answer.into_inner().results;

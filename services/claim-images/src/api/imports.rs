@@ -6,7 +6,7 @@ use decider::Violations;
 use eventsourcing::{ExecuteError, Request as Envelope};
 use kernel::ids::{AccidentId, SubjectId};
 use prost::Message as _;
-use service::import::{Import, Recorded, RowError, import};
+use service::import::{Batch, Good, Import, Recorded, RowError, RowOrder, import};
 use service::{command, refuse};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -20,8 +20,10 @@ pub(super) async fn import_accidents(
     request: Request<ImportAccidentsRequest>,
 ) -> Result<Response<ImportAccidentsResponse>, Status> {
     let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let message = request.get_ref();
+    let batch = Batch::read(message.as_of_us, message.dry_run, envelope.at).map_err(refuse)?;
     let accidents = Accidents { api, envelope };
-    let results = import(&api.context, &accidents, &request.get_ref().rows).await?;
+    let results = import(&api.context, &accidents, batch, &message.rows).await?;
     Ok(Response::new(ImportAccidentsResponse { results }))
 }
 
@@ -47,12 +49,13 @@ impl Import for Accidents<'_> {
         message.line
     }
 
-    fn read(&self, message: &AccidentRow) -> Result<Row, Violations> {
+    fn read(&self, message: &AccidentRow) -> Result<Good<Row>, Violations> {
         let accident = read(message, self.envelope.at)?;
-        Ok(Row {
+        let row = Row {
             accident: Box::new(accident),
             digest: digest(self.api, message),
-        })
+        };
+        Ok(row.into())
     }
 
     fn entity(row: &Row) -> Uuid {
@@ -63,7 +66,7 @@ impl Import for Accidents<'_> {
         vec![(row.accident.subject, "customer_number")]
     }
 
-    async fn record(&self, Row { accident, digest }: Row) -> Result<Recorded, RowError> {
+    async fn record(&self, Row { accident, digest }: Row, order: RowOrder) -> Result<Recorded, RowError> {
         let id = AccidentId::of_claim(&accident.claim_number);
         // A retry of the batch is recognised row by row, and by the row's content.
         let envelope = Envelope {
@@ -73,9 +76,11 @@ impl Import for Accidents<'_> {
         let command = Command::Import {
             accident,
             row_digest: digest,
+            as_of: order.as_of(),
         };
-        match self.api.accidents.execute(id, &envelope, command).await {
-            Ok(executed) => Ok(Recorded::by(&executed)),
+        let done = order.batch.carry_out(&self.api.accidents, id, &envelope, command);
+        match done.await {
+            Ok(done) => Ok(done.into()),
             Err(ExecuteError::Rejected(Rejection::CustomerChanged)) => Err(RowError::Refused(
                 Violations::of("customer_number", "CUSTOMER_CHANGED"),
             )),

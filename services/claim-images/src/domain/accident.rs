@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use decider::Decider;
+use decider::{AsOf, Decider};
 use kernel::ids::{AccidentId, ImageId, SubjectId, SubmissionId};
 use kernel::{Personal, Timestamp};
 
@@ -37,6 +37,7 @@ pub struct Standing {
     /// Every submission.
     pub submissions: BTreeMap<SubmissionId, Submission>,
     row_digest: String,
+    row_as_of: Timestamp,
     /// Registration order: what "all" means when sending.
     order: Vec<ImageId>,
 }
@@ -219,7 +220,11 @@ impl Decider for Accident {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Import { accident, row_digest } => self.import(*accident, row_digest),
+            Command::Import {
+                accident,
+                row_digest,
+                as_of,
+            } => self.import(*accident, row_digest, as_of),
             Command::ReceiveImage {
                 image,
                 content_type,
@@ -275,7 +280,14 @@ impl Decider for Accident {
 
     fn evolve(self, event: &Event) -> Self {
         let mut standing = match (self, event) {
-            (state, Event::Imported { accident, row_digest }) => return state.imported(accident, row_digest),
+            (
+                state,
+                Event::Imported {
+                    accident,
+                    row_digest,
+                    as_of,
+                },
+            ) => return state.imported(accident, row_digest, *as_of),
             (Self::Unknown, _) => return Self::Unknown,
             (Self::Known(standing), _) => standing,
         };
@@ -310,9 +322,14 @@ impl Decider for Accident {
 }
 
 impl Accident {
-    fn import(&self, accident: ImportedAccident, row_digest: String) -> Result<Vec<Event>, Rejection> {
+    fn import(
+        &self,
+        accident: ImportedAccident,
+        row_digest: String,
+        as_of: AsOf<Timestamp>,
+    ) -> Result<Vec<Event>, Rejection> {
         if let Self::Known(standing) = self {
-            if standing.row_digest == row_digest {
+            if !as_of.is_news(&row_digest, &standing.row_digest, standing.row_as_of)? {
                 return Ok(Vec::new());
             }
             // A corrected customer number would show the first customer's pictures to the second.
@@ -320,10 +337,14 @@ impl Accident {
                 return Err(Rejection::CustomerChanged);
             }
         }
-        Ok(vec![Event::Imported { accident, row_digest }])
+        Ok(vec![Event::Imported {
+            accident,
+            row_digest,
+            as_of: as_of.row,
+        }])
     }
 
-    fn imported(self, accident: &ImportedAccident, row_digest: &str) -> Self {
+    fn imported(self, accident: &ImportedAccident, row_digest: &str, as_of: Timestamp) -> Self {
         let (images, submissions, order) = match self {
             Self::Unknown => Default::default(),
             Self::Known(standing) => (standing.images, standing.submissions, standing.order),
@@ -334,6 +355,7 @@ impl Accident {
             images,
             submissions,
             row_digest: row_digest.to_owned(),
+            row_as_of: as_of,
             order,
         }))
     }

@@ -1,7 +1,9 @@
 //! The accident's rules, given/when/then.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use decider::AsOf;
 use decider::specification::given;
+use jiff::SignedDuration;
 use kernel::Timestamp;
 use kernel::ids::ContractId;
 use kernel::policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};
@@ -39,10 +41,17 @@ fn accident(state: AccidentState) -> ImportedAccident {
     }
 }
 
+/// The first row is as of [`at`], the second a second later: `d2`.
+fn later(digest: &str) -> Timestamp {
+    let number: i64 = digest.trim_start_matches('d').parse().unwrap();
+    at() + SignedDuration::from_secs(number - 1)
+}
+
 fn imported() -> Event {
     Event::Imported {
         accident: accident(AccidentState::Open),
         row_digest: "d1".to_owned(),
+        as_of: at(),
     }
 }
 
@@ -141,6 +150,7 @@ fn importing_the_same_row_again_records_nothing_and_a_changed_row_is_recorded() 
     let import = |digest: &str, state| Command::Import {
         accident: Box::new(accident(state)),
         row_digest: digest.to_owned(),
+        as_of: AsOf::of(later(digest)),
     };
     given::<Accident>([])
         .when(import("d1", AccidentState::Open))
@@ -159,12 +169,31 @@ fn importing_the_same_row_again_records_nothing_and_a_changed_row_is_recorded() 
 }
 
 #[test]
+fn en_16_an_older_row_never_overwrites_a_newer_one() {
+    let import = |digest: &str, second| Command::Import {
+        accident: Box::new(accident(AccidentState::Closed)),
+        row_digest: digest.to_owned(),
+        as_of: AsOf::of(at() + SignedDuration::from_secs(second)),
+    };
+    given::<Accident>([imported()])
+        .when(import("d2", -1))
+        .then_rejected("ROW_OLDER");
+    given::<Accident>([imported()])
+        .when(import("d2", 0))
+        .then_rejected("ROW_CONTRADICTS");
+    given::<Accident>([imported()])
+        .when(import("d1", -1))
+        .then_nothing();
+}
+
+#[test]
 fn an_import_cannot_hand_one_customers_pictures_to_another() {
     let mut other = accident(AccidentState::Open);
     other.subject = customer("C0002");
     let import = || Command::Import {
         accident: Box::new(other.clone()),
         row_digest: "d2".to_owned(),
+        as_of: AsOf::of(later("d2")),
     };
     given::<Accident>([imported()]).when(import()).then_accepted();
     given::<Accident>([imported(), received(1, 1, 10)])
@@ -204,6 +233,7 @@ fn ci_9_a_closed_accident_still_takes_pictures() {
     let closed = Event::Imported {
         accident: accident(AccidentState::Closed),
         row_digest: "d1".to_owned(),
+        as_of: at(),
     };
     given::<Accident>([closed])
         .when(receive(1, 1, 10))

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use decider::AsOf;
 use kernel::Timestamp;
 use kernel::ids::{ImageId, SubjectId, SubmissionId};
 
@@ -18,6 +19,8 @@ pub enum Command {
         accident: Box<ImportedAccident>,
         /// Keyed hash of the row: an equal one changes nothing.
         row_digest: String,
+        /// Where the row stands in the order of rows (EN-16).
+        as_of: AsOf<Timestamp>,
     },
     /// Record a file that arrived whole and is a picture (CI-5).
     ReceiveImage {

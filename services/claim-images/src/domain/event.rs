@@ -19,6 +19,8 @@ pub enum Event {
         accident: ImportedAccident,
         /// Keyed hash of the imported row: the same row again changes nothing.
         row_digest: String,
+        /// When the core system wrote the row: an older one changes nothing.
+        as_of: Timestamp,
     },
     /// A picture was registered; its original is in the store of originals.
     #[serde(rename = "accident.image_received.v1")]

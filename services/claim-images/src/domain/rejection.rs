@@ -1,6 +1,6 @@
 //! Why something is refused, and what the caller is told. Texts are in `messages.toml`, one per reason.
 
-use decider::{Explain, Problem, ProblemKind};
+use decider::{Explain, OutOfOrder, Problem, ProblemKind};
 use kernel::ids::ImageId;
 
 use super::image::{MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES};
@@ -29,6 +29,9 @@ pub enum Rejection {
     /// The import names another customer although the accident has pictures of this one's.
     #[error("the accident has pictures of another customer's")]
     CustomerChanged,
+    /// A row of the core system that is not newer than the one before (EN-16).
+    #[error(transparent)]
+    OutOfOrder(#[from] OutOfOrder),
 }
 
 impl Explain for Rejection {
@@ -46,6 +49,7 @@ impl Explain for Rejection {
                 Problem::new(FailedPrecondition, "IMAGE_NOT_SENDABLE").with("image_id", image.to_string())
             }
             Self::CustomerChanged => Problem::new(FailedPrecondition, "CUSTOMER_CHANGED"),
+            Self::OutOfOrder(order) => order.explain(),
         }
     }
 }

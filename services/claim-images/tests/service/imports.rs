@@ -73,6 +73,8 @@ async fn an_import_takes_500_rows_and_is_for_administrators() {
     let request = proto::ImportAccidentsRequest {
         request_id: new_request_id(),
         rows,
+        as_of_us: world.as_of_us(),
+        dry_run: false,
     };
     let refused = world
         .client()

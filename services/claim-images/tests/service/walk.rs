@@ -79,6 +79,8 @@ async fn an_accident_with_pictures_cannot_be_given_to_another_customer() {
         let request = proto::ImportAccidentsRequest {
             request_id: new_request_id(),
             rows: vec![row("K26000001", "C0007")],
+            as_of_us: world.as_of_us(),
+            dry_run: false,
         };
         let request = reading(world.call(As::Administrator, request), language);
         let answer = world.client().import_accidents(request).await.unwrap();

@@ -122,6 +122,8 @@ impl World {
         let request = proto::ImportAccidentsRequest {
             request_id: new_request_id(),
             rows,
+            as_of_us: self.as_of_us(),
+            dry_run: false,
         };
         let answer = self
             .client()

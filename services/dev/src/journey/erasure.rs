@@ -1,6 +1,7 @@
 //! Step 9: another customer, who has handed in a picture, is erased (OP-4): a hold refuses, two persons agree, a
 //! certificate proves it, and nothing anywhere shows the person any more, at once; after housekeeping no file does.
 
+use client::import::as_of_now;
 use client::{Bearer, Refusal, Upload, UploadSource, request_id, send_submission};
 use contracts::claim_images::v1::{GetThumbnailRequest, ImageCategory};
 use contracts::endorsement::v1::{Contract, ContractRow, GetContractRequest, ImportContractsRequest};
@@ -341,6 +342,8 @@ impl Journey<'_> {
         let request = ImportContractsRequest {
             request_id: request_id(),
             rows: vec![gone.contract.clone()],
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let call = self
             .setting

@@ -18,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::{LoadError, MULTIPLIED};
 use crate::sample::{Book, Recipe, compose, write};
 use crate::stack::{SERVICES, Secrets, Stack};
-use client::import::{Folders, Silent, import};
+use client::import::{Plan, Silent, import};
 use client::{Bearer, Client, Refusal, request_id};
 
 /// How long the views may take to read a long history, and a run to end.
@@ -267,15 +267,13 @@ async fn command(
             contracts: CONTRACTS,
             as_of: kernel::clock::jst_date(SystemClock.now()),
         };
-        let folders = Folders {
-            files: stack.folder().file(&format!("load/{seed}")),
-            state: stack.folder().file(&format!("load/{seed}/state")),
-        };
-        write(&compose(&Book::compute(recipe)), &folders.files).map_err(|source| LoadError::File {
-            path: folders.files.clone(),
+        let files = stack.folder().file(&format!("load/{seed}"));
+        let plan = Plan::of_folder(&files, &stack.folder().file(&format!("load/{seed}/state")));
+        write(&compose(&Book::compute(recipe)), &files).map_err(|source| LoadError::File {
+            path: files.clone(),
             source,
         })?;
-        let imported = import(client, operator, &folders, &Silent).await;
+        let imported = import(client, operator, &plan, &Silent).await;
         let imported = imported.map_err(|error| LoadError::Not(error.to_string()))?;
         rows += imported.iter().map(|file| file.recorded as u64).sum::<u64>();
         seed += 1;

@@ -6,28 +6,31 @@ use decider::Violations;
 use eventsourcing::Request as Envelope;
 use kernel::ids::{ContractId, SubjectId};
 use prost::Message as _;
-use service::import::{Import, Recorded, RowError, import};
+use service::import::{Batch, Good, Import, Recorded, RowError, RowOrder, import};
 use service::{command, refuse};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
 use super::row::read;
-use crate::domain::{Command, ImportedContract};
+use crate::domain::{Command, ImportedContract, Kind, PartyRole, Standing};
 
 pub(super) async fn import_contracts(
     api: &Api,
     request: Request<ImportContractsRequest>,
 ) -> Result<Response<ImportContractsResponse>, Status> {
     let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
-    let contracts = Contracts { api, envelope };
-    let results = import(&api.context, &contracts, &request.get_ref().rows).await?;
+    let message = request.get_ref();
+    let batch = Batch::read(message.as_of_us, message.dry_run, envelope.at).map_err(refuse)?;
+    let contracts = Contracts { api, envelope, batch };
+    let results = import(&api.context, &contracts, batch, &message.rows).await?;
     Ok(Response::new(ImportContractsResponse { results }))
 }
 
 struct Contracts<'a> {
     api: &'a Api,
     envelope: Envelope,
+    batch: Batch,
 }
 
 #[async_trait]
@@ -41,9 +44,12 @@ impl Import for Contracts<'_> {
         message.line
     }
 
-    fn read(&self, message: &ContractRow) -> Result<Self::Row, Violations> {
+    fn read(&self, message: &ContractRow) -> Result<Good<Self::Row>, Violations> {
         let digest = digest(self.api, message);
-        read(message, digest, &self.api.context.rulebook, self.envelope.at).map(Box::new)
+        let instants = [self.batch.as_of, self.envelope.at];
+        let Good { row, left_out } = read(message, digest, &self.api.context.rulebook, instants)?;
+        let row = Box::new(row);
+        Ok(Good { row, left_out })
     }
 
     fn entity(row: &Self::Row) -> Uuid {
@@ -57,19 +63,34 @@ impl Import for Contracts<'_> {
         [Some(policyholder), insured].into_iter().flatten().collect()
     }
 
-    async fn record(&self, row: Self::Row) -> Result<Recorded, RowError> {
+    async fn record(&self, mut row: Self::Row, order: RowOrder) -> Result<Recorded, RowError> {
         // A retry of the batch is recognised row by row, and by the row's content.
         let envelope = Envelope {
             payload_hash: row.row_digest.clone(),
             ..self.envelope.clone()
         };
-        let executed = self
-            .api
-            .contracts
-            .execute(id(&row), &envelope, Command::Import(row))
+        row.as_of = order.as_of();
+        let contracts = &self.api.contracts;
+        let done = order
+            .batch
+            .carry_out(contracts, id(&row), &envelope, Command::Import(row))
             .await?;
-        Ok(Recorded::by(&executed))
+        let kept = done.state.standing().map(kept).unwrap_or_default();
+        if kept.is_empty() {
+            Ok(done.into())
+        } else {
+            Ok(Recorded::KeptAhead(kept))
+        }
     }
+}
+
+/// The fields that are not as the core system's newer row says, as a row names them.
+fn kept(standing: &Standing) -> Vec<(String, &'static str)> {
+    let differences = standing.differences().into_iter();
+    let field = |role: PartyRole, kind: Kind| role.section_of_row().field(kind.field());
+    differences
+        .map(|difference| (field(difference.role, difference.kind), "CHANGED_ONLINE"))
+        .collect()
 }
 
 fn id(row: &ImportedContract) -> ContractId {

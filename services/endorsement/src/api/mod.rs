@@ -1,11 +1,13 @@
 //! gRPC in: one function per RPC. Parsing and rendering have their own files; decisions are the domain's.
 
 mod contracts;
+mod differences;
 mod endorsements;
 mod fields;
 mod imports;
 mod parse;
 mod party_row;
+mod policies;
 mod render;
 mod row;
 
@@ -17,12 +19,14 @@ use kernel::clock::Timestamp;
 use service::{Caller, Context, caller, status};
 use tonic::{Request, Response, Status};
 
+use crate::differing::Differing;
 use crate::domain::{ConfirmKey, Contract, Rejection, Requester};
 
 /// What the RPCs work with.
 pub(crate) struct Api {
     context: Context,
     contracts: Repository<Contract>,
+    differing: Differing,
     confirm_key: ConfirmKey,
 }
 
@@ -30,9 +34,11 @@ impl Api {
     pub(crate) fn new(context: Context) -> Self {
         let confirm_key = ConfirmKey::new(context.pepper.hash("confirm-token-key", &[]));
         let contracts = context.repository();
+        let differing = Differing::new(context.pool.clone());
         Self {
             context,
             contracts,
+            differing,
             confirm_key,
         }
     }
@@ -74,6 +80,20 @@ impl EndorsementService for Api {
         request: Request<proto::ImportContractsRequest>,
     ) -> Result<Response<proto::ImportContractsResponse>, Status> {
         imports::import_contracts(self, request).await
+    }
+
+    async fn check_policies(
+        &self,
+        request: Request<proto::CheckPoliciesRequest>,
+    ) -> Result<Response<proto::CheckPoliciesResponse>, Status> {
+        policies::check(self, request).await
+    }
+
+    async fn list_differences(
+        &self,
+        request: Request<proto::ListDifferencesRequest>,
+    ) -> Result<Response<proto::ListDifferencesResponse>, Status> {
+        differences::list(self, request).await
     }
 
     async fn get_contract(

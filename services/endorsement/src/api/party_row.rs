@@ -9,16 +9,23 @@ use service::import::columns;
 
 use crate::domain::{Party, PartyField, PartyFields, PartyKind};
 
-/// Reads a party under `prefix`; its phones count from `at` (PV-16), and so does its address.
-pub(super) fn party(prefix: &str, row: &PartyRow, problems: &mut Violations, at: Timestamp) -> Option<Party> {
+/// Reads a party under `prefix`; its phones count from `at` (PV-16), and so does its address. A telephone number or an e-mail
+/// address that cannot be read is `left_out`: for its sake nobody's contract shall be missing.
+pub(super) fn party(
+    prefix: &str,
+    row: &PartyRow,
+    problems: &mut Violations,
+    left_out: &mut Violations,
+    at: Timestamp,
+) -> Option<Party> {
     let field = |name: &str| format!("{prefix}.{name}");
     let customer = columns::customer(problems, &field("customer_number"), &row.customer_number);
     let kind = kind(&field("kind"), &row.kind, problems);
     let name = problems.required(field("name"), &row.name, "NAME_REQUIRED");
     let name_kana = problems.required(field("name_kana"), &row.name_kana, "NAME_KANA_REQUIRED");
     let birth_date = birth_date(&field("birth_date"), row, kind, problems, at);
-    let phones = phones(&field("phones"), &row.phones, problems);
-    let email = email(&field("email"), &row.email, problems);
+    let phones = phones(&field("phones"), &row.phones, left_out);
+    let email = email(&field("email"), &row.email, left_out);
     let address = address(prefix, row, problems);
     let (subject, customer_number) = customer?;
     Some(Party {
@@ -71,13 +78,13 @@ fn birth_date(
 
 /// PV-5. A number that is readable but no login factor is taken and shown with its verdict (PV-15); one given twice
 /// stands once.
-fn phones(field: &str, texts: &[String], problems: &mut Violations) -> Vec<PhoneNumber> {
+fn phones(field: &str, texts: &[String], left_out: &mut Violations) -> Vec<PhoneNumber> {
     let mut numbers = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         match PhoneNumber::parse(text) {
             Ok(number) if numbers.contains(&number) => {}
             Ok(number) => numbers.push(number),
-            Err(error) => problems.add(format!("{field}[{index}]"), error.as_str()),
+            Err(error) => left_out.add(format!("{field}[{index}]"), error.as_str()),
         }
     }
     numbers
@@ -95,10 +102,10 @@ fn address(prefix: &str, row: &PartyRow, problems: &mut Violations) -> Option<Ad
 }
 
 /// Kept as entered.
-fn email(field: &str, text: &str, problems: &mut Violations) -> Option<String> {
+fn email(field: &str, text: &str, left_out: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;
     }
-    problems.keep(field, EmailAddress::parse(text), "EMAIL_INVALID")?;
+    left_out.keep(field, EmailAddress::parse(text), "EMAIL_INVALID")?;
     Some(text.to_owned())
 }

@@ -2,11 +2,11 @@
 //! or computed with is normalised.
 
 use contracts::endorsement::v1::{ContractRow, InsurerShare as InsurerRow};
-use decider::Violations;
+use decider::{AsOf, Violations};
 use kernel::Personal;
 use kernel::clock::Timestamp;
 use rulebook::Rulebook;
-use service::import::columns;
+use service::import::{Good, columns};
 
 use super::party_row::party;
 use crate::domain::{ContractKind, ImportedContract, InsurerRole, InsurerShare, Party, Terms};
@@ -14,14 +14,14 @@ use crate::domain::{ContractKind, ImportedContract, InsurerRole, InsurerShare, P
 /// All shares of a contract together, in basis points (EN-9).
 const WHOLE: u64 = 10_000;
 
-/// The contract of a row, or all that is wrong with it.
+/// The contract of a row, with what is left out of it; or all that is wrong with it. The instants are the row's and now.
 pub(super) fn read(
     row: &ContractRow,
     row_digest: String,
     rulebook: &Rulebook,
-    at: Timestamp,
-) -> Result<ImportedContract, Violations> {
-    let mut problems = Violations::default();
+    [as_of, at]: [Timestamp; 2],
+) -> Result<Good<ImportedContract>, Violations> {
+    let (mut problems, mut left_out) = (Violations::default(), Violations::default());
     let terms = terms(row, rulebook, &mut problems);
     if row.policyholder.is_none() {
         problems.add("policyholder", "POLICYHOLDER_REQUIRED");
@@ -29,25 +29,32 @@ pub(super) fn read(
     let policyholder = row
         .policyholder
         .as_ref()
-        .and_then(|row| party("policyholder", row, &mut problems, at));
+        .and_then(|row| party("policyholder", row, &mut problems, &mut left_out, at));
     let insured = row
         .insured
         .as_ref()
-        .map(|insured| party("insured", insured, &mut problems, at));
+        .map(|insured| party("insured", insured, &mut problems, &mut left_out, at));
     let insured = match insured {
         Some(Some(insured)) => separate(policyholder.as_ref(), insured, &mut problems),
         _ => None,
     };
     match (terms, policyholder) {
-        (Some(terms), Some(policyholder)) if problems.is_empty() => Ok(ImportedContract {
-            object_address: Personal::new(policyholder.subject, row.object_address.clone()),
-            terms,
-            policyholder,
-            insured,
-            row_digest,
-            at,
+        (Some(terms), Some(policyholder)) if problems.is_empty() => Ok(Good {
+            row: ImportedContract {
+                object_address: Personal::new(policyholder.subject, row.object_address.clone()),
+                terms,
+                policyholder,
+                insured,
+                row_digest,
+                as_of: AsOf::of(as_of),
+                at,
+            },
+            left_out,
         }),
-        _ => Err(problems),
+        _ => {
+            problems.extend(left_out.fields().iter().cloned());
+            Err(problems)
+        }
     }
 }
 
@@ -228,14 +235,21 @@ mod tests {
         }
     }
 
-    fn read_row(row: &ContractRow) -> Result<ImportedContract, Vec<(String, &'static str)>> {
+    fn told(violations: &Violations) -> Vec<(String, &'static str)> {
+        let fields = violations.fields().iter();
+        fields
+            .map(|problem| (problem.field.clone(), problem.reason))
+            .collect()
+    }
+
+    fn judge(row: &ContractRow) -> Result<Good<ImportedContract>, Vec<(String, &'static str)>> {
         let at = "2026-03-01T00:00:00Z".parse().unwrap();
-        read(row, "digest".to_owned(), &Rulebook::default_rulebook(), at).map_err(|problems| {
-            let fields = problems.fields().iter();
-            fields
-                .map(|problem| (problem.field.clone(), problem.reason))
-                .collect()
-        })
+        let read = read(row, "digest".to_owned(), &Rulebook::default_rulebook(), [at, at]);
+        read.map_err(|problems| told(&problems))
+    }
+
+    fn read_row(row: &ContractRow) -> Result<ImportedContract, Vec<(String, &'static str)>> {
+        judge(row).map(|good| good.row)
     }
 
     fn reasons(row: &ContractRow) -> Vec<&'static str> {
@@ -294,11 +308,38 @@ mod tests {
                 ),
                 ("policyholder.name_kana".to_owned(), "NAME_KANA_REQUIRED"),
                 ("policyholder.birth_date".to_owned(), "BIRTH_DATE_REQUIRED"),
+                ("policyholder.postcode".to_owned(), "POSTCODE_INVALID"),
                 ("policyholder.phones[1]".to_owned(), "PHONE_NUMBER_UNREADABLE"),
                 ("policyholder.phones[2]".to_owned(), "PHONE_NUMBER_FOREIGN"),
-                ("policyholder.postcode".to_owned(), "POSTCODE_INVALID"),
             ]
         );
+    }
+
+    #[test]
+    fn en_16_a_row_whose_only_trouble_is_a_number_or_an_email_is_good_and_the_trouble_is_told() {
+        let with = |phones: &[&str], email: &str| {
+            let mut row = good();
+            let holder = row.policyholder.as_mut().unwrap();
+            holder.phones = phones.iter().map(|&phone| phone.to_owned()).collect();
+            email.clone_into(&mut holder.email);
+            let Good { row, left_out } = judge(&row).unwrap();
+            let numbers = row.policyholder.fields.phones.dated.len();
+            (numbers, row.policyholder.email.is_some(), told(&left_out))
+        };
+        let trouble = |field: &str, reason| vec![(format!("policyholder.{field}"), reason)];
+        assert_eq!(
+            with(&["090-1111-2222", "03-5550-1234(代)"], "hanako@example.com"),
+            (1, true, trouble("phones[1]", "PHONE_NUMBER_UNREADABLE"))
+        );
+        assert_eq!(
+            with(&["+1 212 555 0100"], "hanako@example.com"),
+            (0, true, trouble("phones[0]", "PHONE_NUMBER_FOREIGN"))
+        );
+        assert_eq!(
+            with(&["090-1111-2222"], "\"a..b\"@docomo.ne.jp"),
+            (1, false, trouble("email", "EMAIL_INVALID"))
+        );
+        assert_eq!(with(&["090-1111-2222"], ""), (1, false, vec![]));
     }
 
     #[test]

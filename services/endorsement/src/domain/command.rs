@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use decider::AsOf;
 use jiff::civil::Date;
 use kernel::ids::EndorsementId;
 use kernel::{Personal, Timestamp};
@@ -55,6 +56,8 @@ pub struct ImportedContract {
     pub object_address: Personal<String>,
     /// Keyed hash of the row.
     pub row_digest: String,
+    /// Where the row stands in the order of rows (EN-16).
+    pub as_of: AsOf<Timestamp>,
     /// Now.
     pub at: Timestamp,
 }

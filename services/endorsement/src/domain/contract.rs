@@ -141,7 +141,9 @@ impl Standing {
                 insured,
                 object_address,
                 row_digest,
+                as_of,
             } => {
+                self.row_as_of = *as_of;
                 self.terms = terms.clone();
                 self.parties = Parties::new(policyholder.clone(), insured.clone());
                 self.object_address = object_address.clone();
@@ -184,7 +186,7 @@ impl Decider for Contract {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Import(row) => Ok(import(self.standing().ok(), *row)),
+            Command::Import(row) => Ok(import(self.standing().ok(), *row)?),
             Command::Submit(submit) => self.standing()?.submit(&submit),
             Command::Withdraw {
                 endorsement_id,
@@ -205,6 +207,7 @@ impl Decider for Contract {
                     insured,
                     object_address,
                     row_digest,
+                    as_of,
                 },
             ) => Self::Standing(Box::new(Standing {
                 terms: terms.clone(),
@@ -212,6 +215,7 @@ impl Decider for Contract {
                 object_address: object_address.clone(),
                 revision: 0,
                 row_digest: row_digest.clone(),
+                row_as_of: *as_of,
                 endorsements: Vec::new(),
             })),
             // Every stream begins with an import; `decide` writes nothing else into an empty one.

@@ -33,6 +33,8 @@ pub enum Event {
         object_address: Personal<String>,
         /// Keyed hash of the imported row: the same row again changes nothing.
         row_digest: String,
+        /// When the core system wrote the row: an older one changes nothing.
+        as_of: Timestamp,
     },
     /// A change was submitted and accepted (EN-8).
     #[serde(rename = "contract.endorsement_submitted.v1")]

@@ -1,6 +1,8 @@
-//! Taking over the core system's content (EN-16). Changes made here that the core system does not know yet are kept
-//! (EN-17): else an import would restore an old phone number, a login factor.
+//! Taking over the core system's content (EN-16): never an older row after a newer one. Changes made here that the core system
+//! does not know yet are kept (EN-17), else an import would restore an old phone number, a login factor; a newer row that
+//! contradicts one is recorded, so that the difference can be seen.
 
+use decider::OutOfOrder;
 use kernel::{Personal, Timestamp};
 
 use super::changes::PartyFields;
@@ -12,22 +14,29 @@ use super::roles::PartyRole;
 use super::standing::Standing;
 use super::terms::Terms;
 
-/// The events of recording `row`; none if it is the row that was recorded last.
-pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<Event> {
-    let mut parties = Parties::new(row.policyholder, row.insured);
-    let Some(standing) = standing else {
-        return vec![recorded(row.terms, parties, row.object_address, row.row_digest)];
-    };
-    if standing.row_digest == row.row_digest {
-        return Vec::new();
+/// The events of recording `row`; none if it is the row that was recorded last and contradicts no change anew.
+///
+/// # Errors
+/// Where a newer row was recorded, or another one of the same instant.
+pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Result<Vec<Event>, OutOfOrder> {
+    let as_of = row.as_of.row;
+    if let Some(standing) = standing
+        && !says_something(standing, &row)?
+    {
+        return Ok(Vec::new());
     }
+    let mut parties = Parties::new(row.policyholder, row.insured);
+    let recorded = |terms, parties| recorded(terms, parties, row.object_address, row.row_digest, as_of);
+    let Some(standing) = standing else {
+        return Ok(vec![recorded(row.terms, parties)]);
+    };
     let superseded: Vec<&Endorsement> = standing
         .open_requests(row.at)
         .filter(|request| !speaks_of(request, &parties))
         .collect();
     for role in PartyRole::ALL {
         if let Some(party) = parties.in_role_mut(role)
-            && let Some(fields) = fields_after(standing, &superseded, party, role, row.at)
+            && let Some(fields) = fields_after(standing, &superseded, party, role, [as_of, row.at])
         {
             party.fields = fields;
         }
@@ -43,12 +52,28 @@ pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Vec<
             ..request.summary.clone()
         },
     });
-    let mut events = vec![recorded(terms, parties, row.object_address, row.row_digest)];
+    let superseded: Vec<_> = superseded.collect();
+    let mut events = vec![recorded(terms, parties)];
     events.extend(superseded);
-    events
+    Ok(events)
 }
 
-fn recorded(terms: Terms, parties: Parties, object_address: Personal<String>, row_digest: String) -> Event {
+/// Whether a row is news, or what stands said again after a change of ours that it does not know.
+fn says_something(standing: &Standing, row: &ImportedContract) -> Result<bool, OutOfOrder> {
+    let as_of = row.as_of.row;
+    let is_news = row
+        .as_of
+        .is_news(&row.row_digest, &standing.row_digest, standing.row_as_of)?;
+    Ok(is_news || (as_of > standing.row_as_of && standing.is_contradicted_anew(as_of)))
+}
+
+fn recorded(
+    terms: Terms,
+    parties: Parties,
+    object_address: Personal<String>,
+    row_digest: String,
+    as_of: Timestamp,
+) -> Event {
     let (policyholder, insured) = match parties {
         Parties::Same(party) => (party, None),
         Parties::Separate {
@@ -62,6 +87,7 @@ fn recorded(terms: Terms, parties: Parties, object_address: Personal<String>, ro
         insured,
         object_address,
         row_digest,
+        as_of,
     }
 }
 
@@ -75,13 +101,13 @@ fn speaks_of(request: &Endorsement, parties: &Parties) -> bool {
 }
 
 /// What shall stand of the party of a row: its fields in the row, but for what is ahead of it here. None where the same
-/// person did not stand in a comparable role.
+/// person did not stand in a comparable role. The instants are the row's and now.
 fn fields_after(
     standing: &Standing,
     superseded: &[&Endorsement],
     row: &Party,
     role: PartyRole,
-    at: Timestamp,
+    [as_of, at]: [Timestamp; 2],
 ) -> Option<PartyFields> {
     let stood = if role.is_policyholder() {
         standing.parties.policyholder()
@@ -100,5 +126,5 @@ fn fields_after(
         let open = standing.open_request_on(role, kind, at);
         open.is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary))
     };
-    Some(fields.after_row(&row.fields, is_open, at))
+    Some(fields.after_row(&row.fields, as_of, is_open, at))
 }

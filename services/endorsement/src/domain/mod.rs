@@ -18,7 +18,7 @@ mod standing;
 mod terms;
 
 pub use changes::{
-    AskedChange, Change, Content, FieldContent, PartyFields, Replacement, ReviewWarning, Reviewed,
+    AskedChange, Change, Content, FieldContent, Kind, PartyFields, Replacement, ReviewWarning, Reviewed,
     ReviewedAddress, ReviewedPhone, ReviewedPhones,
 };
 pub use command::{Asked, AskedItem, Command, ImportedContract, Submit};
@@ -26,13 +26,13 @@ pub use confirm::ConfirmKey;
 pub use contract::Contract;
 pub use event::Event;
 pub use party::{Parties, Party, PartyKind};
-pub use party_field::PartyField;
+pub use party_field::{Ahead, Contradiction, PartyField};
 pub use rejection::{Rejection, Violation};
 pub use request::{Endorsement, RequestState, RequestSummary, receipt_number};
 pub use requester::Requester;
 pub use review::{Review, ReviewedChange};
 pub use roles::{PartyRole, Section};
-pub use standing::Standing;
+pub use standing::{Difference, Standing};
 pub use terms::{ContractKind, InsurerRole, InsurerShare, Terms};
 
 #[cfg(test)]

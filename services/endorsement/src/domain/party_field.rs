@@ -28,10 +28,30 @@ impl SameValue for Address {
 pub struct PartyField<T> {
     /// All values in force or scheduled, in order.
     pub dated: Vec<Dated<T>>,
-    /// What the core system's last row says, where a change of ours was not overwritten by it; absent where what stands
-    /// is the core system's word.
+    /// What the core system says of a change of ours; absent where what stands is the core system's word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub core: Option<Vec<Personal<T>>>,
+    pub ahead: Option<Ahead<T>>,
+}
+
+/// A change of ours that no row of the core system has confirmed (EN-17). **Format.**
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead<T> {
+    /// Since when the change counts, or will.
+    pub since: Timestamp,
+    /// What the core system's last row says.
+    pub core: Vec<Personal<T>>,
+    /// When the core system wrote that row; absent where it came before the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_as_of: Option<Timestamp>,
+}
+
+/// That a row which is newer than a change of ours says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Since when our change counts.
+    pub since: Timestamp,
+    /// When the core system wrote the row.
+    pub core_as_of: Timestamp,
 }
 
 impl<T: SameValue> PartyField<T> {
@@ -40,7 +60,7 @@ impl<T: SameValue> PartyField<T> {
         let values = values.into_iter();
         Self {
             dated: values.map(|value| Dated::new(subject, value, at)).collect(),
-            core: None,
+            ahead: None,
         }
     }
 
@@ -56,7 +76,7 @@ impl<T: SameValue> PartyField<T> {
     pub(super) fn live(&self, at: Timestamp) -> Self {
         Self {
             dated: self.live_at(at),
-            core: self.core.clone(),
+            ahead: self.ahead.clone(),
         }
     }
 
@@ -67,58 +87,93 @@ impl<T: SameValue> PartyField<T> {
 
     /// EN-17: whether what stands in the end is not what the core system's last row says.
     pub fn is_ahead_of_core(&self) -> bool {
-        let unlike = |core: &Vec<Personal<T>>| !same(&self.last_values(), core);
-        self.core.as_ref().is_some_and(unlike)
+        let unlike = |ahead: &Ahead<T>| !same(&self.last_values(), &ahead.core);
+        self.ahead.as_ref().is_some_and(unlike)
+    }
+
+    /// Whether the core system's last row is newer than a change of ours and says otherwise (EN-16).
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        let ahead = self.ahead.as_ref()?;
+        let core_as_of = ahead.core_as_of.filter(|as_of| *as_of > ahead.since)?;
+        self.is_ahead_of_core().then_some(Contradiction {
+            since: ahead.since,
+            core_as_of,
+        })
+    }
+
+    /// Whether the row that stands would contradict a change of ours for the first time, if it is as of this instant.
+    pub(super) fn is_contradicted_anew(&self, as_of: Timestamp) -> bool {
+        let newer = |ahead: &Ahead<T>| as_of > ahead.since;
+        self.contradiction().is_none() && self.is_ahead_of_core() && self.ahead.as_ref().is_some_and(newer)
     }
 
     /// The field after `values` replace what stands, from `from` on, seen at `now`.
     pub(super) fn changed(&self, values: &[Personal<T>], from: Timestamp, now: Timestamp) -> Self {
         Self {
             dated: self.replaced(values, from, now),
-            core: Some(self.core.clone().unwrap_or_else(|| self.last_values())),
+            ahead: Some(match &self.ahead {
+                Some(ahead) => Ahead {
+                    since: from,
+                    ..ahead.clone()
+                },
+                None => Ahead {
+                    since: from,
+                    core: self.last_values(),
+                    core_as_of: None,
+                },
+            }),
         }
     }
 
     /// The field after the change that made it of `before` is taken back. Where nothing of ours was ahead before, the core
     /// system's word is taken that came in between.
     pub(super) fn restored(&self, before: &Self, at: Timestamp) -> Self {
+        let since = before.ahead.as_ref().map(|ahead| ahead.since);
+        let newer = self.ahead.as_ref().map(|ahead| Ahead {
+            since: since.unwrap_or(ahead.since),
+            ..ahead.clone()
+        });
         let restored = Self {
             dated: before.live_at(at),
-            core: self.core.clone().or_else(|| before.core.clone()),
+            ahead: newer.or_else(|| before.ahead.clone()),
         };
         if before.is_ahead_of_core() {
             return restored;
         }
-        match &restored.core {
-            Some(core) if restored.is_ahead_of_core() => Self {
-                dated: restored.replaced(core, at, at),
-                core: None,
+        match &restored.ahead {
+            Some(ahead) if restored.is_ahead_of_core() => Self {
+                dated: restored.replaced(&ahead.core, at, at),
+                ahead: None,
             },
             _ => Self {
-                core: None,
+                ahead: None,
                 dated: restored.dated,
             },
         }
     }
 
-    /// The field after a row of the core system. Ours stays as long as a request on it is open or it is ahead.
-    pub(super) fn after_row(&self, row: &Self, is_open: bool, at: Timestamp) -> Self {
+    /// The field after a row of the core system, as of an instant. Ours stays as long as a request on it is open or it is ahead.
+    pub(super) fn after_row(&self, row: &Self, as_of: Timestamp, is_open: bool, at: Timestamp) -> Self {
         let values = row.last_values();
-        let acknowledged = self.core.is_some() && same(&self.last_values(), &values);
+        let acknowledged = self.ahead.is_some() && same(&self.last_values(), &values);
         if acknowledged && !is_open {
             Self {
                 dated: self.live_at(at),
-                core: None,
+                ahead: None,
             }
         } else if is_open || self.is_ahead_of_core() {
             Self {
                 dated: self.live_at(at),
-                core: Some(values),
+                ahead: Some(Ahead {
+                    since: self.ahead.as_ref().map_or(at, |ahead| ahead.since),
+                    core: values,
+                    core_as_of: Some(as_of),
+                }),
             }
         } else {
             Self {
                 dated: self.replaced(&values, at, at),
-                core: None,
+                ahead: None,
             }
         }
     }
@@ -226,7 +281,7 @@ mod tests {
     fn an_immediate_replacement_drops_the_old_and_keeps_the_age_of_what_stays() {
         let old = PartyField {
             dated: [row(&[A], 0).dated, row(&[C], 5).dated].concat(),
-            core: None,
+            ahead: None,
         };
         let field = old.changed(&personal(&[C, B]), at(10), at(10));
         assert_eq!(field.dated, [row(&[C], 5).dated, row(&[B], 10).dated].concat());
@@ -243,21 +298,21 @@ mod tests {
     fn en_17_a_change_is_ahead_until_the_core_system_says_the_same() {
         let ours = row(&[A], 0).changed(&personal(&[B]), at(10), at(10));
         assert!(ours.is_ahead_of_core());
-        let kept = ours.after_row(&row(&[C], 20), false, at(20));
+        let kept = ours.after_row(&row(&[C], 20), at(20), false, at(20));
         assert_eq!(kept.in_force_at(at(20)), numbers(&[B]));
         assert!(kept.is_ahead_of_core());
-        let acknowledged = kept.after_row(&row(&[B], 30), false, at(30));
+        let acknowledged = kept.after_row(&row(&[B], 30), at(30), false, at(30));
         assert!(!acknowledged.is_ahead_of_core());
-        let theirs = acknowledged.after_row(&row(&[C], 40), false, at(40));
+        let theirs = acknowledged.after_row(&row(&[C], 40), at(40), false, at(40));
         assert_eq!(theirs.in_force_at(at(40)), numbers(&[C]));
     }
 
     #[test]
     fn en_17_a_row_that_knows_the_change_before_its_instant_has_acknowledged_it_then() {
         let scheduled = row(&[A], 0).changed(&personal(&[B]), at(100), at(10));
-        let told = scheduled.after_row(&row(&[B], 20), true, at(20));
+        let told = scheduled.after_row(&row(&[B], 20), at(20), true, at(20));
         assert_eq!(told.in_force_at(at(20)), numbers(&[A]), "still scheduled");
-        let later = told.after_row(&row(&[C], 200), false, at(200));
+        let later = told.after_row(&row(&[C], 200), at(200), false, at(200));
         assert_eq!(
             later.in_force_at(at(200)),
             numbers(&[C]),
@@ -276,7 +331,7 @@ mod tests {
     fn en_17_what_is_taken_back_leaves_the_core_systems_newer_word() {
         let before = row(&[A], 0);
         let scheduled = before.changed(&personal(&[B]), at(100), at(10));
-        let kept = scheduled.after_row(&row(&[C], 20), true, at(20));
+        let kept = scheduled.after_row(&row(&[C], 20), at(20), true, at(20));
         assert_eq!(kept.in_force_at(at(100)), numbers(&[B]));
         let restored = kept.restored(&before, at(30));
         assert_eq!(restored, row(&[C], 30));
@@ -289,6 +344,37 @@ mod tests {
         let restored = scheduled.restored(&ours, at(30));
         assert_eq!(restored, ours);
         assert!(restored.is_ahead_of_core());
+    }
+
+    #[test]
+    fn en_16_a_row_contradicts_a_change_only_if_it_is_newer_and_says_otherwise() {
+        let ours = row(&[A], 0).changed(&personal(&[B]), at(10), at(10));
+        assert!(
+            ours.is_contradicted_anew(at(11)),
+            "the row that stands, said again"
+        );
+        assert!(!ours.is_contradicted_anew(at(10)));
+        let older = ours.after_row(&row(&[C], 20), at(9), false, at(20));
+        assert_eq!(older.contradiction(), None, "it was written before the change");
+        let newer = older.after_row(&row(&[A], 30), at(25), false, at(30));
+        let contradiction = Contradiction {
+            since: at(10),
+            core_as_of: at(25),
+        };
+        assert_eq!(newer.contradiction(), Some(contradiction));
+        assert!(!newer.is_contradicted_anew(at(40)));
+        assert_eq!(newer.in_force_at(at(30)), numbers(&[B]), "and ours stays");
+        let confirmed = newer.after_row(&row(&[B], 50), at(45), false, at(50));
+        assert_eq!((confirmed.contradiction(), confirmed.ahead), (None, None));
+    }
+
+    #[test]
+    fn en_16_a_row_before_the_instant_of_a_scheduled_change_does_not_contradict_it() {
+        let scheduled = row(&[A], 0).changed(&personal(&[B]), at(100), at(10));
+        let before = scheduled.after_row(&row(&[C], 20), at(20), true, at(20));
+        assert_eq!(before.contradiction(), None);
+        let after = before.after_row(&row(&[C], 120), at(110), false, at(120));
+        assert_eq!(after.contradiction().map(|found| found.core_as_of), Some(at(110)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a change can be refused, and what the caller is told. Texts are in `messages.toml`, one per reason.
 
-use decider::{Explain, Problem, ProblemKind};
+use decider::{Explain, OutOfOrder, Problem, ProblemKind};
 use jiff::civil::Date;
 use rulebook::Contact;
 
@@ -106,6 +106,9 @@ pub enum Rejection {
         /// Where it stands.
         state: RequestState,
     },
+    /// A row of the core system that is not newer than the one before (EN-16).
+    #[error(transparent)]
+    OutOfOrder(#[from] OutOfOrder),
 }
 
 impl Explain for Rejection {
@@ -153,6 +156,7 @@ impl Explain for Rejection {
                     .with("warning", *warning)
                     .field("acknowledged_warnings", "WARNING_NOT_ACKNOWLEDGED")
             }
+            Self::OutOfOrder(order) => order.explain(),
             Self::EndorsementNotOpen { state } => {
                 Problem::new(FailedPrecondition, "ENDORSEMENT_NOT_OPEN").with("state", state.as_str())
             }

@@ -52,6 +52,23 @@ impl PartyRole {
         matches!(self, Self::Policyholder | Self::Both)
     }
 
+    /// As shown and stored: `POLICYHOLDER`, `INSURED` or `BOTH`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policyholder => "POLICYHOLDER",
+            Self::Insured => "INSURED",
+            Self::Both => "BOTH",
+        }
+    }
+
+    /// The section of a row of the core system that the party stands in; one for both is the policyholder's.
+    pub const fn section_of_row(self) -> Section {
+        match self {
+            Self::Policyholder | Self::Both => Section::Policyholder,
+            Self::Insured => Section::Insured,
+        }
+    }
+
     /// Whether the party is insured.
     pub const fn is_insured(self) -> bool {
         matches!(self, Self::Insured | Self::Both)

@@ -5,12 +5,24 @@ use kernel::{Personal, Timestamp};
 use rulebook::NumberHolder;
 
 use super::changes::Kind;
-use super::party::Parties;
+use super::party::{Parties, Party};
+use super::party_field::Contradiction;
 use super::rejection::Rejection;
 use super::request::{Endorsement, RequestSummary};
 use super::requester::Requester;
 use super::roles::PartyRole;
 use super::terms::Terms;
+
+/// A change of ours that a newer row of the core system contradicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// What the party is to the contract.
+    pub role: PartyRole,
+    /// Which field.
+    pub kind: Kind,
+    /// Since when, and by which row.
+    pub contradiction: Contradiction,
+}
 
 /// A contract as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +36,7 @@ pub struct Standing {
     /// Revision of the last event.
     pub revision: u64,
     pub(super) row_digest: String,
+    pub(super) row_as_of: Timestamp,
     pub(super) endorsements: Vec<Endorsement>,
 }
 
@@ -40,6 +53,30 @@ impl Standing {
         } else {
             Err(Rejection::ContractNotFound)
         }
+    }
+
+    /// The changes of ours that newer rows of the core system contradict (EN-16).
+    pub fn differences(&self) -> Vec<Difference> {
+        let parties = PartyRole::ALL.into_iter();
+        let parties = parties.filter_map(|role| Some((role, self.parties.in_role(role)?)));
+        let of = |(role, party): (PartyRole, &Party)| {
+            let found = party.fields.contradictions();
+            let found = found.map(move |(kind, contradiction)| Difference {
+                role,
+                kind,
+                contradiction,
+            });
+            found.collect::<Vec<_>>()
+        };
+        parties.flat_map(of).collect()
+    }
+
+    /// Whether the row that stands contradicts a change for the first time, if it is as of this instant.
+    pub(super) fn is_contradicted_anew(&self, as_of: Timestamp) -> bool {
+        let mut parties = PartyRole::ALL
+            .into_iter()
+            .filter_map(|role| self.parties.in_role(role));
+        parties.any(|party| party.fields.is_contradicted_anew(as_of))
     }
 
     /// What login asks of the party in a role.

@@ -2,10 +2,11 @@
 
 use contracts::endorsement::v1 as proto;
 use harness::assert_refused;
+use testkit::wait_for;
 use tonic::Code;
 
-use crate::book::{contract_id, new_request_id, row, subject};
-use crate::world::{As, Outcome, World};
+use crate::book::{NEW, OLD, contract_id, instant, new_request_id, person, row, subject, to};
+use crate::world::{As, Outcome, SOON, World};
 
 fn refused(field: &str, reason: &str) -> Outcome {
     Outcome::Refused(vec![(field.to_owned(), reason.to_owned())])
@@ -60,6 +61,8 @@ async fn a_retried_batch_gets_the_same_answers_and_adds_nothing() {
     let request = proto::ImportContractsRequest {
         request_id: new_request_id(),
         rows,
+        as_of_us: world.as_of_us(),
+        dry_run: false,
     };
     let first = world
         .import_as(&As::Administrator, request.clone())
@@ -95,6 +98,8 @@ async fn only_administrators_import_and_not_without_bounds() {
     let request = |rows| proto::ImportContractsRequest {
         request_id: new_request_id(),
         rows,
+        as_of_us: world.as_of_us(),
+        dry_run: false,
     };
     for caller in [As::Holder("C0001"), As::CallCentre] {
         let answer = world
@@ -186,4 +191,217 @@ async fn a_contract_without_end_is_recorded_and_shown_without_one() {
             "{phones:?}"
         );
     }
+}
+
+fn partly(field: &str, reason: &str) -> Outcome {
+    Outcome::Partly(vec![(field.to_owned(), reason.to_owned())])
+}
+
+#[tokio::test]
+async fn en_16_an_unreadable_number_or_email_does_not_keep_the_contract_out() {
+    let world = World::new().await;
+    let with = |policy: &str, phones: &[&str], email: &str| {
+        let mut row = row(policy, "C0001");
+        let holder = row.policyholder.as_mut().unwrap();
+        *holder = person("C0001", phones);
+        email.clone_into(&mut holder.email);
+        row
+    };
+    let rows = vec![
+        with("AB00000001", &[OLD, "03-5550-1234(代)"], "a..b@docomo.ne.jp"),
+        with("AB00000002", &["+1 212 555 0100"], ""),
+        with("AB00000003", &[OLD], "\"a..b\"@docomo.ne.jp"),
+    ];
+    assert_eq!(
+        world.import(rows).await,
+        [
+            partly("policyholder.phones[1]", "PHONE_NUMBER_UNREADABLE"),
+            partly("policyholder.phones[0]", "PHONE_NUMBER_FOREIGN"),
+            partly("policyholder.email", "EMAIL_INVALID"),
+        ]
+    );
+    let shown = async |policy: &str| {
+        let contract = world
+            .contract(&As::CallCentre, &contract_id(policy))
+            .await
+            .unwrap();
+        let insured = contract.insured.unwrap();
+        (insured.phones.len(), insured.email)
+    };
+    assert_eq!(shown("AB00000001").await, (1, "a..b@docomo.ne.jp".to_owned()));
+    assert_eq!(shown("AB00000002").await, (0, String::new()));
+    assert_eq!(shown("AB00000003").await, (1, String::new()));
+}
+
+#[tokio::test]
+async fn en_16_an_older_file_never_overwrites_a_newer_one_also_where_the_newer_one_changed_nothing() {
+    let mut world = World::new().await;
+    let as_of = |day: u8| instant(&format!("2026-11-{day:02}T03:00:00"));
+    let said = |agency: &str| {
+        let mut row = row("AB00000001", "C0001");
+        agency.clone_into(&mut row.agency_name);
+        row
+    };
+    let older = || refused("policy_number", "ROW_OLDER");
+    assert_eq!(
+        world.import_as_of(said("A"), as_of(10), false).await,
+        Outcome::Recorded
+    );
+    assert_eq!(world.import_as_of(said("B"), as_of(9), false).await, older());
+    assert_eq!(
+        world.import_as_of(said("B"), as_of(10), false).await,
+        refused("policy_number", "ROW_CONTRADICTS")
+    );
+    // The file of the 12th says again what stands: the one of the 11th comes too late, also after a restart.
+    assert_eq!(
+        world.import_as_of(said("A"), as_of(12), false).await,
+        Outcome::Unchanged
+    );
+    world.kill_and_restart().await;
+    assert_eq!(world.import_as_of(said("B"), as_of(11), false).await, older());
+    assert_eq!(
+        world.import_as_of(said("A"), as_of(11), false).await,
+        Outcome::Unchanged
+    );
+    assert_eq!(
+        world.import_as_of(said("B"), as_of(12), false).await,
+        refused("policy_number", "ROW_CONTRADICTS")
+    );
+    assert_eq!(
+        world.import_as_of(said("B"), as_of(13), false).await,
+        Outcome::Recorded
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_become_of_a_row_and_records_nothing() {
+    let world = World::new().await;
+    let as_of = |day: u8| instant(&format!("2026-11-{day:02}T03:00:00"));
+    let mut changed = row("AB00000001", "C0001");
+    changed.agency_name = "見本代理店".to_owned();
+    let new = row("AB00000001", "C0001");
+    for _ in 0..2 {
+        assert_eq!(
+            world.import_as_of(new.clone(), as_of(10), true).await,
+            Outcome::Recorded
+        );
+    }
+    assert_eq!(world.count_events("contract.imported.v1").await, 0);
+    world.import_as_of(new.clone(), as_of(10), false).await;
+    assert_eq!(world.import_as_of(new, as_of(12), true).await, Outcome::Unchanged);
+    assert_eq!(
+        world.import_as_of(changed.clone(), as_of(9), true).await,
+        refused("policy_number", "ROW_OLDER")
+    );
+    assert_eq!(
+        world.import_as_of(changed, as_of(11), false).await,
+        Outcome::Recorded,
+        "the dry run as of the 12th confirmed nothing"
+    );
+}
+
+#[tokio::test]
+async fn en_17_a_newer_row_that_contradicts_a_change_is_kept_ahead_and_listed_until_the_core_system_confirms_it()
+ {
+    let mut world = World::new().await;
+    let plain = || row("AB00000001", "C0001");
+    world
+        .import_as_of(plain(), instant("2026-11-10T03:00:00"), false)
+        .await;
+    world
+        .import_as_of(row("AB00000002", "C0001"), instant("2026-11-10T03:00:00"), false)
+        .await;
+    for policy in ["AB00000001", "AB00000002"] {
+        let change = to(&contract_id(policy), &[NEW], "2026-11-16");
+        world.change(&As::Holder("C0001"), &change).await;
+    }
+    // Written before the change: the core system could not know it.
+    let before = instant("2026-11-16T03:00:00");
+    assert_eq!(
+        world.import_as_of(plain(), before, false).await,
+        Outcome::Unchanged
+    );
+    assert_eq!(world.differences().await, []);
+
+    world.advance(24 * 3600);
+    let daily = instant("2026-11-17T03:00:00");
+    let kept = || {
+        let told = ("policyholder.phones".to_owned(), "CHANGED_ONLINE".to_owned());
+        Outcome::KeptAhead(vec![told])
+    };
+    assert_eq!(world.import_as_of(plain(), daily, true).await, kept());
+    assert_eq!(world.differences().await, [], "a dry run changes no list");
+    for policy in ["AB00000001", "AB00000002"] {
+        assert_eq!(
+            world.import_as_of(row(policy, "C0001"), daily, false).await,
+            kept()
+        );
+    }
+    let listed = |policy: &str| (policy.to_owned(), "BOTH".to_owned(), "phones".to_owned());
+    wait_for("both to be listed", SOON, async || {
+        (world.differences().await.len() == 2).then_some(())
+    })
+    .await;
+    world.kill_and_restart().await;
+    let mut found = world.differences().await;
+    found.sort();
+    assert_eq!(found, [listed("AB00000001"), listed("AB00000002")]);
+    let phones = async |world: &World| {
+        let contract = world
+            .contract(&As::CallCentre, &contract_id("AB00000001"))
+            .await
+            .unwrap();
+        let phones = contract.insured.unwrap().phones.into_iter();
+        phones.map(|phone| phone.number).collect::<Vec<_>>()
+    };
+    assert_eq!(phones(&world).await, [NEW], "and the customer's number stays");
+
+    let mut confirming = plain();
+    confirming.policyholder = Some(person("C0001", &[NEW]));
+    let next = instant("2026-11-17T09:00:00");
+    assert_eq!(
+        world.import_as_of(confirming, next, false).await,
+        Outcome::Recorded
+    );
+    assert_eq!(world.differences().await, [listed("AB00000002")]);
+}
+
+#[tokio::test]
+async fn policies_are_known_unknown_or_somebody_elses() {
+    let world = World::new().await;
+    world.import(vec![row("AB00000001", "C0001")]).await;
+    let policy = |policy_number: &str, customer_number: &str| proto::PolicyOfCustomer {
+        policy_number: policy_number.to_owned(),
+        branch_number: String::new(),
+        customer_number: customer_number.to_owned(),
+    };
+    let request = proto::CheckPoliciesRequest {
+        policies: vec![
+            policy("ＡＢ-0000-0001", "C0001"),
+            policy("AB00000001", "C0002"),
+            policy("NOSUCH0001", "C0001"),
+            policy("?", "C0001"),
+        ],
+    };
+    let request = world.call(&As::Administrator, request);
+    let answer = world.client().check_policies(request).await.unwrap().into_inner();
+    let standings: Vec<_> = answer.standings().collect();
+    assert_eq!(
+        standings,
+        [
+            proto::PolicyStanding::Known,
+            proto::PolicyStanding::OtherCustomer,
+            proto::PolicyStanding::Unknown,
+            proto::PolicyStanding::Unknown
+        ]
+    );
+    let too_many = proto::CheckPoliciesRequest {
+        policies: vec![policy("AB00000001", "C0001"); 501],
+    };
+    let request = world.call(&As::Administrator, too_many);
+    let refused = world.client().check_policies(request).await.unwrap_err();
+    assert_eq!(
+        harness::violations(&refused),
+        [("policies".to_owned(), "TOO_MANY_ROWS".to_owned())]
+    );
 }

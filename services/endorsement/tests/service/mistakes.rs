@@ -28,7 +28,7 @@ pub(crate) const MISTAKES: [Mistake; 30] = [
         row.period_end.clone_from(&row.period_start);
     }),
     ("last_endorsement_date", "DATE_INVALID", |row| {
-        row.last_endorsement_date = "2026/04/01".into();
+        row.last_endorsement_date = "2026/4/1".into();
     }),
     ("offline_reason", "OFFLINE_REASON_INVALID", |row| {
         row.offline_reason = "because".into();

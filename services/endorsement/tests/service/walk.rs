@@ -44,6 +44,7 @@ async fn every_reason_is_met_as_customers_and_staff_read_it() {
     fields(&mut world, &mut walk).await;
     changes(&mut world, &mut walk).await;
     rows(&mut world, &mut walk).await;
+    kept_ahead(&mut world, &mut walk).await;
     erased(&mut world, &mut walk).await;
     walk.covers(Endorsement::MESSAGES);
 }
@@ -78,6 +79,28 @@ async fn import_the_book(world: &World) {
     world.import(rows).await;
 }
 
+/// A row that contradicts what its customer changed online.
+async fn kept_ahead(world: &mut World, walk: &mut Walk) {
+    world.import(vec![row("AHEAD00001", "C0001")]).await;
+    let change = to(&contract_id("AHEAD00001"), &[NEW], TODAY);
+    world.change(&HOLDER, &change).await;
+    let mut told = Vec::new();
+    for language in LANGUAGES {
+        world.language = language;
+        let request = proto::ImportContractsRequest {
+            request_id: new_request_id(),
+            rows: vec![row("AHEAD00001", "C0001")],
+            as_of_us: world.as_of_us(),
+            dry_run: false,
+        };
+        let request = world.call(&As::Administrator, request);
+        let answer = world.client().import_contracts(request).await.unwrap();
+        told.push(answer.into_inner().results.remove(0).problems.remove(0));
+    }
+    assert_eq!(told[0].reason, "CHANGED_ONLINE");
+    walk.text("CHANGED_ONLINE", &told[0].message, &told[1].message);
+}
+
 /// A call that is to be refused.
 enum Call {
     Contract(String),
@@ -101,6 +124,8 @@ async fn ask(world: &World, call: &Call) -> Status {
             let request = proto::ImportContractsRequest {
                 request_id: new_request_id(),
                 rows: rows.clone(),
+                as_of_us: world.as_of_us(),
+                dry_run: false,
             };
             world.import_as(&As::Administrator, request).await.err()
         }
@@ -396,6 +421,8 @@ async fn rows(world: &mut World, walk: &mut Walk) {
         let request = proto::ImportContractsRequest {
             request_id: new_request_id(),
             rows: rows.clone(),
+            as_of_us: world.as_of_us(),
+            dry_run: false,
         };
         let request = world.call(&As::Administrator, request);
         let answer = world.client().import_contracts(request).await.unwrap();

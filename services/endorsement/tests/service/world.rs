@@ -8,6 +8,7 @@ use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceCl
 use contracts::names::{IDENTITY, VIEWS};
 use endorsement::Endorsement;
 use harness::{STAFF, Tested, access_token, bearing, in_language};
+use kernel::clock::Timestamp;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use uuid::Uuid;
@@ -94,8 +95,51 @@ impl World {
         let request = proto::ImportContractsRequest {
             request_id: new_request_id(),
             rows,
+            as_of_us: self.as_of_us(),
+            dry_run: false,
         };
         self.import_as(&As::Administrator, request).await.unwrap()
+    }
+
+    /// Imports one row as of an instant, or says what would become of it.
+    pub(crate) async fn import_as_of(
+        &self,
+        row: proto::ContractRow,
+        as_of: Timestamp,
+        dry_run: bool,
+    ) -> Outcome {
+        let request = proto::ImportContractsRequest {
+            request_id: new_request_id(),
+            rows: vec![row],
+            as_of_us: as_of.as_microsecond(),
+            dry_run,
+        };
+        let mut outcomes = self.import_as(&As::Administrator, request).await.unwrap();
+        outcomes.remove(0)
+    }
+
+    /// What is listed as differing from the core system: policy, role and field.
+    pub(crate) async fn differences(&self) -> Vec<(String, String, String)> {
+        let (mut found, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = proto::ListDifferencesRequest {
+                page_size: 1,
+                page_token,
+            };
+            let request = self.call(&As::Administrator, request);
+            let page = self
+                .client()
+                .list_differences(request)
+                .await
+                .unwrap()
+                .into_inner();
+            let differences = page.differences.into_iter();
+            found.extend(differences.map(|one| (one.policy_number, one.role, one.field)));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return found;
+            }
+        }
     }
 
     pub(crate) async fn import_as(
@@ -203,31 +247,31 @@ impl World {
     }
 }
 
-/// What became of a row: RECORDED, UNCHANGED, or its problems.
+/// What became of a row, with what is told of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Recorded,
     Unchanged,
+    /// Recorded, but for these.
+    Partly(Vec<(String, String)>),
+    KeptAhead(Vec<(String, String)>),
     Refused(Vec<(String, String)>),
 }
 
 fn outcome(result: contracts::common::v1::ImportRowResult) -> Outcome {
     use contracts::common::v1::ImportOutcome;
-    match result.outcome() {
-        ImportOutcome::Recorded => Outcome::Recorded,
+    assert!(
+        result.problems.iter().all(|problem| !problem.message.is_empty()),
+        "{result:?}"
+    );
+    let outcome = result.outcome();
+    let problems = result.problems.into_iter();
+    let problems: Vec<_> = problems.map(|problem| (problem.field, problem.reason)).collect();
+    match outcome {
+        ImportOutcome::Recorded if problems.is_empty() => Outcome::Recorded,
+        ImportOutcome::Recorded => Outcome::Partly(problems),
         ImportOutcome::Unchanged => Outcome::Unchanged,
-        _ => {
-            assert!(
-                result.problems.iter().all(|problem| !problem.message.is_empty()),
-                "{result:?}"
-            );
-            Outcome::Refused(
-                result
-                    .problems
-                    .into_iter()
-                    .map(|problem| (problem.field, problem.reason))
-                    .collect(),
-            )
-        }
+        ImportOutcome::KeptAhead => Outcome::KeptAhead(problems),
+        ImportOutcome::Refused | ImportOutcome::Unspecified => Outcome::Refused(problems),
     }
 }

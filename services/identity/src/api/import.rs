@@ -7,7 +7,7 @@ use contracts::identity::v1::{
 use decider::Violations;
 use eventsourcing::Request as Command;
 use kernel::SubjectId;
-use service::import::{Import, Recorded, RowError, import as import_rows};
+use service::import::{Batch, Good, Import, Recorded, RowError, RowOrder, import as import_rows};
 use service::{command, refuse};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -24,8 +24,10 @@ pub(super) async fn import(
     request: Request<ImportInitialCredentialsRequest>,
 ) -> Result<Response<ImportInitialCredentialsResponse>, Status> {
     let envelope = command(&api.context, &request, &request.get_ref().request_id).map_err(refuse)?;
+    let message = request.get_ref();
+    let batch = Batch::read(message.as_of_us, message.dry_run, envelope.at).map_err(refuse)?;
     let credentials = Credentials { api, envelope };
-    let results = import_rows(&api.context, &credentials, &request.get_ref().rows).await?;
+    let results = import_rows(&api.context, &credentials, batch, &message.rows).await?;
     Ok(Response::new(ImportInitialCredentialsResponse { results }))
 }
 
@@ -45,8 +47,8 @@ impl Import for Credentials<'_> {
         message.line
     }
 
-    fn read(&self, message: &InitialCredential) -> Result<Row, Violations> {
-        parse::row(message)
+    fn read(&self, message: &InitialCredential) -> Result<Good<Row>, Violations> {
+        parse::row(message).map(Good::from)
     }
 
     fn entity(row: &Row) -> Uuid {
@@ -57,7 +59,7 @@ impl Import for Credentials<'_> {
         vec![(row.subject, "customer_number")]
     }
 
-    async fn record(&self, row: Row) -> Result<Recorded, RowError> {
+    async fn record(&self, row: Row, order: RowOrder) -> Result<Recorded, RowError> {
         let api = self.api;
         let user = api.secrets.initial_user(&row.initial_user);
         let verifier = verifier(api, user, &row).await?;
@@ -73,19 +75,24 @@ impl Import for Credentials<'_> {
             initial_user: user,
             verifier,
             row_digest: digest,
+            as_of: order.batch.as_of,
         };
         let issue = EntitlementCommand::Issue {
             contract: row.contract,
             code: code.clone(),
+            as_of: order.as_of(),
         };
-        let done = api.entitlements.execute(row.contract, &request, issue).await?;
-        if let (Some(revision), false) = (done.revision, done.events.is_empty() || done.replayed) {
+        let done = order
+            .batch
+            .carry_out(&api.entitlements, row.contract, &request, issue)
+            .await?;
+        if let (Some(revision), true, false) = (done.revision, done.recorded, done.replayed) {
             let put = api
                 .credentials
                 .put_code(row.contract, user, &code.verifier, revision);
             put.await.map_err(RowError::failed)?;
         }
-        Ok(Recorded::by(&done))
+        Ok(done.into())
     }
 }
 

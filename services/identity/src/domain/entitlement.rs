@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use decider::{Decider, Explain, Problem, ProblemKind};
-use kernel::{AccountId, ContractId, PolicyNumber, SubjectId};
+use decider::{AsOf, Decider, Explain, OutOfOrder, Problem, ProblemKind};
+use kernel::{AccountId, ContractId, PolicyNumber, SubjectId, Timestamp};
 use rulebook::RegistrationRules;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub struct IssuedCode {
     pub verifier: CodeVerifier,
     /// Keyed digest of the whole imported row.
     pub row_digest: KeyedHash,
+    /// When the core system wrote the row.
+    pub as_of: Timestamp,
 }
 
 /// What endorsement said of the contract last.
@@ -61,6 +63,8 @@ pub enum EntitlementCommand {
         contract: ContractId,
         /// What was issued.
         code: IssuedCode,
+        /// Where the row stands in the order of rows (EN-16).
+        as_of: AsOf<Timestamp>,
     },
     /// Endorsement said this of the contract.
     Hear {
@@ -100,6 +104,8 @@ pub enum EntitlementEvent {
         verifier: CodeVerifier,
         /// Keyed digest of the whole imported row: an equal row records nothing.
         row_digest: KeyedHash,
+        /// When the core system wrote the row: an older one records nothing.
+        as_of: Timestamp,
     },
     /// Endorsement's view of the contract.
     #[serde(rename = "entitlement.contract_heard.v1")]
@@ -136,6 +142,9 @@ pub enum EntitlementRejection {
     /// Another account registered by it.
     #[error("the code was used")]
     Used,
+    /// A row of the core system that is not newer than the one before.
+    #[error(transparent)]
+    OutOfOrder(#[from] OutOfOrder),
 }
 
 impl Explain for EntitlementRejection {
@@ -151,6 +160,7 @@ impl Explain for EntitlementRejection {
                 |problem, reason| problem.field("initial_user_id", reason),
             ),
             Self::Used => Problem::new(ProblemKind::FailedPrecondition, "INITIAL_CODE_USED"),
+            Self::OutOfOrder(order) => order.explain(),
         }
     }
 }
@@ -212,7 +222,11 @@ impl Decider for Entitlement {
 
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
         match command {
-            EntitlementCommand::Issue { contract, code } => Ok(self.issue(contract, code)),
+            EntitlementCommand::Issue {
+                contract,
+                code,
+                as_of,
+            } => Ok(self.issue(contract, code, as_of)?),
             EntitlementCommand::Hear { heard } => {
                 let newer = self
                     .heard
@@ -244,6 +258,7 @@ impl Decider for Entitlement {
                 initial_user,
                 verifier,
                 row_digest,
+                as_of,
                 ..
             } => {
                 self.issued = Some(IssuedCode {
@@ -252,6 +267,7 @@ impl Decider for Entitlement {
                     initial_user,
                     verifier,
                     row_digest,
+                    as_of,
                 });
             }
             EntitlementEvent::ContractHeard { heard } => self.heard = Some(heard),
@@ -263,13 +279,16 @@ impl Decider for Entitlement {
 }
 
 impl Entitlement {
-    fn issue(&self, contract_id: ContractId, code: IssuedCode) -> Vec<EntitlementEvent> {
-        let unchanged = self
-            .issued
-            .as_ref()
-            .is_some_and(|issued| issued.row_digest == code.row_digest);
-        if unchanged {
-            return vec![];
+    fn issue(
+        &self,
+        contract_id: ContractId,
+        code: IssuedCode,
+        as_of: AsOf<Timestamp>,
+    ) -> Result<Vec<EntitlementEvent>, OutOfOrder> {
+        if let Some(issued) = &self.issued
+            && !as_of.is_news(&code.row_digest, &issued.row_digest, issued.as_of)?
+        {
+            return Ok(vec![]);
         }
         let IssuedCode {
             policy_number,
@@ -277,15 +296,17 @@ impl Entitlement {
             initial_user,
             verifier,
             row_digest,
+            as_of,
         } = code;
-        vec![EntitlementEvent::CodeIssued {
+        Ok(vec![EntitlementEvent::CodeIssued {
             contract_id,
             policy_number,
             subject,
             initial_user,
             verifier,
             row_digest,
-        }]
+            as_of,
+        }])
     }
 }
 
@@ -312,17 +333,25 @@ mod tests {
         }
     }
 
+    /// The row with this digest, which the core system wrote in the second of this number.
     fn issue(digest: u8) -> EntitlementCommand {
+        issue_as_of(digest, digest.into())
+    }
+
+    fn issue_as_of(digest: u8, second: i64) -> EntitlementCommand {
+        let as_of = Timestamp::from_second(second).unwrap();
         let code = IssuedCode {
             policy_number: PolicyNumber::parse("AB12345678").unwrap(),
             subject: SUBJECT,
             initial_user: ReservationId::from_uuid(Uuid::from_u128(5)),
             verifier: CodeVerifier::Keyed(KeyedHash::new([digest; 32])),
             row_digest: KeyedHash::new([digest; 32]),
+            as_of,
         };
         EntitlementCommand::Issue {
             contract: CONTRACT,
             code,
+            as_of: AsOf::of(as_of),
         }
     }
 
@@ -443,6 +472,15 @@ mod tests {
             state.issued().unwrap().verifier,
             CodeVerifier::Keyed(KeyedHash::new([2; 32]))
         );
+    }
+
+    #[test]
+    fn en_16_an_older_row_never_brings_an_old_code_back() {
+        for (second, reason) in [(9, "ROW_OLDER"), (10, "ROW_CONTRADICTS")] {
+            given::<Entitlement>(history([issue_as_of(1, 10)]))
+                .when(issue_as_of(2, second))
+                .then_rejected(reason);
+        }
     }
 
     #[test]

@@ -69,6 +69,8 @@ async fn a_retried_import_answers_as_the_first_time() {
         let request = ImportInitialCredentialsRequest {
             request_id: request_id.clone(),
             rows,
+            as_of_us: world.as_of_us(),
+            dry_run: false,
         };
         world
             .client
@@ -90,6 +92,8 @@ async fn only_administrators_import() {
     let request = ImportInitialCredentialsRequest {
         request_id: random().to_string(),
         rows: vec![],
+        as_of_us: world.as_of_us(),
+        dry_run: false,
     };
     assert_eq!(
         reason(world.client.clone().import_initial_credentials(request).await),
@@ -99,6 +103,8 @@ async fn only_administrators_import() {
     let request = ImportInitialCredentialsRequest {
         request_id: random().to_string(),
         rows,
+        as_of_us: world.as_of_us(),
+        dry_run: false,
     };
     let refused = world
         .client

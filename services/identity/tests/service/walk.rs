@@ -88,6 +88,8 @@ async fn ask(world: &World, call: &Call, language: &str) -> Status {
             let message = ImportInitialCredentialsRequest {
                 request_id: random().to_string(),
                 rows: rows.clone(),
+                as_of_us: world.as_of_us(),
+                dry_run: false,
             };
             let request = reading(world.as_administrator(message), language);
             client.import_initial_credentials(request).await.err()
@@ -240,6 +242,8 @@ async fn rows(world: &World, walk: &mut Walk) {
         let message = ImportInitialCredentialsRequest {
             request_id: random().to_string(),
             rows: rows.clone(),
+            as_of_us: world.as_of_us(),
+            dry_run: false,
         };
         let request = reading(world.as_administrator(message), language);
         let answer = world.client.clone().import_initial_credentials(request).await;

@@ -107,6 +107,8 @@ impl<S: Service> World<S> {
         let request = ImportInitialCredentialsRequest {
             request_id: random().to_string(),
             rows,
+            as_of_us: self.as_of_us(),
+            dry_run: false,
         };
         let request = self.as_administrator(request);
         self.client

@@ -1,6 +1,8 @@
 //! The core system's files, written by hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use client::files::Mapping;
 
 /// Contracts in them.
 pub(crate) const CONTRACTS: usize = 2;
@@ -28,6 +30,20 @@ pub(crate) fn write_with_a_bad_row(folder: &Path) {
         folder,
         &format!("{HEADER}\n{}\n", contract(9, "FAMILY", "大阪府大阪市一丁目")),
     );
+}
+
+/// The first contract in CP932, with headers in Japanese; the file, and the mapping that says what they mean.
+pub(crate) fn write_as_the_core_system_does(folder: &Path) -> [PathBuf; 2] {
+    let mapping = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/import-mapping.ja.toml");
+    let names = Mapping::read(Path::new(mapping)).unwrap().contracts.names;
+    let header: Vec<_> = HEADER.split(',').map(|name| names[name].as_str()).collect();
+    let row = contract(1, "INDIVIDUAL", "東京都千代田区一丁目");
+    let text = format!("{}\r\n{row}\r\n", header.join(","));
+    let (bytes, _, unmapped) = encoding_rs::SHIFT_JIS.encode(&text);
+    assert!(!unmapped);
+    let file = folder.join("KEIYAKU.csv");
+    std::fs::write(&file, bytes).unwrap();
+    [file, PathBuf::from(mapping)]
 }
 
 fn contract(number: usize, kind: &str, object_address: &str) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Commands that have commands of their own.
-const GROUPS: [&str; 4] = ["parked", "set-aside", "erasure", "keyring"];
+const GROUPS: [&str; 5] = ["parked", "set-aside", "erasure", "keyring", "import"];
 /// Options of every command.
 const EVERYWHERE: [&str; 4] = ["--settings", "--token-file", "--output", "--help"];
 
@@ -46,7 +46,7 @@ fn existing() -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for command in program.get_subcommands() {
         let below: Vec<_> = command.get_subcommands().collect();
-        if below.is_empty() {
+        if below.is_empty() || !command.is_subcommand_required_set() {
             paths.insert(command.get_name().to_owned());
         }
         paths.extend(

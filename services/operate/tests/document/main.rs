@@ -59,6 +59,7 @@ async fn importing(operator: &Operator<'_>, deployment: &Deployment) {
     // By addresses and a token of the environment alone, as from a machine that has no settings files.
     let again = operator.run_by_address("A001", &["import", text(&files)]).await;
     assert_eq!(again["files"][0]["unchanged"], book::CONTRACTS, "{again}");
+    as_the_core_system_writes(operator, &files).await;
     book::write_with_a_bad_row(&files);
     let bad = operator.run(FOUND, "A001", &["import", text(&files)]).await;
     assert_eq!(bad["files"][0]["problems"][0]["column"], "kind", "{bad}");
@@ -77,6 +78,35 @@ async fn importing(operator: &Operator<'_>, deployment: &Deployment) {
         }
     })
     .await;
+}
+
+/// One file by itself, in another encoding and with headers of its own: what would become of it, and what does.
+async fn as_the_core_system_writes(operator: &Operator<'_>, files: &Path) {
+    let [contracts, mapping] = book::write_as_the_core_system_does(files);
+    let as_of = "2026-10-01T00:00:00+09:00";
+    let import = [
+        "import",
+        "--contracts",
+        text(&contracts),
+        "--as-of",
+        as_of,
+        "--encoding",
+        "cp932",
+        "--mapping",
+        text(&mapping),
+    ];
+    let dry_run: Vec<_> = import.into_iter().chain(["--dry-run"]).collect();
+    for (words, dry_run) in [(&dry_run[..], true), (&import[..], false)] {
+        let done = operator.run(DONE, "A001", words).await;
+        let file = &done["files"][0];
+        let said =
+            ["recorded", "unchanged", "lines_read", "dry_run", "encoding"].map(|name| file[name].clone());
+        let expected = [0.into(), 1.into(), 1.into(), dry_run.into(), "cp932".into()];
+        assert_eq!(said, expected, "{done}");
+        assert_eq!(file["as_of"], "2026-09-30T15:00:00Z", "{done}");
+    }
+    let differing = operator.run(DONE, "A001", &["import", "differences"]).await;
+    assert_eq!(differing["differences"], Value::Array(Vec::new()), "{differing}");
 }
 
 /// The views' database refuses a row, until it is put right; then another one, which is given up.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::FileRow;
 use super::columns::{Layout, written};
+use super::mapping::{Columns, Mapping};
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "AccidentRow")]
@@ -46,6 +47,10 @@ impl FileRow for AccidentRow {
     fn read(layout: &Layout, record: &StringRecord) -> Result<Self, csv::Error> {
         let Own(row) = layout.part(0, record)?.unwrap_or_default();
         Ok(row)
+    }
+
+    fn mapped(mapping: &Mapping) -> &Columns {
+        &mapping.accidents
     }
 
     fn line_mut(&mut self) -> &mut u32 {

@@ -1,10 +1,13 @@
 //! Which cell of a record belongs to which part of a row: the policyholder's columns begin with `policyholder_`.
 
+use std::collections::BTreeSet;
+
 use csv::StringRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::FileRow;
+use super::mapping::Columns;
 
 /// A part of a row: its columns' own names, and where they stand.
 #[derive(Debug, Clone, Default)]
@@ -22,37 +25,47 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of this header, or the columns it lacks and those nobody knows.
-    pub(super) fn of<R: FileRow>(header: &[String]) -> Result<Self, (Vec<String>, Vec<String>)> {
+    /// Of this header, or the columns it lacks and those nobody knows, as the file calls them.
+    pub(super) fn of<R: FileRow>(
+        header: &[&str],
+        mapping: &Columns,
+    ) -> Result<Self, (Vec<String>, Vec<String>)> {
         let known = R::columns();
-        let missing: Vec<_> = known
-            .iter()
-            .filter(|name| !header.contains(name))
-            .cloned()
-            .collect();
-        // A name given twice is one too many.
-        let unknown: Vec<_> = header
-            .iter()
-            .enumerate()
-            .filter(|(place, name)| !known.contains(name) || header[..*place].contains(name))
-            .map(|(_, name)| name.clone())
-            .collect();
-        if !missing.is_empty() || !unknown.is_empty() {
-            return Err((missing, unknown));
-        }
-        let mut parts = vec![Part::default(); R::PARTS.len() + 1];
-        for (place, name) in header.iter().enumerate() {
-            let part = R::PARTS.iter().position(|prefix| name.starts_with(prefix));
-            let (part, own) = part.map_or((0, name.as_str()), |part| {
-                (part + 1, &name[R::PARTS[part].len()..])
-            });
-            parts[part].names.push_field(own);
-            parts[part].places.push(place);
-        }
-        Ok(Self {
-            parts,
+        let place = |name: &str| header.iter().position(|other| *other == name);
+        let mut layout = Self {
+            parts: vec![Part::default(); R::PARTS.len() + 1],
             width: header.len(),
-        })
+        };
+        let (mut missing, mut read) = (Vec::new(), BTreeSet::new());
+        for name in &known {
+            let theirs = mapping.theirs(name);
+            match place(theirs) {
+                Some(place) => {
+                    read.insert(place);
+                    layout.put::<R>(name, place);
+                }
+                // Past the end of every line: empty.
+                None if mapping.absent.contains(name) => layout.put::<R>(name, usize::MAX),
+                None => missing.push(theirs.to_owned()),
+            }
+        }
+        // A name given twice is one too many.
+        let unknown = header.iter().enumerate();
+        let unknown =
+            unknown.filter(|(place, name)| !read.contains(place) && !mapping.ignored.contains(**name));
+        let unknown: Vec<_> = unknown.map(|(_, name)| (*name).to_owned()).collect();
+        if missing.is_empty() && unknown.is_empty() {
+            Ok(layout)
+        } else {
+            Err((missing, unknown))
+        }
+    }
+
+    fn put<R: FileRow>(&mut self, name: &str, place: usize) {
+        let part = R::PARTS.iter().position(|prefix| name.starts_with(prefix));
+        let (part, own) = part.map_or((0, name), |part| (part + 1, &name[R::PARTS[part].len()..]));
+        self.parts[part].names.push_field(own);
+        self.parts[part].places.push(place);
     }
 
     /// How many cells a whole line has.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::FileRow;
 use super::cells::{insurers, list};
 use super::columns::{Layout, written};
+use super::mapping::{Columns, Mapping};
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "ContractRow")]
@@ -87,6 +88,10 @@ impl FileRow for ContractRow {
             insured: party(2)?,
             ..row
         })
+    }
+
+    fn mapped(mapping: &Mapping) -> &Columns {
+        &mapping.contracts
     }
 
     fn line_mut(&mut self) -> &mut u32 {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::FileRow;
 use super::columns::{Layout, written};
 use super::contract::contract_id;
+use super::mapping::{Columns, Mapping};
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "InitialCredential")]
@@ -41,6 +42,10 @@ impl FileRow for InitialCredential {
     fn read(layout: &Layout, record: &StringRecord) -> Result<Self, csv::Error> {
         let Own(row) = layout.part(0, record)?.unwrap_or_default();
         Ok(row)
+    }
+
+    fn mapped(mapping: &Mapping) -> &Columns {
+        &mapping.credentials
     }
 
     fn line_mut(&mut self) -> &mut u32 {

@@ -11,7 +11,7 @@ fn read_text<R: FileRow>(text: impl AsRef<[u8]>) -> Result<FileContent<R>, FileE
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(R::FILE);
     std::fs::write(&path, text).unwrap();
-    read(&path)
+    read(&path, &Reading::default())
 }
 
 fn lines(content: &FileContent<InitialCredential>) -> Vec<u32> {
@@ -144,16 +144,33 @@ fn lines_are_counted_as_an_editor_counts_them() {
 }
 
 #[test]
-fn a_line_in_another_encoding_is_named() {
-    let mut text = format!("{}\nA,,,,\n", header()).into_bytes();
+fn a_line_that_is_not_of_the_files_encoding_is_named() {
+    let mut text = format!("{}\n", header()).into_bytes();
+    text.extend("見本,,,,\n".repeat(20).into_bytes());
     text.extend(b"\x8c\xa9\x96{,,,,\n");
-    let read = read_text::<InitialCredential>(text).unwrap();
+    let content = read_text::<InitialCredential>(text).unwrap();
+    assert_eq!((content.rows.len(), content.encoding), (20, Encoding::Utf8));
     assert_eq!(
-        (read.broken[0].line, read.broken[0].reason.as_str()),
-        (3, "LINE_NOT_UTF8")
+        (content.broken[0].line, content.broken[0].reason.as_str()),
+        (22, "LINE_UNREADABLE")
     );
-    let refused = read_text::<InitialCredential>(b"\x8c\xa9\n".as_slice()).unwrap_err();
-    assert!(refused.to_string().contains("iconv"), "{refused}");
+}
+
+#[test]
+fn a_file_whose_encoding_nobody_can_tell_is_refused_and_read_as_declared() {
+    let mut text = format!("{}\n見本,,,,\n", header()).into_bytes();
+    text.extend(b"\x8c\xa9\x96{,,,,\n");
+    let refused = read_text::<InitialCredential>(&text).unwrap_err();
+    assert!(refused.to_string().contains("--encoding"), "{refused}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credentials.csv");
+    std::fs::write(&path, &text).unwrap();
+    let reading = Reading {
+        encoding: Some(Encoding::Utf8),
+        ..Reading::default()
+    };
+    let content = read::<InitialCredential>(&path, &reading).unwrap();
+    assert_eq!((lines(&content), content.broken[0].line), (vec![2], 3));
 }
 
 #[test]
@@ -189,4 +206,131 @@ fn a_row_is_about_what_the_services_know_by_its_numbers() {
     assert_eq!(about("ab-123456", ""), about("ＡＢ１２３４５６", "０"));
     assert_ne!(about("AB123456", "1"), about("AB123456", ""));
     assert_eq!(about("?", ""), None);
+}
+
+/// A file of `/tests/fixtures/cases`, as its name says for one of the three.
+fn case<R: FileRow>(name: &str) -> FileContent<R> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cases/");
+    read(
+        std::path::Path::new(&format!("{path}{name}")),
+        &Reading::default(),
+    )
+    .unwrap()
+}
+
+fn broken(content: &FileContent<AccidentRow>) -> Vec<(u32, &str)> {
+    let broken = content.broken.iter();
+    broken.map(|bad| (bad.line, bad.reason.as_str())).collect()
+}
+
+#[test]
+fn accidents_stray_quotes_csv_every_line_is_a_row_or_reported_and_no_row_holds_anothers_data() {
+    let content = case::<AccidentRow>("accidents-stray-quotes.csv");
+    let rows: Vec<_> = content
+        .rows
+        .iter()
+        .map(|row| (row.line, row.place.as_str()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (2, "見本町301番地"),
+            (3, "見本町302番地"),
+            (8, "見本町307番地"),
+            (9, "見本町308番地")
+        ]
+    );
+    let bad = "QUOTATION_BROKEN";
+    assert_eq!(broken(&content), [(4, bad), (5, bad), (6, bad), (7, bad)]);
+    assert_eq!(content.lines_read(), 8);
+}
+
+#[test]
+fn accidents_crlf_bad_rows_csv_lines_are_those_of_an_editor() {
+    let content = case::<AccidentRow>("accidents-crlf-bad-rows.csv");
+    let rows: Vec<_> = content
+        .rows
+        .iter()
+        .map(|row| (row.line, row.kind.as_str()))
+        .collect();
+    assert_eq!(rows, [(2, "FIRE"), (3, "BAD"), (4, "FIRE"), (5, "BAD")]);
+    assert!(
+        content.rows.iter().all(|row| row.state == "OPEN"),
+        "the CR is no part of a cell"
+    );
+}
+
+/// Two stray quotation marks in the same column make one well-formed cell of all that is between them.
+#[test]
+fn a_cell_that_holds_as_many_commas_as_a_row_may_have_swallowed_rows() {
+    let text = format!(
+        "{}\nA,,C0001,,\"ONE\nB,,C0002,,TWO\nC,,C0003,,THREE\"\nD,,C0004,,\"with a\nline break, legal\"\n",
+        header()
+    );
+    let content = read_text::<InitialCredential>(text).unwrap();
+    assert_eq!(lines(&content), [5]);
+    assert_eq!(content.rows[0].code, "with a\nline break, legal");
+    let bad: Vec<_> = content
+        .broken
+        .iter()
+        .map(|bad| (bad.line, bad.reason.as_str()))
+        .collect();
+    let swallows = "QUOTATION_SWALLOWS";
+    assert_eq!(bad, [(2, swallows), (3, swallows), (4, swallows)]);
+    assert_eq!(
+        content.lines,
+        Lines {
+            all: 6,
+            header: 1,
+            blank: 0,
+            continued: 1
+        }
+    );
+}
+
+#[test]
+fn a_column_too_many_or_too_few_is_reported_on_every_line_of_the_row() {
+    let text = format!("{}\nA,,,,\nB,,,,,\nC,\"x\ny\",,\n", header());
+    let content = read_text::<InitialCredential>(text).unwrap();
+    assert_eq!(lines(&content), [2]);
+    let bad: Vec<_> = content.broken.iter().map(|bad| bad.line).collect();
+    assert_eq!(bad, [3, 4, 5]);
+}
+
+#[test]
+fn a_mapping_names_the_columns_leaves_some_out_and_reads_what_is_absent_as_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("any.csv");
+    std::fs::write(
+        &path,
+        "備考,パスワード,証券番号,顧客番号,initial_user_id\nx,CODE,AB,C0001,U\n",
+    )
+    .unwrap();
+    let named = [
+        ("code", "パスワード"),
+        ("policy_number", "証券番号"),
+        ("customer_number", "顧客番号"),
+    ];
+    let mut reading = Reading::default();
+    reading.mapping.credentials = Columns {
+        names: named
+            .map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned()))
+            .into(),
+        ignored: ["備考".to_owned()].into(),
+        absent: ["branch_number".to_owned()].into(),
+    };
+    let content = read::<InitialCredential>(&path, &reading).unwrap();
+    assert_eq!(
+        content.rows,
+        [InitialCredential {
+            line: 2,
+            policy_number: "AB".to_owned(),
+            customer_number: "C0001".to_owned(),
+            initial_user_id: "U".to_owned(),
+            code: "CODE".to_owned(),
+            ..InitialCredential::default()
+        }]
+    );
+    let unnamed = read::<InitialCredential>(&path, &Reading::default()).unwrap_err();
+    assert!(unnamed.to_string().contains("備考"), "{unnamed}");
 }

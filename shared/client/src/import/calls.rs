@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::common::v1::{ImportOutcome, ImportRowResult};
-use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
+use contracts::endorsement::v1::{ContractRow, ImportContractsRequest, PolicyOfCustomer};
 use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential};
 use tonic::{Code, Request, Status};
 
@@ -23,15 +23,27 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause, whatever the service says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// One call's rows, and what holds for them.
+pub(super) struct Call<R> {
+    pub(super) request_id: String,
+    pub(super) rows: Vec<R>,
+    pub(super) as_of_us: i64,
+    pub(super) dry_run: bool,
+}
+
 /// A row that one of the services imports.
 pub(super) trait Importable: FileRow {
     async fn send(
         client: &Client,
         administrator: &Bearer,
-        request_id: String,
-        rows: Vec<Self>,
+        call: Call<Self>,
         within: Duration,
     ) -> Result<Vec<ImportRowResult>, Status>;
+
+    /// The policy it names without being its contract.
+    fn policy(&self) -> Option<PolicyOfCustomer> {
+        None
+    }
 }
 
 /// The service is told how long it has, so that it does not go on with what nobody waits for.
@@ -45,15 +57,17 @@ impl Importable for ContractRow {
     async fn send(
         client: &Client,
         administrator: &Bearer,
-        request_id: String,
-        rows: Vec<Self>,
+        call: Call<Self>,
         within: Duration,
     ) -> Result<Vec<ImportRowResult>, Status> {
-        let request = limited(ImportContractsRequest { request_id, rows }, within);
-        let answer = client
-            .endorsement(administrator)
-            .import_contracts(request)
-            .await?;
+        let request = ImportContractsRequest {
+            request_id: call.request_id,
+            rows: call.rows,
+            as_of_us: call.as_of_us,
+            dry_run: call.dry_run,
+        };
+        let mut endorsement = client.endorsement(administrator);
+        let answer = endorsement.import_contracts(limited(request, within)).await?;
         Ok(answer.into_inner().results)
     }
 }
@@ -62,16 +76,28 @@ impl Importable for InitialCredential {
     async fn send(
         client: &Client,
         administrator: &Bearer,
-        request_id: String,
-        rows: Vec<Self>,
+        call: Call<Self>,
         within: Duration,
     ) -> Result<Vec<ImportRowResult>, Status> {
-        let request = limited(ImportInitialCredentialsRequest { request_id, rows }, within);
-        let answer = client
-            .identity(administrator)
-            .import_initial_credentials(request)
+        let request = ImportInitialCredentialsRequest {
+            request_id: call.request_id,
+            rows: call.rows,
+            as_of_us: call.as_of_us,
+            dry_run: call.dry_run,
+        };
+        let mut identity = client.identity(administrator);
+        let answer = identity
+            .import_initial_credentials(limited(request, within))
             .await?;
         Ok(answer.into_inner().results)
+    }
+
+    fn policy(&self) -> Option<PolicyOfCustomer> {
+        Some(PolicyOfCustomer {
+            policy_number: self.policy_number.clone(),
+            branch_number: self.branch_number.clone(),
+            customer_number: self.customer_number.clone(),
+        })
     }
 }
 
@@ -79,16 +105,26 @@ impl Importable for AccidentRow {
     async fn send(
         client: &Client,
         administrator: &Bearer,
-        request_id: String,
-        rows: Vec<Self>,
+        call: Call<Self>,
         within: Duration,
     ) -> Result<Vec<ImportRowResult>, Status> {
-        let request = limited(ImportAccidentsRequest { request_id, rows }, within);
-        let answer = client
-            .claim_images(administrator)
-            .import_accidents(request)
-            .await?;
+        let request = ImportAccidentsRequest {
+            request_id: call.request_id,
+            rows: call.rows,
+            as_of_us: call.as_of_us,
+            dry_run: call.dry_run,
+        };
+        let mut claim_images = client.claim_images(administrator);
+        let answer = claim_images.import_accidents(limited(request, within)).await?;
         Ok(answer.into_inner().results)
+    }
+
+    fn policy(&self) -> Option<PolicyOfCustomer> {
+        Some(PolicyOfCustomer {
+            policy_number: self.policy_number.clone(),
+            branch_number: self.branch_number.clone(),
+            customer_number: self.customer_number.clone(),
+        })
     }
 }
 
@@ -97,6 +133,8 @@ pub(super) struct Calls<'a> {
     pub(super) administrator: &'a Bearer,
     pub(super) pace: Pace,
     pub(super) progress: &'a dyn Progress,
+    pub(super) as_of_us: i64,
+    pub(super) dry_run: bool,
 }
 
 impl Calls<'_> {
@@ -115,14 +153,13 @@ impl Calls<'_> {
             let (most, within) = self.pace.call();
             let count = if in_one { rest.len() } else { most.min(rest.len()) };
             let (part, after) = rest.split_at(count);
-            let sent = R::send(
-                self.client,
-                self.administrator,
-                request_id.clone(),
-                part.to_vec(),
-                within,
-            );
-            match sent.await {
+            let call = Call {
+                request_id: request_id.clone(),
+                rows: part.to_vec(),
+                as_of_us: self.as_of_us,
+                dry_run: self.dry_run,
+            };
+            match R::send(self.client, self.administrator, call, within).await {
                 Ok(answer) => {
                     results.extend(one_result_per_row::<R>(answer, count)?);
                     self.pace.answered(Instant::now());
@@ -136,7 +173,7 @@ impl Calls<'_> {
     }
 
     /// Returns when the call may be sent again.
-    async fn after_failure<R: Importable>(
+    pub(super) async fn after_failure<R: Importable>(
         &self,
         refusal: Refusal,
         rows: usize,

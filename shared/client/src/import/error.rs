@@ -44,6 +44,12 @@ pub enum ImportError {
         /// What was last said.
         refusal: Box<Refusal>,
     },
+    /// Not every line that was read came to something: a fault of this program or of a service.
+    #[error("{counts}: this does not add up")]
+    Count {
+        /// The counts.
+        counts: String,
+    },
     /// A service answered something else than one result per row.
     #[error("{file}: the answer does not match the rows that were sent")]
     Answer {

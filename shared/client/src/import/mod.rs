@@ -1,34 +1,40 @@
-//! The import of the core system's three files: in calls of many rows, with progress, a report of every bad row, and
-//! resumption where an interrupted run stopped (EN-16). How fast the services are does not matter: a call that is not
+//! The import of the core system's files: in calls of many rows, with progress, a report of every bad row, and resumption where
+//! an interrupted run stopped (EN-16). How fast the services are does not matter: a call that is not
 //! answered in time is sent again in smaller parts, and only no progress at all ends the import.
 
 mod calls;
 mod error;
 mod pace;
+mod plan;
+mod policies;
 mod progress;
 mod report;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use contracts::claim_images::v1::AccidentRow;
+use contracts::common::v1::{ImportOutcome, ImportRowResult};
 use contracts::endorsement::v1::ContractRow;
 use contracts::identity::v1::InitialCredential;
 use futures::StreamExt as _;
 
 use crate::bearer::Bearer;
-use crate::files::{FileContent, read};
+use crate::files::{FileContent, FileRow, read};
 use crate::services::Client;
 
 use calls::{Calls, Importable};
 pub use error::ImportError;
 pub use pace::Limits;
 use pace::Pace;
+use plan::AsOf;
+pub use plan::{Files, Plan, as_of_now};
+use policies::Announced;
 pub use progress::{Progress, Silent};
-pub use report::{FileSummary, column_of};
+pub use report::{FileSummary, Trouble, column_of};
 use state::FileState;
 
 /// Rows that are acknowledged, and written down, together.
@@ -36,17 +42,8 @@ const BATCH_ROWS: usize = 200;
 /// Batches at the same time: one is answered while the next one is written.
 const AT_ONCE: usize = 2;
 
-/// Where an import reads, remembers and reports.
-#[derive(Debug, Clone)]
-pub struct Folders {
-    /// Has contracts.csv, credentials.csv and accidents.csv.
-    pub files: PathBuf,
-    /// Remembers how far an interrupted import came; made if it does not exist.
-    pub state: PathBuf,
-}
-
-/// Imports the three files as an administrator. All are read before anything is sent; contracts go first, because the
-/// others speak of them.
+/// Imports files as an administrator. All are read before anything is sent; contracts go first, because the others speak of
+/// them.
 ///
 /// # Errors
 /// When a file cannot be read, a service refuses a call as a whole, or nothing goes on any more. What was acknowledged stays
@@ -54,51 +51,81 @@ pub struct Folders {
 pub async fn import(
     client: &Client,
     administrator: &Bearer,
-    folders: &Folders,
+    plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<Vec<FileSummary>, ImportError> {
-    import_within(client, administrator, folders, progress, Limits::default()).await
+    import_within(client, administrator, plan, progress, Limits::default()).await
 }
 
 /// [`import`] with other limits.
 pub async fn import_within(
     client: &Client,
     administrator: &Bearer,
-    folders: &Folders,
+    plan: &Plan,
     progress: &dyn Progress,
     limits: Limits,
 ) -> Result<Vec<FileSummary>, ImportError> {
-    std::fs::create_dir_all(&folders.state).map_err(ImportError::file(&folders.state))?;
+    std::fs::create_dir_all(&plan.state).map_err(ImportError::file(&plan.state))?;
     let run = Run {
         client,
         administrator,
-        folders,
+        plan,
         progress,
         limits,
     };
-    let (contracts, credentials, accidents) = (run.read()?, run.read()?, run.read()?);
-    Ok(vec![
-        run.send::<ContractRow>(contracts).await?,
-        run.send::<InitialCredential>(credentials).await?,
-        run.send::<AccidentRow>(accidents).await?,
-    ])
+    let Files {
+        contracts,
+        credentials,
+        accidents,
+    } = &plan.files;
+    let contracts = run.read::<ContractRow>(contracts.as_deref())?;
+    let credentials = run.read::<InitialCredential>(credentials.as_deref())?;
+    let accidents = run.read::<AccidentRow>(accidents.as_deref())?;
+    let announced = contracts.iter().flat_map(|read| &read.content.rows);
+    let announced = if plan.dry_run {
+        announced.filter_map(FileRow::about).collect()
+    } else {
+        Announced::new()
+    };
+    let mut summaries = Vec::new();
+    summaries.extend(run.send(contracts, &announced).await?);
+    summaries.extend(run.send(credentials, &announced).await?);
+    summaries.extend(run.send(accidents, &announced).await?);
+    Ok(summaries)
 }
 
 struct Run<'a> {
     client: &'a Client,
     administrator: &'a Bearer,
-    folders: &'a Folders,
+    plan: &'a Plan,
     progress: &'a dyn Progress,
     limits: Limits,
 }
 
+/// A file that was read.
+struct ReadFile<R> {
+    content: FileContent<R>,
+    as_of: AsOf,
+}
+
 impl Run<'_> {
-    fn read<R: Importable>(&self) -> Result<FileContent<R>, ImportError> {
-        Ok(read(&self.folders.files.join(R::FILE))?)
+    fn read<R: Importable>(&self, path: Option<&Path>) -> Result<Option<ReadFile<R>>, ImportError> {
+        let Some(path) = path else { return Ok(None) };
+        let content = read(path, &self.plan.reading)?;
+        let as_of = self.plan.as_of(path)?;
+        Ok(Some(ReadFile { content, as_of }))
     }
 
-    async fn send<R: Importable>(&self, content: FileContent<R>) -> Result<FileSummary, ImportError> {
-        let mut state = FileState::open(&self.folders.state, R::FILE, content.digest);
+    async fn send<R: Importable>(
+        &self,
+        file: Option<ReadFile<R>>,
+        announced: &Announced,
+    ) -> Result<Option<FileSummary>, ImportError> {
+        let Some(ReadFile { content, as_of }) = file else {
+            return Ok(None);
+        };
+        let mut state = FileState::open(self.plan, R::FILE, &content, as_of);
+        let lines = content.lines_read();
         if state.acknowledged == 0 {
             state.summary.refuse(content.broken);
         }
@@ -109,6 +136,8 @@ impl Run<'_> {
             administrator: self.administrator,
             pace: Pace::new(self.limits, Instant::now()),
             progress: self.progress,
+            as_of_us: state.summary.as_of.as_microsecond(),
+            dry_run: self.plan.dry_run,
         };
         let sender = &state.sender();
         let batches = content
@@ -117,15 +146,33 @@ impl Run<'_> {
             .enumerate()
             .skip(state.acknowledged);
         let mut answers = futures::stream::iter(batches)
-            .map(|(number, rows)| calls.batch(sender.request_id(number), rows))
+            .map(|(number, rows)| answered(calls, sender.request_id(number), rows, announced))
             .buffered(AT_ONCE);
         // Answers come in the order of the batches, so what is acknowledged has no holes.
         while let Some(answer) = answers.next().await {
             state.acknowledge(answer?)?;
         }
         drop(answers);
-        let summary = state.close()?;
+        let summary = state.close(lines)?;
         self.progress.ended(&summary);
-        Ok(summary)
+        Ok(Some(summary))
     }
+}
+
+/// A batch's results, with what is wrong with the policies that its rows name.
+async fn answered<R: Importable>(
+    calls: &Calls<'_>,
+    request_id: String,
+    rows: &[R],
+    announced: &Announced,
+) -> Result<Vec<ImportRowResult>, ImportError> {
+    let mut results = calls.batch(request_id, rows).await?;
+    let troubles = calls.check_policies(rows, announced).await?;
+    for (result, trouble) in results.iter_mut().zip(troubles) {
+        // What is wrong with a refused row was told.
+        if result.outcome() != ImportOutcome::Refused {
+            result.problems.extend(trouble);
+        }
+    }
+    Ok(results)
 }

@@ -1,7 +1,7 @@
 //! How far a file's import came, kept in a small file beside the data: a run that was interrupted goes on after the last
 //! acknowledged batch, under the same request ids. A finished import forgets its state, so the next one is a new one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use contracts::common::v1::ImportRowResult;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::BATCH_ROWS;
 use super::error::ImportError;
+use super::plan::{AsOf, Plan};
 use super::report::FileSummary;
+use crate::files::FileContent;
 
 /// What is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +26,18 @@ struct Kept {
     acknowledged: usize,
     /// The results so far.
     summary: FileSummary,
+}
+
+impl Kept {
+    /// Whether it is of this very import: the same file, as of the same instant where one is declared. A file's own time is
+    /// that of the first run, since copying it would make it another one.
+    fn is_of(&self, digest: &str, as_of: AsOf) -> bool {
+        let same = self.summary.as_of == as_of.at || !as_of.declared;
+        self.digest == digest
+            && self.batch_rows == BATCH_ROWS
+            && self.summary.as_of_declared == as_of.declared
+            && same
+    }
 }
 
 /// The state of one file's import.
@@ -50,33 +64,36 @@ impl Sender {
 }
 
 impl FileState {
-    /// Goes on with an interrupted import of this very file, or starts a new one.
-    pub(super) fn open(folder: &Path, file: &str, digest: String) -> Self {
-        let path = folder.join(format!("{file}.state.json"));
-        let report = folder.join(format!("{file}.report.csv"));
+    /// Goes on with an interrupted import of this very file, or starts a new one. A dry run keeps no state.
+    pub(super) fn open<R>(plan: &Plan, file: &str, content: &FileContent<R>, as_of: AsOf) -> Self {
+        let kind = if plan.dry_run { "dry-run" } else { "report" };
+        let path = plan.state.join(format!("{file}.state.json"));
         let kept = std::fs::read(&path)
             .ok()
+            .filter(|_| !plan.dry_run)
             .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-        match kept.filter(|kept| kept.digest == digest && kept.batch_rows == BATCH_ROWS) {
-            Some(kept) => Self {
-                path,
-                report,
-                digest,
-                attempt: kept.attempt,
-                acknowledged: kept.acknowledged,
-                summary: kept.summary,
-            },
-            None => Self {
-                path,
-                report,
-                digest,
-                attempt: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
-                acknowledged: 0,
-                summary: FileSummary {
-                    file: file.to_owned(),
-                    ..FileSummary::default()
-                },
-            },
+        let new = || Kept {
+            digest: content.digest.clone(),
+            attempt: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            batch_rows: BATCH_ROWS,
+            acknowledged: 0,
+            summary: FileSummary::of(file, as_of, content.encoding, plan.dry_run),
+        };
+        let kept = kept.filter(|kept| kept.is_of(&content.digest, as_of));
+        let Kept {
+            digest,
+            attempt,
+            acknowledged,
+            summary,
+            ..
+        } = kept.unwrap_or_else(new);
+        Self {
+            path,
+            report: plan.state.join(format!("{file}.{kind}.csv")),
+            digest,
+            attempt,
+            acknowledged,
+            summary,
         }
     }
 
@@ -91,6 +108,9 @@ impl FileState {
     pub(super) fn acknowledge(&mut self, results: Vec<ImportRowResult>) -> Result<(), ImportError> {
         self.summary.add(results);
         self.acknowledged += 1;
+        if self.summary.dry_run {
+            return Ok(());
+        }
         let kept = Kept {
             digest: self.digest.clone(),
             attempt: self.attempt,
@@ -106,23 +126,24 @@ impl FileState {
             .map_err(ImportError::file(&self.path))
     }
 
-    /// Writes the report of bad rows and forgets the state.
-    pub(super) fn close(mut self) -> Result<FileSummary, ImportError> {
-        self.summary.problems.sort_by_key(|problem| problem.line);
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let written = self
-            .summary
-            .problems
-            .iter()
-            .try_for_each(|problem| writer.serialize(problem));
-        let bytes = written.map_err(std::io::Error::other).and_then(|()| {
-            writer
-                .into_inner()
-                .map_err(|error| std::io::Error::other(error.to_string()))
-        });
-        bytes
+    /// Writes the report of all that has to be known and forgets the state.
+    ///
+    /// # Errors
+    /// Also where not every line that was read came to something.
+    pub(super) fn close(mut self, lines_read: usize) -> Result<FileSummary, ImportError> {
+        self.summary.lines_read = lines_read;
+        self.summary.sort();
+        report(&self.summary)
             .and_then(|bytes| std::fs::write(&self.report, bytes))
             .map_err(ImportError::file(&self.report))?;
+        if !self.summary.adds_up() {
+            return Err(ImportError::Count {
+                counts: self.summary.counts(),
+            });
+        }
+        if self.summary.dry_run {
+            return Ok(self.summary);
+        }
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(ImportError::file(&self.path)(error))
@@ -130,4 +151,36 @@ impl FileState {
             _ => Ok(self.summary),
         }
     }
+}
+
+/// A line of the report.
+#[derive(Serialize)]
+struct Reported<'a> {
+    line: u32,
+    outcome: &'static str,
+    column: &'a str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+/// By line. In front is the mark by which spreadsheets know UTF-8.
+fn report(summary: &FileSummary) -> std::io::Result<Vec<u8>> {
+    let refused = summary.problems.iter().map(|problem| ("REFUSED", problem));
+    let taken = summary.troubles.iter().map(|trouble| ("TAKEN", trouble));
+    let mut all: Vec<_> = refused.chain(taken).collect();
+    all.sort_by_key(|(_, problem)| problem.line);
+    let mut writer = csv::Writer::from_writer("\u{FEFF}".as_bytes().to_vec());
+    for (outcome, problem) in all {
+        let reported = Reported {
+            line: problem.line,
+            outcome,
+            column: &problem.column,
+            reason: &problem.reason,
+            message: &problem.message,
+        };
+        writer.serialize(reported).map_err(std::io::Error::other)?;
+    }
+    writer
+        .into_inner()
+        .map_err(|error| std::io::Error::other(error.to_string()))
 }

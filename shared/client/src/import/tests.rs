@@ -8,16 +8,18 @@ use std::time::Duration;
 use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
 use contracts::endorsement::v1::endorsement_service_server::{EndorsementService, EndorsementServiceServer};
 use contracts::endorsement::v1::{
-    GetContractRequest, GetContractResponse, GetEndorsementRequest, GetEndorsementResponse,
-    ImportContractsRequest, ImportContractsResponse, PrepareEndorsementRequest, PrepareEndorsementResponse,
-    SubmitEndorsementRequest, SubmitEndorsementResponse, WithdrawEndorsementRequest,
-    WithdrawEndorsementResponse,
+    CheckPoliciesRequest, CheckPoliciesResponse, GetContractRequest, GetContractResponse,
+    GetEndorsementRequest, GetEndorsementResponse, ImportContractsRequest, ImportContractsResponse,
+    ListDifferencesRequest, ListDifferencesResponse, PolicyOfCustomer, PolicyStanding,
+    PrepareEndorsementRequest, PrepareEndorsementResponse, SubmitEndorsementRequest,
+    SubmitEndorsementResponse, WithdrawEndorsementRequest, WithdrawEndorsementResponse,
 };
+use kernel::clock::Timestamp;
 use tonic::{Request, Response, Status};
 
 use super::state::FileState;
 use super::*;
-use crate::files::FileRow;
+use crate::files::{Encoding, Lines};
 
 fn result(line: u32, outcome: ImportOutcome) -> ImportRowResult {
     let problems = match outcome {
@@ -35,10 +37,40 @@ fn result(line: u32, outcome: ImportOutcome) -> ImportRowResult {
     }
 }
 
+/// The state of an import of a file with this digest.
+fn open(folder: &std::path::Path, digest: &str, as_of: AsOf) -> FileState {
+    let content: FileContent<ContractRow> = FileContent {
+        rows: Vec::new(),
+        broken: Vec::new(),
+        lines: Lines::default(),
+        digest: digest.to_owned(),
+        encoding: Encoding::Utf8,
+    };
+    let plan = Plan {
+        state: folder.to_owned(),
+        ..Plan::default()
+    };
+    FileState::open(&plan, "contracts.csv", &content, as_of)
+}
+
+fn modified(second: i64) -> AsOf {
+    AsOf {
+        at: Timestamp::from_second(second).unwrap(),
+        declared: false,
+    }
+}
+
+fn declared(second: i64) -> AsOf {
+    AsOf {
+        declared: true,
+        ..modified(second)
+    }
+}
+
 #[test]
 fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    let mut state = open(folder.path(), "d1", modified(1));
     state
         .acknowledge(vec![
             result(2, ImportOutcome::Recorded),
@@ -48,7 +80,7 @@ fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     let next = state.sender().request_id(1);
     drop(state);
 
-    let state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    let state = open(folder.path(), "d1", modified(2));
     assert_eq!(
         (state.acknowledged, state.summary.recorded, state.summary.refused),
         (1, 1, 1)
@@ -56,27 +88,62 @@ fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     assert_eq!(state.sender().request_id(1), next);
     assert_eq!(state.summary.problems[0].column, "policyholder_phones");
 
-    let other = FileState::open(folder.path(), "contracts.csv", "d2".to_owned());
+    assert_eq!(
+        state.summary.as_of,
+        modified(1).at,
+        "a copy of the file is the same file"
+    );
+
+    let other = open(folder.path(), "d2", modified(1));
     assert_eq!(other.acknowledged, 0, "another file starts anew");
+    let declared = open(folder.path(), "d1", declared(1));
+    assert_eq!(declared.acknowledged, 0, "and so does what is declared otherwise");
 }
 
 #[test]
 fn en_16_a_finished_import_leaves_its_report_and_the_next_one_is_a_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    let mut state = open(folder.path(), "d1", modified(1));
     state
-        .acknowledge(vec![result(3, ImportOutcome::Refused)])
+        .acknowledge(vec![
+            result(3, ImportOutcome::Refused),
+            ImportRowResult {
+                problems: result(2, ImportOutcome::Refused).problems,
+                ..result(2, ImportOutcome::Recorded)
+            },
+        ])
         .unwrap();
     let before = state.sender().request_id(0);
-    state.close().unwrap();
+    let summary = state.close(2).unwrap();
+    assert_eq!(
+        summary.counts(),
+        "contracts.csv: 2 lines read = 1 recorded + 0 unchanged + 1 refused"
+    );
     let report = std::fs::read_to_string(folder.path().join("contracts.csv.report.csv")).unwrap();
     assert_eq!(
         report,
-        "line,column,reason,message\n3,policyholder_phones,PHONE_NUMBER_UNREADABLE,unreadable\n"
+        "\u{FEFF}line,outcome,column,reason,message\n\
+         2,TAKEN,policyholder_phones,PHONE_NUMBER_UNREADABLE,unreadable\n\
+         3,REFUSED,policyholder_phones,PHONE_NUMBER_UNREADABLE,unreadable\n"
     );
-    let again = FileState::open(folder.path(), "contracts.csv", "d1".to_owned());
+    let again = open(folder.path(), "d1", modified(1));
     assert_eq!(again.acknowledged, 0);
     assert_ne!(again.sender().request_id(0), before);
+}
+
+#[test]
+fn en_16_lines_that_came_to_nothing_are_a_fault_and_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = open(folder.path(), "d1", modified(1));
+    state
+        .acknowledge(vec![result(2, ImportOutcome::KeptAhead)])
+        .unwrap();
+    let lost = state.close(2).unwrap_err();
+    assert!(
+        lost.to_string()
+            .contains("2 lines read = 1 recorded + 0 unchanged + 0 refused; 1 kept ahead"),
+        "{lost}"
+    );
 }
 
 /// A service that answers calls of a few rows only, and whose first calls have their effect without an answer.
@@ -121,6 +188,27 @@ impl EndorsementService for Slow {
             std::future::pending::<()>().await;
         }
         Ok(Response::new(ImportContractsResponse { results }))
+    }
+
+    async fn check_policies(
+        &self,
+        request: Request<CheckPoliciesRequest>,
+    ) -> Result<Response<CheckPoliciesResponse>, Status> {
+        let policies = request.into_inner().policies;
+        let standing = |policy: PolicyOfCustomer| match policy.policy_number.as_str() {
+            "NOSUCH0001" => PolicyStanding::Unknown,
+            "OTHERS0001" => PolicyStanding::OtherCustomer,
+            _ => PolicyStanding::Known,
+        };
+        let standings = policies.into_iter().map(standing).map(Into::into).collect();
+        Ok(Response::new(CheckPoliciesResponse { standings }))
+    }
+
+    async fn list_differences(
+        &self,
+        _: Request<ListDifferencesRequest>,
+    ) -> Result<Response<ListDifferencesResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn get_contract(
@@ -198,7 +286,7 @@ async fn serve(service: Slow) -> Client {
 }
 
 /// Files with so many contracts and nothing else.
-fn folders(folder: &std::path::Path, contracts: usize) -> Folders {
+fn plan(folder: &std::path::Path, contracts: usize) -> Plan {
     let write = |name: &str, columns: Vec<String>, rows: &[Vec<String>]| {
         let mut writer = csv::Writer::from_path(folder.join(name)).unwrap();
         writer.write_record(columns).unwrap();
@@ -219,10 +307,7 @@ fn folders(folder: &std::path::Path, contracts: usize) -> Folders {
     write("contracts.csv", ContractRow::columns(), &rows);
     write("credentials.csv", InitialCredential::columns(), &[]);
     write("accidents.csv", AccidentRow::columns(), &[]);
-    Folders {
-        files: folder.to_owned(),
-        state: folder.join("state"),
-    }
+    Plan::of_folder(folder, &folder.join("state"))
 }
 
 const QUICK: Limits = Limits {
@@ -233,13 +318,13 @@ const QUICK: Limits = Limits {
 #[tokio::test]
 async fn en_16_calls_that_are_not_answered_are_cut_and_every_row_has_the_outcome_it_had() {
     let folder = tempfile::tempdir().unwrap();
-    let folders = folders(folder.path(), 450);
+    let plan = plan(folder.path(), 450);
     let service = Slow {
         answers_rows: 60,
         ..Slow::default()
     };
     let client = serve(service.clone()).await;
-    let summaries = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+    let summaries = import_within(&client, &Bearer::nobody(), &plan, &Silent, QUICK)
         .await
         .unwrap();
     let contracts = &summaries[0];
@@ -266,8 +351,8 @@ async fn a_service_that_is_away_for_a_moment_is_waited_for() {
         ..Slow::default()
     };
     let client = serve(service).await;
-    let folders = folders(folder.path(), 10);
-    let summaries = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+    let plan = plan(folder.path(), 10);
+    let summaries = import_within(&client, &Bearer::nobody(), &plan, &Silent, QUICK)
         .await
         .unwrap();
     assert_eq!(summaries[0].recorded, 10);
@@ -277,12 +362,12 @@ async fn a_service_that_is_away_for_a_moment_is_waited_for() {
 async fn no_progress_at_all_ends_the_import_and_says_that_it_goes_on_from_there() {
     let folder = tempfile::tempdir().unwrap();
     let client = serve(Slow::default()).await;
-    let folders = folders(folder.path(), 3);
+    let plan = plan(folder.path(), 3);
     let hasty = Limits {
         call: Duration::from_millis(50),
         patience: Duration::from_millis(400),
     };
-    let stuck = import_within(&client, &Bearer::nobody(), &folders, &Silent, hasty)
+    let stuck = import_within(&client, &Bearer::nobody(), &plan, &Silent, hasty)
         .await
         .unwrap_err();
     assert!(matches!(&stuck, ImportError::Stuck { rows: 1, .. }), "{stuck}");
@@ -294,10 +379,10 @@ async fn no_progress_at_all_ends_the_import_and_says_that_it_goes_on_from_there(
 #[tokio::test]
 async fn a_batch_with_a_row_that_is_repeated_is_not_cut() {
     let folder = tempfile::tempdir().unwrap();
-    let folders = folders(folder.path(), 20);
-    let text = std::fs::read_to_string(folders.files.join("contracts.csv")).unwrap();
+    let plan = plan(folder.path(), 20);
+    let text = std::fs::read_to_string(folder.path().join("contracts.csv")).unwrap();
     let repeated = format!("{text}{}\n", text.lines().last().unwrap());
-    std::fs::write(folders.files.join("contracts.csv"), repeated).unwrap();
+    std::fs::write(folder.path().join("contracts.csv"), repeated).unwrap();
     let service = Slow {
         answers_rows: 10,
         ..Slow::default()
@@ -307,7 +392,7 @@ async fn a_batch_with_a_row_that_is_repeated_is_not_cut() {
         call: Duration::from_millis(50),
         patience: Duration::from_millis(400),
     };
-    let stuck = import_within(&client, &Bearer::nobody(), &folders, &Silent, hasty)
+    let stuck = import_within(&client, &Bearer::nobody(), &plan, &Silent, hasty)
         .await
         .unwrap_err();
     assert!(matches!(&stuck, ImportError::Stuck { rows: 21, .. }), "{stuck}");
@@ -317,14 +402,14 @@ async fn a_batch_with_a_row_that_is_repeated_is_not_cut() {
 #[tokio::test]
 async fn a_file_that_is_missing_is_told_before_anything_is_sent() {
     let folder = tempfile::tempdir().unwrap();
-    let folders = folders(folder.path(), 5);
-    std::fs::remove_file(folders.files.join("accidents.csv")).unwrap();
+    let plan = plan(folder.path(), 5);
+    std::fs::remove_file(folder.path().join("accidents.csv")).unwrap();
     let service = Slow {
         answers_rows: 200,
         ..Slow::default()
     };
     let client = serve(service.clone()).await;
-    let refused = import_within(&client, &Bearer::nobody(), &folders, &Silent, QUICK)
+    let refused = import_within(&client, &Bearer::nobody(), &plan, &Silent, QUICK)
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("accidents.csv"), "{refused}");

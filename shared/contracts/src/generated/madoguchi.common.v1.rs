@@ -87,11 +87,12 @@ pub struct ImportRowResult {
     /// What happened to it.
     #[prost(enumeration = "ImportOutcome", tag = "2")]
     pub outcome: i32,
-    /// What is wrong with it; empty unless outcome is REFUSED.
+    /// Where outcome is REFUSED, all that is wrong with it. Otherwise what could not be read and was left out of it (a telephone
+    /// number, an e-mail address), and, where it is KEPT_AHEAD, each field that was not overwritten.
     #[prost(message, repeated, tag = "3")]
     pub problems: ::prost::alloc::vec::Vec<ImportProblem>,
 }
-/// One reason why a row was refused.
+/// One thing to know about a row.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportProblem {
     /// The column.
@@ -116,6 +117,9 @@ pub enum ImportOutcome {
     Unchanged = 2,
     /// Refused; see problems.
     Refused = 3,
+    /// Taken, but for fields that a customer changed online: they stay, the row is newer and says otherwise, and the core system
+    /// has not confirmed the change (rules EN-16, EN-17).
+    KeptAhead = 4,
 }
 impl ImportOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -128,6 +132,7 @@ impl ImportOutcome {
             Self::Recorded => "IMPORT_OUTCOME_RECORDED",
             Self::Unchanged => "IMPORT_OUTCOME_UNCHANGED",
             Self::Refused => "IMPORT_OUTCOME_REFUSED",
+            Self::KeptAhead => "IMPORT_OUTCOME_KEPT_AHEAD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -137,6 +142,7 @@ impl ImportOutcome {
             "IMPORT_OUTCOME_RECORDED" => Some(Self::Recorded),
             "IMPORT_OUTCOME_UNCHANGED" => Some(Self::Unchanged),
             "IMPORT_OUTCOME_REFUSED" => Some(Self::Refused),
+            "IMPORT_OUTCOME_KEPT_AHEAD" => Some(Self::KeptAhead),
             _ => None,
         }
     }

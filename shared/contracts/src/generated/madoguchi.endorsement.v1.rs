@@ -8,8 +8,16 @@ pub struct ImportContractsRequest {
     /// At most 500.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<ContractRow>,
+    /// What the rows are as of (EN-16): the instant at which the core system wrote them, in microseconds since the Unix epoch. A row
+    /// never overwrites what a newer one said; one as of the same instant with other content is refused.
+    #[prost(int64, tag = "3")]
+    pub as_of_us: i64,
+    /// Whether the rows are only judged, and nothing is recorded.
+    #[prost(bool, tag = "4")]
+    pub dry_run: bool,
 }
-/// One contract as the core system has it. Dates are YYYY-MM-DD, instants RFC 3339 or YYYY-MM-DDTHH:MM in Japan.
+/// One contract as the core system has it. Dates are 2026-04-01, 2026/04/01, 20260401 or 令和8年4月1日. An instant is such a date,
+/// which means its product's clock time, or the date with HH:MM in Japan, or RFC 3339.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContractRow {
     /// The caller's line number, from 1.
@@ -70,13 +78,13 @@ pub struct PartyRow {
     /// Name in kana as entered.
     #[prost(string, tag = "4")]
     pub name_kana: ::prost::alloc::string::String,
-    /// YYYY-MM-DD; empty for companies.
+    /// A date; empty for companies.
     #[prost(string, tag = "5")]
     pub birth_date: ::prost::alloc::string::String,
-    /// Telephone numbers, any common notation.
+    /// Telephone numbers, any common notation. One that cannot be read is left out and told beside the row.
     #[prost(string, repeated, tag = "6")]
     pub phones: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// E-mail; may be empty.
+    /// E-mail; may be empty. One that cannot be read is left out and told beside the row.
     #[prost(string, tag = "7")]
     pub email: ::prost::alloc::string::String,
     /// Postcode, seven digits with or without hyphen.
@@ -105,6 +113,79 @@ pub struct ImportContractsResponse {
     /// One per row, in order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<super::super::common::v1::ImportRowResult>,
+}
+/// Policies that a file of accidents or credentials names.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckPoliciesRequest {
+    /// At most 500.
+    #[prost(message, repeated, tag = "1")]
+    pub policies: ::prost::alloc::vec::Vec<PolicyOfCustomer>,
+}
+/// A policy, and whose it is said to be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PolicyOfCustomer {
+    /// Policy number.
+    #[prost(string, tag = "1")]
+    pub policy_number: ::prost::alloc::string::String,
+    /// Branch number; empty = 000.
+    #[prost(string, tag = "2")]
+    pub branch_number: ::prost::alloc::string::String,
+    /// The policyholder's customer number in the core system.
+    #[prost(string, tag = "3")]
+    pub customer_number: ::prost::alloc::string::String,
+}
+/// What is known of each.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckPoliciesResponse {
+    /// One per policy, in order.
+    #[prost(enumeration = "PolicyStanding", repeated, tag = "1")]
+    pub standings: ::prost::alloc::vec::Vec<i32>,
+}
+/// Asks for differences, by contract.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDifferencesRequest {
+    /// 0 = 50, at most 500 contracts.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// Empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of differences.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDifferencesResponse {
+    /// The differences.
+    #[prost(message, repeated, tag = "1")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// Empty on the last page. A page may hold nothing and still have a next one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A field that a customer changed, and that the core system's newer row contradicts. The values are those of the contract and of
+/// the core system; here is only where to look.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub contract_id: ::prost::alloc::string::String,
+    /// Policy number.
+    #[prost(string, tag = "2")]
+    pub policy_number: ::prost::alloc::string::String,
+    /// Branch number.
+    #[prost(string, tag = "3")]
+    pub branch_number: ::prost::alloc::string::String,
+    /// POLICYHOLDER or INSURED; BOTH where they are the same party.
+    #[prost(string, tag = "4")]
+    pub role: ::prost::alloc::string::String,
+    /// "phones" or "address".
+    #[prost(string, tag = "5")]
+    pub field: ::prost::alloc::string::String,
+    /// Since when the customer's change counts, microseconds since the Unix epoch.
+    #[prost(int64, tag = "6")]
+    pub changed_at_us: i64,
+    /// What the core system's row is as of, microseconds since the Unix epoch.
+    #[prost(int64, tag = "7")]
+    pub core_as_of_us: i64,
 }
 /// Names a contract.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -505,6 +586,43 @@ pub struct GetEndorsementResponse {
     #[prost(message, optional, tag = "1")]
     pub endorsement: ::core::option::Option<Endorsement>,
 }
+/// What is known of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PolicyStanding {
+    /// Never sent.
+    Unspecified = 0,
+    /// It is a contract of this customer.
+    Known = 1,
+    /// No import named it.
+    Unknown = 2,
+    /// Its policyholder is somebody else.
+    OtherCustomer = 3,
+}
+impl PolicyStanding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "POLICY_STANDING_UNSPECIFIED",
+            Self::Known => "POLICY_STANDING_KNOWN",
+            Self::Unknown => "POLICY_STANDING_UNKNOWN",
+            Self::OtherCustomer => "POLICY_STANDING_OTHER_CUSTOMER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "POLICY_STANDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "POLICY_STANDING_KNOWN" => Some(Self::Known),
+            "POLICY_STANDING_UNKNOWN" => Some(Self::Unknown),
+            "POLICY_STANDING_OTHER_CUSTOMER" => Some(Self::OtherCustomer),
+            _ => None,
+        }
+    }
+}
 /// The section a customer clicked "change" in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -701,6 +819,66 @@ pub mod endorsement_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Which of these policies are contracts of these customers: for files that speak of contracts and belong to others.
+        pub async fn check_policies(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckPoliciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckPoliciesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.endorsement.v1.EndorsementService/CheckPolicies",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.endorsement.v1.EndorsementService",
+                        "CheckPolicies",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The fields that customers changed online and that newer rows of the core system contradict (EN-16, EN-17).
+        pub async fn list_differences(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDifferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDifferencesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.endorsement.v1.EndorsementService/ListDifferences",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.endorsement.v1.EndorsementService",
+                        "ListDifferences",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// One contract with parties, phones and insurers (EN-1, EN-9, PV-15). Staff may name any, customers their own.
         pub async fn get_contract(
             &mut self,
@@ -874,6 +1052,22 @@ pub mod endorsement_service_server {
             tonic::Response<super::ImportContractsResponse>,
             tonic::Status,
         >;
+        /// Which of these policies are contracts of these customers: for files that speak of contracts and belong to others.
+        async fn check_policies(
+            &self,
+            request: tonic::Request<super::CheckPoliciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckPoliciesResponse>,
+            tonic::Status,
+        >;
+        /// The fields that customers changed online and that newer rows of the core system contradict (EN-16, EN-17).
+        async fn list_differences(
+            &self,
+            request: tonic::Request<super::ListDifferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDifferencesResponse>,
+            tonic::Status,
+        >;
         /// One contract with parties, phones and insurers (EN-1, EN-9, PV-15). Staff may name any, customers their own.
         async fn get_contract(
             &self,
@@ -1023,6 +1217,98 @@ pub mod endorsement_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ImportContractsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.endorsement.v1.EndorsementService/CheckPolicies" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckPoliciesSvc<T: EndorsementService>(pub Arc<T>);
+                    impl<
+                        T: EndorsementService,
+                    > tonic::server::UnaryService<super::CheckPoliciesRequest>
+                    for CheckPoliciesSvc<T> {
+                        type Response = super::CheckPoliciesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckPoliciesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndorsementService>::check_policies(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckPoliciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.endorsement.v1.EndorsementService/ListDifferences" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDifferencesSvc<T: EndorsementService>(pub Arc<T>);
+                    impl<
+                        T: EndorsementService,
+                    > tonic::server::UnaryService<super::ListDifferencesRequest>
+                    for ListDifferencesSvc<T> {
+                        type Response = super::ListDifferencesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDifferencesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndorsementService>::list_differences(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDifferencesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

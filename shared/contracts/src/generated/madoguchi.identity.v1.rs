@@ -1488,6 +1488,13 @@ pub struct ImportInitialCredentialsRequest {
     /// At most 500.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<InitialCredential>,
+    /// What the rows are as of (EN-16): the instant at which the core system wrote them, in microseconds since the Unix epoch. A row
+    /// never overwrites what a newer one said; one as of the same instant with other content is refused.
+    #[prost(int64, tag = "3")]
+    pub as_of_us: i64,
+    /// Whether the rows are only judged, and nothing is recorded.
+    #[prost(bool, tag = "4")]
+    pub dry_run: bool,
 }
 /// One printed credential.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,9 +1,9 @@
-//! The columns that several kinds of row have, each read one way: numbers as people write them, a blank branch as 000,
-//! instants in the three forms that core systems export.
+//! The columns that several kinds of row have, each read one way: numbers as people write them, a blank branch as 000, dates and
+//! instants in the forms that core systems in Japan export, and in no other.
 
 use decider::Violations;
-use jiff::civil::{Date, DateTime};
-use kernel::clock::{Timestamp, at_jst, start_of_jst_day, strict_date};
+use jiff::civil::{Date, DateTime, date as day};
+use kernel::clock::{Timestamp, at_jst, start_of_jst_day};
 use kernel::ids::{ContractId, SubjectId};
 use kernel::policy::{BranchNumber, CustomerNumber, NumberError, PolicyNumber};
 
@@ -54,6 +54,76 @@ pub fn customer(
     Some((SubjectId::of_customer(&number), number))
 }
 
+/// The eras that dates are written in, each with its first and its last day. Two share the day on which one followed the other.
+/// Before 1873 the calendar was another one.
+const ERAS: [(&str, i16, Date, Date); 5] = [
+    ("明治", 1868, day(1873, 1, 1), day(1912, 7, 30)),
+    ("大正", 1912, day(1912, 7, 30), day(1926, 12, 25)),
+    ("昭和", 1926, day(1926, 12, 25), day(1989, 1, 7)),
+    ("平成", 1989, day(1989, 1, 8), day(2019, 4, 30)),
+    ("令和", 2019, day(2019, 5, 1), Date::MAX),
+];
+
+/// A date as core systems write it: `2026-04-01`, `2026/04/01`, `20260401` or `令和8年4月1日`, and nothing else.
+pub fn date(text: &str) -> Option<Date> {
+    western(text).or_else(|| japanese(text))
+}
+
+fn western(text: &str) -> Option<Date> {
+    let digits = match text.as_bytes() {
+        [_, _, _, _, b'-', _, _, b'-', _, _] => text.replace('-', ""),
+        [_, _, _, _, b'/', _, _, b'/', _, _] => text.replace('/', ""),
+        _ => text.to_owned(),
+    };
+    if digits.len() != 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let month = digits[4..6].parse().ok()?;
+    Date::new(digits[..4].parse().ok()?, month, digits[6..].parse().ok()?).ok()
+}
+
+/// 元号: the first year of an era is 元年 or 1年.
+fn japanese(text: &str) -> Option<Date> {
+    let (rest, (_, begins, first, last)) = ERAS
+        .iter()
+        .find_map(|era| text.strip_prefix(era.0).map(|rest| (rest, era)))?;
+    let (year, rest) = rest.split_once('年')?;
+    let (month, rest) = rest.split_once('月')?;
+    let year = if year == "元" { 1 } else { short(year)? };
+    let date = Date::new(
+        begins + i16::from(year) - 1,
+        short(month)?,
+        short(rest.strip_suffix('日')?)?,
+    )
+    .ok()?;
+    (*first <= date && date <= *last && year > 0).then_some(date)
+}
+
+/// One or two digits.
+fn short(text: &str) -> Option<i8> {
+    let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
+}
+
+/// A date in one of its forms, a blank or a `T`, and `12:34`, `12:34:56` or a fraction of it in Japan; or RFC 3339.
+fn with_time(text: &str) -> Option<Timestamp> {
+    let (day, time) = text.split_once(['T', ' '])?;
+    let date = date(day)?;
+    let shaped = matches!(
+        time.as_bytes(),
+        [_, _, b':', _, _] | [_, _, b':', _, _, b':', _, _, ..]
+    );
+    if shaped
+        && time
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'))
+    {
+        let time = format!("{date}T{time}").parse::<DateTime>().ok()?;
+        return Some(at_jst(time.date(), time.time()));
+    }
+    text.parse().ok()
+}
+
 /// RFC 3339, or a date and time in Japan, or a date, which means the beginning of that day in Japan.
 pub fn instant(violations: &mut Violations, column: &str, text: &str) -> Option<Timestamp> {
     instant_by(violations, column, text, |date| Some(start_of_jst_day(date)))
@@ -72,14 +142,10 @@ pub fn instant_by(
         violations.add(column, "INSTANT_REQUIRED");
         return None;
     }
-    if let Some(date) = strict_date(text) {
-        return of_date(date);
+    match date(text) {
+        Some(date) => of_date(date),
+        None => violations.keep(column, with_time(text).ok_or(()), "INSTANT_INVALID"),
     }
-    let instant = text.parse::<Timestamp>().or_else(|_| {
-        text.parse::<DateTime>()
-            .map(|time| at_jst(time.date(), time.time()))
-    });
-    violations.keep(column, instant, "INSTANT_INVALID")
 }
 
 /// The end of a term, as [`instant_by`] reads it; the inner none is a term without end.
@@ -115,7 +181,7 @@ pub fn optional_date(violations: &mut Violations, column: &str, text: &str) -> O
     if text.is_empty() {
         return None;
     }
-    violations.keep(column, strict_date(text).ok_or(()), "DATE_INVALID")
+    violations.keep(column, date(text).ok_or(()), "DATE_INVALID")
 }
 
 fn reason(error: NumberError, required: &'static str, invalid: &'static str) -> &'static str {
@@ -196,6 +262,85 @@ mod tests {
     }
 
     #[test]
+    fn en_16_a_date_is_read_in_the_forms_of_core_systems_and_in_no_other() {
+        for text in [
+            "2026-04-01",
+            "2026/04/01",
+            "20260401",
+            "令和8年4月1日",
+            "令和08年04月01日",
+        ] {
+            assert_eq!(date(text), Some(day(2026, 4, 1)), "{text}");
+        }
+        for (text, expected) in [
+            ("令和元年5月1日", day(2019, 5, 1)),
+            ("平成31年4月30日", day(2019, 4, 30)),
+            ("平成1年1月8日", day(1989, 1, 8)),
+            ("昭和64年1月7日", day(1989, 1, 7)),
+            ("昭和55年4月1日", day(1980, 4, 1)),
+            ("大正15年12月25日", day(1926, 12, 25)),
+            ("明治45年7月29日", day(1912, 7, 29)),
+            ("9999-12-31", day(9999, 12, 31)),
+        ] {
+            assert_eq!(date(text), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "2026-4-1",
+            "2026/4/1",
+            "26/04/01",
+            "2026-04/01",
+            "2026.04.01",
+            "260401",
+            "2026-02-29",
+            "20261301",
+            "R8.4.1",
+            "R8年4月1日",
+            "S55.1.1",
+            "平成31年5月1日",
+            "令和元年4月30日",
+            "令和0年4月1日",
+            "令和8年4月",
+            "令和8年4月1日頃",
+            "令和 8年4月1日",
+            "令和八年四月一日",
+            "2026年4月1日",
+            "２０２６-04-01",
+            "2026-W14-3",
+            "+002026-04-01",
+            "01/04/2026",
+        ] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn contracts_compact_dates_csv_have_the_products_clock_like_every_other_form() {
+        let clock = |date: Date| Some(at_jst(date, jiff::civil::time(16, 0, 0, 0)));
+        let four: Timestamp = "2026-04-01T07:00:00Z".parse().unwrap();
+        let mut violations = Violations::default();
+        for text in ["20260401", "2026-04-01", "2026/04/01", "令和8年4月1日"] {
+            let read = instant_by(&mut violations, "period_start", text, clock);
+            assert_eq!(read, Some(four), "{text}");
+        }
+        for text in [
+            "20260401T1600",
+            "20260401 16",
+            "2026-04-01T",
+            "2026-04-01T24:00",
+            "2026-04",
+            "202604011600",
+        ] {
+            assert_eq!(
+                instant_by(&mut violations, "period_start", text, clock),
+                None,
+                "{text}"
+            );
+        }
+        assert_eq!(reasons(&violations), [("period_start", "INSTANT_INVALID"); 6]);
+    }
+
+    #[test]
     fn an_instant_is_read_in_three_forms_and_a_bare_date_by_the_clock_it_is_given() {
         let noon: Timestamp = "2026-10-30T03:00:00Z".parse().unwrap();
         let mut violations = Violations::default();
@@ -204,6 +349,10 @@ mod tests {
             "2026-10-30T12:00:00+09:00",
             "2026-10-30T12:00",
             "2026-10-30 12:00",
+            "2026/10/30 12:00",
+            "20261030 12:00:00",
+            "令和8年10月30日 12:00",
+            "2026-10-30T12:00:00.000",
             " 2026-10-30T12:00:00 ",
         ] {
             assert_eq!(

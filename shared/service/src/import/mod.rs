@@ -1,22 +1,27 @@
-//! Imports from the core system (EN-16): every row gets its own answer, a bad one stops nothing, and what stands already
-//! records nothing, so a batch is repeated or resumed by sending it again. What is particular to a kind of row stands behind
-//! [`Import`]; everything else is the same for all.
+//! Imports from the core system (EN-16): every row gets its own answer, a bad one stops nothing, an older one overwrites nothing,
+//! and what stands already records nothing, so a batch is repeated or resumed by sending it again. What is particular to a kind
+//! of row stands behind [`Import`]; everything else is the same for all.
 
+mod batch;
 pub mod columns;
+mod confirmed;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
-use decider::{Classify, Decider, Explain, Problem, Violations};
-use eventsourcing::{ExecuteError, Executed};
+use decider::{Classify, Explain, Problem, Violations};
+use eventsourcing::ExecuteError;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kernel::clock::Timestamp;
 use kernel::ids::SubjectId;
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::grpc::context::Context;
 use crate::grpc::problem::{reason_text, refuse};
+
+pub use batch::{Batch, Done, RowOrder};
 
 /// Most rows in one call.
 pub const MAX_ROWS: usize = 500;
@@ -38,7 +43,7 @@ pub trait Import: Send + Sync {
     fn line(message: &Self::Message) -> u32;
 
     /// Reads a row, or tells all that is wrong with it.
-    fn read(&self, message: &Self::Message) -> Result<Self::Row, Violations>;
+    fn read(&self, message: &Self::Message) -> Result<Good<Self::Row>, Violations>;
 
     /// The entity it is about.
     fn entity(row: &Self::Row) -> Uuid;
@@ -46,26 +51,43 @@ pub trait Import: Send + Sync {
     /// Whose data it holds, each with its column.
     fn subjects(row: &Self::Row) -> Vec<(SubjectId, &'static str)>;
 
-    /// Records it.
-    async fn record(&self, row: Self::Row) -> Result<Recorded, RowError>;
+    /// Records it, or says what recording it would come to ([`Batch::carry_out`]).
+    async fn record(&self, row: Self::Row, order: RowOrder) -> Result<Recorded, RowError>;
+}
+
+/// A row that can be recorded.
+#[derive(Debug)]
+pub struct Good<R> {
+    /// The row.
+    pub row: R,
+    /// What could not be read and is left out of it.
+    pub left_out: Violations,
+}
+
+impl<R> From<R> for Good<R> {
+    fn from(row: R) -> Self {
+        let left_out = Violations::default();
+        Self { row, left_out }
+    }
 }
 
 /// What became of a good row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// It is recorded.
     Recorded,
     /// It stood already.
     Unchanged,
+    /// It was taken but for these fields, each with its reason: customers changed them, and the row contradicts (EN-17).
+    KeptAhead(Vec<(String, &'static str)>),
 }
 
-impl Recorded {
-    /// What an executed command came to.
-    pub fn by<D: Decider>(executed: &Executed<D>) -> Self {
-        if executed.events.is_empty() {
-            Self::Unchanged
-        } else {
+impl<D> From<Done<D>> for Recorded {
+    fn from(done: Done<D>) -> Self {
+        if done.recorded {
             Self::Recorded
+        } else {
+            Self::Unchanged
         }
     }
 }
@@ -75,6 +97,8 @@ impl Recorded {
 pub enum RowError {
     /// The row is bad.
     Refused(Violations),
+    /// The row is good, and is refused for this reason as things stand.
+    Rejected(&'static str),
     /// This subject was erased meanwhile.
     Erased(SubjectId),
     /// It holds more than the store takes of one event.
@@ -95,13 +119,14 @@ impl<R: Explain> From<ExecuteError<R>> for RowError {
         match error {
             ExecuteError::Subject(subject) => Self::Erased(subject),
             ExecuteError::TooLarge(_) => Self::TooLarge,
+            ExecuteError::Rejected(rejection) => Self::Rejected(rejection.explain().reason),
             other => Self::failed(other),
         }
     }
 }
 
 /// A row as far as it can be told without the store.
-type Read<R> = (u32, Result<R, Violations>);
+type Read<R> = (u32, Result<Good<R>, Violations>);
 
 /// Imports a batch: one answer for each row, in order.
 ///
@@ -110,6 +135,7 @@ type Read<R> = (u32, Result<R, Violations>);
 pub async fn import<I: Import>(
     context: &Context,
     import: &I,
+    batch: Batch,
     messages: &[I::Message],
 ) -> Result<Vec<ImportRowResult>, Status> {
     if messages.len() > MAX_ROWS {
@@ -117,11 +143,23 @@ pub async fn import<I: Import>(
         return Err(refuse(problem));
     }
     let rows = without_erased::<I>(context, read_all(import, messages)).await?;
-    stream::iter(rows)
-        .map(|(line, row)| answer(import, line, row))
+    let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+    let entities: Vec<Uuid> = good.map(|good| I::entity(&good.row)).collect();
+    let known = confirmed::newest(&context.pool, &entities)
+        .await
+        .map_err(refuse)?;
+    let (batch, known) = (&batch, &known);
+    let answers: Vec<Answer> = stream::iter(rows)
+        .map(|(line, row)| answer(import, batch, known, line, row))
         .buffered(AT_ONCE)
         .try_collect()
-        .await
+        .await?;
+    if !batch.dry_run {
+        let confirms = answers.iter().filter_map(|answer| answer.confirms).collect();
+        let done = confirmed::confirm(&context.pool, confirms, batch.as_of).await;
+        done.map_err(refuse)?;
+    }
+    Ok(answers.into_iter().map(|answer| answer.result).collect())
 }
 
 /// One entity twice in a batch would be written in no particular order, so the second row is refused.
@@ -129,9 +167,9 @@ fn read_all<I: Import>(import: &I, messages: &[I::Message]) -> Vec<Read<I::Row>>
     let mut seen = HashSet::new();
     let mut rows = Vec::with_capacity(messages.len());
     for message in messages {
-        let row = import.read(message).and_then(|row| {
-            if seen.insert(I::entity(&row)) {
-                Ok(row)
+        let row = import.read(message).and_then(|good| {
+            if seen.insert(I::entity(&good.row)) {
+                Ok(good)
             } else {
                 Err(Violations::of(I::ENTITY_COLUMN, "ROW_REPEATED"))
             }
@@ -148,60 +186,103 @@ async fn without_erased<I: Import>(
     rows: Vec<Read<I::Row>>,
 ) -> Result<Vec<Read<I::Row>>, Status> {
     let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
-    let subjects = good.flat_map(|row| I::subjects(row).into_iter().map(|(subject, _)| subject));
+    let subjects = good.flat_map(|good| I::subjects(&good.row).into_iter().map(|(subject, _)| subject));
     let subjects = subjects.collect();
     let erased = context.keyring.destroyed(&subjects).await.map_err(refuse)?;
-    let checked = |row: I::Row| {
+    let checked = |good: Good<I::Row>| {
         let mut gone = Violations::default();
-        for (subject, column) in I::subjects(&row) {
+        for (subject, column) in I::subjects(&good.row) {
             if erased.contains(&subject) {
                 gone.add(column, "SUBJECT_ERASED");
             }
         }
-        if gone.is_empty() { Ok(row) } else { Err(gone) }
+        if gone.is_empty() { Ok(good) } else { Err(gone) }
     };
     let rows = rows.into_iter().map(|(line, row)| (line, row.and_then(checked)));
     Ok(rows.collect())
 }
 
+/// What a row came to.
+struct Answer {
+    result: ImportRowResult,
+    /// The entity of which it confirmed what stands.
+    confirms: Option<Uuid>,
+}
+
 async fn answer<I: Import>(
     import: &I,
+    batch: &Batch,
+    known: &HashMap<Uuid, Timestamp>,
     line: u32,
-    row: Result<I::Row, Violations>,
-) -> Result<ImportRowResult, Status> {
-    let row = match row {
-        Ok(row) => row,
-        Err(violations) => return Ok(result(line, ImportOutcome::Refused, &violations)),
+    row: Result<Good<I::Row>, Violations>,
+) -> Result<Answer, Status> {
+    let refused = |violations: &Violations| {
+        let result = result(line, ImportOutcome::Refused, told(violations));
+        Ok(Answer {
+            result,
+            confirms: None,
+        })
     };
-    let subjects = I::subjects(&row);
-    let none = Violations::default();
-    match import.record(row).await {
-        Ok(Recorded::Recorded) => Ok(result(line, ImportOutcome::Recorded, &none)),
-        Ok(Recorded::Unchanged) => Ok(result(line, ImportOutcome::Unchanged, &none)),
-        Err(RowError::Refused(violations)) => Ok(result(line, ImportOutcome::Refused, &violations)),
+    let Good { row, left_out } = match row {
+        Ok(good) => good,
+        Err(violations) => return refused(&violations),
+    };
+    let (subjects, entity) = (I::subjects(&row), I::entity(&row));
+    let order = RowOrder {
+        batch: *batch,
+        confirmed: known.get(&entity).copied(),
+    };
+    match import.record(row, order).await {
+        Ok(recorded) => Ok(taken(line, entity, recorded, &left_out)),
+        Err(RowError::Refused(violations)) => refused(&violations),
+        Err(RowError::Rejected(reason)) => refused(&Violations::of(I::ENTITY_COLUMN, reason)),
         Err(RowError::Erased(erased)) => {
             let column = subjects.iter().find(|(subject, _)| *subject == erased);
             let column = column.map_or(I::ENTITY_COLUMN, |(_, column)| column);
-            let violations = Violations::of(column, "SUBJECT_ERASED");
-            Ok(result(line, ImportOutcome::Refused, &violations))
+            refused(&Violations::of(column, "SUBJECT_ERASED"))
         }
-        Err(RowError::TooLarge) => {
-            let violations = Violations::of(I::ENTITY_COLUMN, "ROW_TOO_LARGE");
-            Ok(result(line, ImportOutcome::Refused, &violations))
-        }
+        Err(RowError::TooLarge) => refused(&Violations::of(I::ENTITY_COLUMN, "ROW_TOO_LARGE")),
         Err(RowError::Failed(status)) => Err(*status),
     }
 }
 
-fn result(line: u32, outcome: ImportOutcome, violations: &Violations) -> ImportRowResult {
-    let problems = violations.fields().iter().map(|violation| ImportProblem {
-        field: violation.field.clone(),
-        reason: violation.reason.to_owned(),
-        message: reason_text(violation.reason),
-    });
+/// The answer to a row that was not refused.
+fn taken(line: u32, entity: Uuid, recorded: Recorded, left_out: &Violations) -> Answer {
+    let mut problems = told(left_out);
+    let confirms = (recorded != Recorded::Recorded).then_some(entity);
+    let outcome = match recorded {
+        Recorded::Recorded => ImportOutcome::Recorded,
+        Recorded::Unchanged => ImportOutcome::Unchanged,
+        Recorded::KeptAhead(fields) => {
+            problems.extend(fields.into_iter().map(|(field, reason)| problem(field, reason)));
+            ImportOutcome::KeptAhead
+        }
+    };
+    Answer {
+        result: result(line, outcome, problems),
+        confirms,
+    }
+}
+
+fn told(violations: &Violations) -> Vec<ImportProblem> {
+    let violations = violations.fields().iter();
+    violations
+        .map(|violation| problem(violation.field.clone(), violation.reason))
+        .collect()
+}
+
+fn problem(field: String, reason: &'static str) -> ImportProblem {
+    ImportProblem {
+        field,
+        reason: reason.to_owned(),
+        message: reason_text(reason),
+    }
+}
+
+fn result(line: u32, outcome: ImportOutcome, problems: Vec<ImportProblem>) -> ImportRowResult {
     ImportRowResult {
         line,
         outcome: outcome.into(),
-        problems: problems.collect(),
+        problems,
     }
 }

@@ -22,7 +22,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
-use crate::imports::BATCH;
+use crate::imports::{BATCH, INSTANTS};
 use crate::probe::{
     Home, LIST_CONTRACTS, LIST_QUEUE, NOON, NOT_IN_TABLE, OPEN_CHALLENGE, Probe, REPORT_CALL, SOON,
     STAFF_ISSUER, access_token, bearer, call, connect, instant, staff_token,
@@ -227,7 +227,14 @@ async fn imports(stage: &Stage, walk: &mut Walk) {
     let too_many = stage.own(&[("x-own", "import"), ("x-rows", "too many")]);
     let refused = Refusal::invalid("rows", "TOO_MANY_ROWS");
     stage.meets(walk, LIST_QUEUE, &too_many, &refused).await;
-    let batch = stage.own(&[("x-own", "import"), ("x-rows", "six")]);
+    for (words, _, reason) in INSTANTS {
+        let batch = stage.own(&[("x-own", "import"), ("x-rows", words)]);
+        let refused = Refusal::invalid("as_of_us", reason);
+        stage.meets(walk, LIST_QUEUE, &batch, &refused).await;
+    }
+    let confirming = stage.own(&[("x-own", "import"), ("x-rows", "confirming")]);
+    call_as(stage, &confirming).await.unwrap();
+    let batch = stage.own(&[("x-own", "import"), ("x-rows", "all kinds")]);
     let told = BATCH.iter().flat_map(|(_, told)| told.iter());
     let refused = Refusal::new(Code::InvalidArgument, "INVALID_ARGUMENT");
     let refused = told.fold(refused, |refused, (field, reason)| refused.field(field, reason));
@@ -352,7 +359,7 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 };
                 return Err(refuse(ExecuteError::<Never>::TooLarge(too_large)));
             }
-            "import" => crate::imports::answer(&context, value("x-rows") == "too many").await?,
+            "import" => crate::imports::answer(&context, &value("x-rows")).await?,
             "linger" => {
                 let shared = crate::probe::shared(&value("x-test"));
                 shared.seen.lock().unwrap().push("lingering".to_owned());

@@ -1,5 +1,6 @@
 //! Imports: a stretch of the book, which brings new customers, and one row that has changed.
 
+use client::import::as_of_now;
 use contracts::access::path_of;
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
@@ -92,6 +93,8 @@ impl Work<'_> {
             let request = ImportContractsRequest {
                 request_id: request_id.clone(),
                 rows,
+                as_of_us: as_of_now(),
+                dry_run: false,
             };
             self.client
                 .endorsement(&administrator)
@@ -126,6 +129,8 @@ impl Work<'_> {
             let request = ImportInitialCredentialsRequest {
                 request_id: request_id.clone(),
                 rows: rows.clone(),
+                as_of_us: as_of_now(),
+                dry_run: false,
             };
             let mut identity = self.client.identity(&administrator);
             identity.import_initial_credentials(request).await
@@ -157,6 +162,8 @@ impl Work<'_> {
             let request = ImportAccidentsRequest {
                 request_id: request_id.clone(),
                 rows: rows.clone(),
+                as_of_us: as_of_now(),
+                dry_run: false,
             };
             self.client
                 .claim_images(&administrator)

@@ -13,7 +13,7 @@ pub use self::address::ReviewedAddress;
 pub(super) use self::context::ReviewContext;
 pub use self::context::ReviewWarning;
 pub use self::phones::{ReviewedPhone, ReviewedPhones};
-use super::party_field::{PartyField, SameValue};
+use super::party_field::{Contradiction, PartyField, SameValue};
 use super::roles::{PartyRole, Section};
 
 /// The kinds of change.
@@ -224,11 +224,36 @@ impl PartyFields {
     }
 
     /// The fields after a row of the core system, by kind: what is open is not overwritten (EN-17).
-    pub(super) fn after_row(&self, row: &Self, is_open: impl Fn(Kind) -> bool, at: Timestamp) -> Self {
+    pub(super) fn after_row(
+        &self,
+        row: &Self,
+        as_of: Timestamp,
+        is_open: impl Fn(Kind) -> bool,
+        at: Timestamp,
+    ) -> Self {
         let [phones, address] = Kind::ALL.map(is_open);
         Self {
-            phones: self.phones.after_row(&row.phones, phones, at),
-            address: self.address.after_row(&row.address, address, at),
+            phones: self.phones.after_row(&row.phones, as_of, phones, at),
+            address: self.address.after_row(&row.address, as_of, address, at),
         }
+    }
+
+    /// The changes of ours that newer rows contradict (EN-16).
+    pub(super) fn contradictions(&self) -> impl Iterator<Item = (Kind, Contradiction)> {
+        let found = Kind::ALL.map(|kind| match kind {
+            Kind::Phones => (kind, self.phones.contradiction()),
+            Kind::Address => (kind, self.address.contradiction()),
+        });
+        found.into_iter().filter_map(|(kind, found)| Some((kind, found?)))
+    }
+
+    /// Whether the row that stands contradicts a change for the first time, if it is as of this instant.
+    pub(super) fn is_contradicted_anew(&self, as_of: Timestamp) -> bool {
+        self.phones.is_contradicted_anew(as_of) || self.address.is_contradicted_anew(as_of)
+    }
+
+    /// Whether a change of ours was not confirmed by any row, as far as that can be told without opening it.
+    pub(crate) const fn may_be_ahead(&self) -> bool {
+        self.phones.ahead.is_some() || self.address.ahead.is_some()
     }
 }

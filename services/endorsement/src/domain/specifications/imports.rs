@@ -10,7 +10,7 @@ fn en_16_a_new_row_is_recorded_whole() {
 
 #[test]
 fn en_16_the_same_row_again_changes_nothing_even_after_a_change_of_ours() {
-    let row = row("row 1", &[OLD], monday());
+    let row = row("row 1", &[OLD], instant("2026-04-01T09:00:00"));
     contract(a_contract()).when(import(row.clone())).then_nothing();
     contract(changed(a_contract(), "2026-11-16", monday()))
         .when(import(row))
@@ -170,4 +170,55 @@ fn the_date_of_our_last_change_survives_an_import_that_does_not_know_it() {
         state.standing().unwrap().terms.last_endorsement_date,
         Some(day("2026-11-16"))
     );
+}
+
+#[test]
+fn en_16_an_older_row_never_overwrites_a_newer_one_and_an_equal_instant_is_no_answer() {
+    let newer = row("row 5", &[NEW], monday());
+    let (history, _) = contract(a_contract()).when(import(newer)).then_accepted();
+    let history: Vec<_> = a_contract().into_iter().chain(history).collect();
+    let older = row("row 4", &[OLD], monday());
+    contract(history.clone())
+        .when(import(older))
+        .then_rejected("ROW_OLDER");
+    let mut equal = row("row 5", &[OLD], monday());
+    equal.row_digest = "another".to_owned();
+    contract(history.clone())
+        .when(import(equal))
+        .then_rejected("ROW_CONTRADICTS");
+    contract(history)
+        .when(import(row("row 5", &[NEW], monday())))
+        .then_nothing();
+}
+
+/// The daily file says the same as before; only then, a customer's change that it does not know becomes a difference.
+#[test]
+fn en_16_the_same_row_written_after_a_change_of_ours_makes_the_difference_seen_once() {
+    let mut history = changed(a_contract(), "2026-11-16", monday());
+    assert_eq!(standing(history.clone()).differences(), []);
+    let mut daily = row("row 1", &[OLD], instant("2026-04-01T09:00:00"));
+    daily.as_of = AsOf::of(instant("2026-11-17T03:00:00"));
+    let (events, _) = contract(history.clone())
+        .when(import(daily.clone()))
+        .then_accepted();
+    assert_eq!(events.len(), 1, "{events:?}");
+    history.extend(events);
+    let differences = standing(history.clone()).differences();
+    let [difference] = &differences[..] else {
+        panic!("{differences:?}")
+    };
+    assert_eq!(
+        (difference.role, difference.kind),
+        (PartyRole::Both, Kind::Phones)
+    );
+    assert_eq!(difference.contradiction.core_as_of, daily.as_of.row);
+    assert_eq!(numbers(&history, monday()), [number(NEW)], "and ours stays");
+
+    daily.as_of = AsOf::of(instant("2026-11-18T03:00:00"));
+    contract(history.clone()).when(import(daily)).then_nothing();
+    let mut confirming = row("row 2", &[NEW], instant("2026-11-19T03:00:00"));
+    confirming.as_of = AsOf::of(instant("2026-11-19T03:00:00"));
+    let (events, _) = contract(history.clone()).when(import(confirming)).then_accepted();
+    history.extend(events);
+    assert_eq!(standing(history).differences(), []);
 }

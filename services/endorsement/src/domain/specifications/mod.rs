@@ -11,7 +11,9 @@ mod submission;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use decider::AsOf;
 use decider::specification::{Given, given};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use kernel::address::AddressParts;
 use kernel::ids::{AccountId, EndorsementId, SubjectId};
@@ -99,6 +101,7 @@ fn row(digest: &str, phones: &[&str], at: Timestamp) -> ImportedContract {
         insured: None,
         object_address: Personal::new(holder(), "東京都港区1-2-3".to_owned()),
         row_digest: digest.to_owned(),
+        as_of: AsOf::of(as_of(digest, at)),
         at,
     }
 }
@@ -110,7 +113,14 @@ fn imported(row: ImportedContract) -> Event {
         insured: row.insured,
         object_address: row.object_address,
         row_digest: row.row_digest,
+        as_of: row.as_of.row,
     }
+}
+
+/// A later row of the same instant is as of some seconds later: `row 2`.
+fn as_of(digest: &str, at: Timestamp) -> Timestamp {
+    let number = digest.trim_start_matches("row ").parse().unwrap();
+    at + SignedDuration::from_secs(number)
 }
 
 fn import(row: ImportedContract) -> Command {

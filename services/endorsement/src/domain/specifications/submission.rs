@@ -53,7 +53,11 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
             role: PartyRole::Both,
             subject: holder(),
             field: FieldContent::Phones(PartyField {
-                core: Some(vec![Personal::new(holder(), number(OLD))]),
+                ahead: Some(Ahead {
+                    since: monday(),
+                    core: vec![Personal::new(holder(), number(OLD))],
+                    core_as_of: None,
+                }),
                 ..PartyField::of_row(holder(), [number(NEW)], monday())
             }),
             endorsement_id: Some(request_id(1)),

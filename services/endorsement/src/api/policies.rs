@@ -1,0 +1,62 @@
+//! Which policies are contracts of whom (EN-16): a file of accidents or credentials belongs to other services, which know no
+//! contracts, and shall not name one that does not exist without a word.
+
+use contracts::endorsement::v1::{
+    CheckPoliciesRequest, CheckPoliciesResponse, PolicyOfCustomer, PolicyStanding,
+};
+use decider::{Problem, Violations};
+use eventsourcing::LoadError;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kernel::ids::{ContractId, SubjectId};
+use service::import::{MAX_ROWS, columns};
+use service::refuse;
+use tonic::{Request, Response, Status};
+
+use super::Api;
+
+/// Contracts read at the same time; the database's connections are shared with customers.
+const AT_ONCE: usize = 8;
+
+pub(super) async fn check(
+    api: &Api,
+    request: Request<CheckPoliciesRequest>,
+) -> Result<Response<CheckPoliciesResponse>, Status> {
+    let policies = request.into_inner().policies;
+    if policies.len() > MAX_ROWS {
+        let problem = Problem::invalid("policies", "TOO_MANY_ROWS").with("max_rows", MAX_ROWS.to_string());
+        return Err(refuse(problem));
+    }
+    let standings = stream::iter(policies.iter().map(read))
+        .map(|policy| standing(api, policy))
+        .buffered(AT_ONCE);
+    let standings: Vec<PolicyStanding> = standings.try_collect().await.map_err(refuse)?;
+    let standings = standings.into_iter().map(Into::into).collect();
+    Ok(Response::new(CheckPoliciesResponse { standings }))
+}
+
+/// Nothing where the numbers cannot be read, which the row's own service tells.
+fn read(policy: &PolicyOfCustomer) -> Option<(ContractId, Option<SubjectId>)> {
+    let mut unread = Violations::default();
+    let (contract, ..) = columns::contract(&mut unread, &policy.policy_number, &policy.branch_number)?;
+    let customer = columns::customer(&mut unread, "customer_number", &policy.customer_number);
+    Some((contract, customer.map(|(subject, _)| subject)))
+}
+
+async fn standing(
+    api: &Api,
+    policy: Option<(ContractId, Option<SubjectId>)>,
+) -> Result<PolicyStanding, LoadError> {
+    let Some((contract, customer)) = policy else {
+        return Ok(PolicyStanding::Unknown);
+    };
+    let loaded = api.contracts.load(contract).await?;
+    let Ok(standing) = loaded.state.standing() else {
+        return Ok(PolicyStanding::Unknown);
+    };
+    let holder = standing.parties.policyholder().subject;
+    Ok(if customer.is_none_or(|customer| customer == holder) {
+        PolicyStanding::Known
+    } else {
+        PolicyStanding::OtherCustomer
+    })
+}
