@@ -137,7 +137,7 @@ async fn too_many(
         let violation = &refusal.violations[0];
         assert_eq!(
             (violation.field.as_str(), violation.reason.as_str()),
-            ("rows", "TOO_MANY_ROWS")
+            ("rows", "LIST_TOO_LONG")
         );
         assert!(violation.message.contains("500"), "{}", violation.message);
     }

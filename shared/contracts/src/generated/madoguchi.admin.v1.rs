@@ -15,6 +15,16 @@ pub struct ListParkedRequest {
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListParkedRequest {
+    const NAME: &'static str = "ListParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListParkedRequest".into()
+    }
+}
 /// A page of what is parked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListParkedResponse {
@@ -24,6 +34,16 @@ pub struct ListParkedResponse {
     /// Continues the list; empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListParkedResponse {
+    const NAME: &'static str = "ListParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListParkedResponse".into()
+    }
 }
 /// A message that was not applied. Its payload is not shown: the source's feed has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -65,6 +85,16 @@ pub struct ParkedMessage {
     #[prost(uint32, tag = "12")]
     pub payload_bytes: u32,
 }
+impl ::prost::Name for ParkedMessage {
+    const NAME: &'static str = "ParkedMessage";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ParkedMessage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ParkedMessage".into()
+    }
+}
 /// Names a parked message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetParkedRequest {
@@ -78,6 +108,16 @@ pub struct GetParkedRequest {
     #[prost(string, tag = "3")]
     pub event_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetParkedRequest {
+    const NAME: &'static str = "GetParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GetParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GetParkedRequest".into()
+    }
+}
 /// One parked message.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetParkedResponse {
@@ -90,6 +130,16 @@ pub struct GetParkedResponse {
     /// What was decided about it, or about everything parked there, since it was set aside; the latest first, at most 20.
     #[prost(message, repeated, tag = "3")]
     pub decisions: ::prost::alloc::vec::Vec<ParkingDecision>,
+}
+impl ::prost::Name for GetParkedResponse {
+    const NAME: &'static str = "GetParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GetParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GetParkedResponse".into()
+    }
 }
 /// What somebody decided.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -110,6 +160,16 @@ pub struct ParkingDecision {
     #[prost(uint64, tag = "5")]
     pub applied: u64,
 }
+impl ::prost::Name for ParkingDecision {
+    const NAME: &'static str = "ParkingDecision";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ParkingDecision".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ParkingDecision".into()
+    }
+}
 /// Asks for a replay.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReplayParkedRequest {
@@ -125,9 +185,19 @@ pub struct ReplayParkedRequest {
     /// Any parked or waiting message (UUID): its entity's messages are replayed. Empty = everything parked there.
     #[prost(string, tag = "4")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    /// Why: a ticket, a few words. Kept as it is: no personal data.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ReplayParkedRequest {
+    const NAME: &'static str = "ReplayParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ReplayParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ReplayParkedRequest".into()
+    }
 }
 /// What the replay came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -141,6 +211,16 @@ pub struct ReplayParkedResponse {
     /// Messages of this consumer and source that are still parked or waiting.
     #[prost(uint64, tag = "3")]
     pub left: u64,
+}
+impl ::prost::Name for ReplayParkedResponse {
+    const NAME: &'static str = "ReplayParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ReplayParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ReplayParkedResponse".into()
+    }
 }
 /// Asks to drop a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -157,9 +237,19 @@ pub struct DiscardParkedRequest {
     /// A parked message (UUID); one that only waits is not dropped.
     #[prost(string, tag = "4")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    /// Why: a ticket, a few words. Kept as it is: no personal data.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DiscardParkedRequest {
+    const NAME: &'static str = "DiscardParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.DiscardParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.DiscardParkedRequest".into()
+    }
 }
 /// Dropped, and what waited behind it was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -173,6 +263,16 @@ pub struct DiscardParkedResponse {
     /// Messages of this consumer and source that are still parked or waiting.
     #[prost(uint64, tag = "3")]
     pub left: u64,
+}
+impl ::prost::Name for DiscardParkedResponse {
+    const NAME: &'static str = "DiscardParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.DiscardParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.DiscardParkedResponse".into()
+    }
 }
 /// Whether a message failed itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -5,9 +5,19 @@ pub struct ImportContractsRequest {
     /// UUID chosen by the client.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// At most 500.
+    /// The rows; each is judged for itself, also by its own rules.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<ContractRow>,
+}
+impl ::prost::Name for ImportContractsRequest {
+    const NAME: &'static str = "ImportContractsRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ImportContractsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ImportContractsRequest".into()
+    }
 }
 /// One contract as the core system has it. Dates are YYYY-MM-DD, instants RFC 3339 or YYYY-MM-DDTHH:MM in Japan.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -55,6 +65,16 @@ pub struct ContractRow {
     #[prost(string, tag = "14")]
     pub agency_name: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ContractRow {
+    const NAME: &'static str = "ContractRow";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ContractRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ContractRow".into()
+    }
+}
 /// A person or company in an import.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PartyRow {
@@ -86,6 +106,16 @@ pub struct PartyRow {
     #[prost(string, tag = "9")]
     pub address: ::prost::alloc::string::String,
 }
+impl ::prost::Name for PartyRow {
+    const NAME: &'static str = "PartyRow";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyRow".into()
+    }
+}
 /// An insurer with its share.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InsurerShare {
@@ -99,12 +129,32 @@ pub struct InsurerShare {
     #[prost(uint32, tag = "3")]
     pub share_basis_points: u32,
 }
+impl ::prost::Name for InsurerShare {
+    const NAME: &'static str = "InsurerShare";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.InsurerShare".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.InsurerShare".into()
+    }
+}
 /// What became of each row.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportContractsResponse {
     /// One per row, in order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<super::super::common::v1::ImportRowResult>,
+}
+impl ::prost::Name for ImportContractsResponse {
+    const NAME: &'static str = "ImportContractsResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ImportContractsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ImportContractsResponse".into()
+    }
 }
 /// Names a contract.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -113,12 +163,32 @@ pub struct GetContractRequest {
     #[prost(string, tag = "1")]
     pub contract_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetContractRequest {
+    const NAME: &'static str = "GetContractRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetContractRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetContractRequest".into()
+    }
+}
 /// A contract in full.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetContractResponse {
     /// The contract.
     #[prost(message, optional, tag = "1")]
     pub contract: ::core::option::Option<Contract>,
+}
+impl ::prost::Name for GetContractResponse {
+    const NAME: &'static str = "GetContractResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetContractResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetContractResponse".into()
+    }
 }
 /// A contract as its policyholder sees it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -175,6 +245,16 @@ pub struct Contract {
     #[prost(uint64, tag = "17")]
     pub version: u64,
 }
+impl ::prost::Name for Contract {
+    const NAME: &'static str = "Contract";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Contract".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Contract".into()
+    }
+}
 /// A party as shown.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Party {
@@ -203,6 +283,16 @@ pub struct Party {
     #[prost(message, optional, tag = "8")]
     pub next_address: ::core::option::Option<ScheduledAddress>,
 }
+impl ::prost::Name for Party {
+    const NAME: &'static str = "Party";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Party".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Party".into()
+    }
+}
 /// An address. One that was imported has its postcode and its line, and no other parts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Address {
@@ -228,6 +318,16 @@ pub struct Address {
     #[prost(string, tag = "7")]
     pub as_entered: ::prost::alloc::string::String,
 }
+impl ::prost::Name for Address {
+    const NAME: &'static str = "Address";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Address".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Address".into()
+    }
+}
 /// An address that counts later.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ScheduledAddress {
@@ -237,6 +337,16 @@ pub struct ScheduledAddress {
     /// The first instant at which it counts, microseconds since the Unix epoch.
     #[prost(int64, tag = "2")]
     pub counts_from_us: i64,
+}
+impl ::prost::Name for ScheduledAddress {
+    const NAME: &'static str = "ScheduledAddress";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ScheduledAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ScheduledAddress".into()
+    }
 }
 /// A telephone number with its verdict as login factor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -260,6 +370,16 @@ pub struct Phone {
     /// ended longer ago than numbers outlive it (PV-7).
     #[prost(int64, tag = "6")]
     pub counts_until_us: i64,
+}
+impl ::prost::Name for Phone {
+    const NAME: &'static str = "Phone";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Phone".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Phone".into()
+    }
 }
 /// A change that is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -287,15 +407,34 @@ pub mod endorsement_item {
         Address(super::AddressChange),
     }
 }
+impl ::prost::Name for EndorsementItem {
+    const NAME: &'static str = "EndorsementItem";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementItem".into()
+    }
+}
 /// New telephone numbers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PhonesChange {
-    /// At least one, at most 3, any common notation (PV-5).
+    /// At least one, any common notation (PV-5).
     #[prost(string, repeated, tag = "1")]
     pub numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// A new address, kept as typed. Each part has at most 100 characters; there must be a prefecture, a city, and a town or a
-/// street.
+impl ::prost::Name for PhonesChange {
+    const NAME: &'static str = "PhonesChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PhonesChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PhonesChange".into()
+    }
+}
+/// A new address, kept as typed. There must be a prefecture, a city, and a town or a street.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddressChange {
     /// Seven digits with or without hyphen.
@@ -317,6 +456,16 @@ pub struct AddressChange {
     #[prost(string, tag = "6")]
     pub building: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AddressChange {
+    const NAME: &'static str = "AddressChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.AddressChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.AddressChange".into()
+    }
+}
 /// A new name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NameChange {
@@ -326,6 +475,16 @@ pub struct NameChange {
     /// Kana.
     #[prost(string, tag = "2")]
     pub name_kana: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NameChange {
+    const NAME: &'static str = "NameChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.NameChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.NameChange".into()
+    }
 }
 /// Asks what a change would do.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -339,6 +498,16 @@ pub struct PrepareEndorsementRequest {
     /// 変更日, YYYY-MM-DD in Japan: today takes effect on acceptance, a later date at 00:00 JST (EN-7). Required.
     #[prost(string, tag = "3")]
     pub effective_date: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PrepareEndorsementRequest {
+    const NAME: &'static str = "PrepareEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PrepareEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PrepareEndorsementRequest".into()
+    }
 }
 /// Exactly what submit will do.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -358,6 +527,16 @@ pub struct PrepareEndorsementResponse {
     /// Hash of all that is shown and of the versions it rests on (EN-8).
     #[prost(string, tag = "5")]
     pub confirm_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PrepareEndorsementResponse {
+    const NAME: &'static str = "PrepareEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PrepareEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PrepareEndorsementResponse".into()
+    }
 }
 /// One changed field.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -388,12 +567,32 @@ pub mod field_change {
         Address(super::Address),
     }
 }
+impl ::prost::Name for FieldChange {
+    const NAME: &'static str = "FieldChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.FieldChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.FieldChange".into()
+    }
+}
 /// Telephone numbers in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PhoneList {
     /// The numbers.
     #[prost(message, repeated, tag = "1")]
     pub phones: ::prost::alloc::vec::Vec<Phone>,
+}
+impl ::prost::Name for PhoneList {
+    const NAME: &'static str = "PhoneList";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PhoneList".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PhoneList".into()
+    }
 }
 /// Something to confirm.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -407,6 +606,16 @@ pub struct Warning {
     /// Whether submit needs it in acknowledged_warnings.
     #[prost(bool, tag = "3")]
     pub needs_acknowledgement: bool,
+}
+impl ::prost::Name for Warning {
+    const NAME: &'static str = "Warning";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Warning".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Warning".into()
+    }
 }
 /// Submits what was shown.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -430,6 +639,16 @@ pub struct SubmitEndorsementRequest {
     #[prost(string, repeated, tag = "6")]
     pub acknowledged_warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for SubmitEndorsementRequest {
+    const NAME: &'static str = "SubmitEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.SubmitEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.SubmitEndorsementRequest".into()
+    }
+}
 /// The request as it stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmitEndorsementResponse {
@@ -439,6 +658,16 @@ pub struct SubmitEndorsementResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SubmitEndorsementResponse {
+    const NAME: &'static str = "SubmitEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.SubmitEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.SubmitEndorsementResponse".into()
+    }
 }
 /// A change request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -465,6 +694,16 @@ pub struct Endorsement {
     #[prost(int64, tag = "7")]
     pub submitted_at_us: i64,
 }
+impl ::prost::Name for Endorsement {
+    const NAME: &'static str = "Endorsement";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Endorsement".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Endorsement".into()
+    }
+}
 /// Takes a request back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawEndorsementRequest {
@@ -478,6 +717,16 @@ pub struct WithdrawEndorsementRequest {
     #[prost(string, tag = "3")]
     pub endorsement_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for WithdrawEndorsementRequest {
+    const NAME: &'static str = "WithdrawEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.WithdrawEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.WithdrawEndorsementRequest".into()
+    }
+}
 /// The request as it stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawEndorsementResponse {
@@ -487,6 +736,16 @@ pub struct WithdrawEndorsementResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WithdrawEndorsementResponse {
+    const NAME: &'static str = "WithdrawEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.WithdrawEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.WithdrawEndorsementResponse".into()
+    }
 }
 /// Names a request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -498,12 +757,32 @@ pub struct GetEndorsementRequest {
     #[prost(string, tag = "2")]
     pub endorsement_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetEndorsementRequest {
+    const NAME: &'static str = "GetEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetEndorsementRequest".into()
+    }
+}
 /// A request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetEndorsementResponse {
     /// The request.
     #[prost(message, optional, tag = "1")]
     pub endorsement: ::core::option::Option<Endorsement>,
+}
+impl ::prost::Name for GetEndorsementResponse {
+    const NAME: &'static str = "GetEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetEndorsementResponse".into()
+    }
 }
 /// The section a customer clicked "change" in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1352,6 +1631,16 @@ pub mod endorsement_event {
         EndorsementChanged(super::EndorsementChanged),
     }
 }
+impl ::prost::Name for EndorsementEvent {
+    const NAME: &'static str = "EndorsementEvent";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementEvent".into()
+    }
+}
 /// A contract, whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContractImported {
@@ -1398,6 +1687,16 @@ pub struct ContractImported {
     #[prost(string, tag = "14")]
     pub agency_name: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ContractImported {
+    const NAME: &'static str = "ContractImported";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ContractImported".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ContractImported".into()
+    }
+}
 /// A party with its personal fields sealed.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishedParty {
@@ -1423,6 +1722,16 @@ pub struct PublishedParty {
     #[prost(message, repeated, tag = "7")]
     pub fields: ::prost::alloc::vec::Vec<PartyField>,
 }
+impl ::prost::Name for PublishedParty {
+    const NAME: &'static str = "PublishedParty";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PublishedParty".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PublishedParty".into()
+    }
+}
 /// A field of a party that customers can change, whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PartyField {
@@ -1432,6 +1741,16 @@ pub struct PartyField {
     /// All values in force or scheduled, in order (PV-7).
     #[prost(message, repeated, tag = "2")]
     pub values: ::prost::alloc::vec::Vec<super::super::common::v1::SealedDated>,
+}
+impl ::prost::Name for PartyField {
+    const NAME: &'static str = "PartyField";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyField".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyField".into()
+    }
 }
 /// A field of one party of the contract changed.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1452,6 +1771,16 @@ pub struct PartyFieldChanged {
     #[prost(int64, tag = "5")]
     pub period_end_us: i64,
 }
+impl ::prost::Name for PartyFieldChanged {
+    const NAME: &'static str = "PartyFieldChanged";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyFieldChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyFieldChanged".into()
+    }
+}
 /// A request with its state, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EndorsementChanged {
@@ -1467,6 +1796,16 @@ pub struct EndorsementChanged {
     /// 変更日 for the contract list once effective, YYYY-MM-DD; empty before.
     #[prost(string, tag = "4")]
     pub last_endorsement_date: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EndorsementChanged {
+    const NAME: &'static str = "EndorsementChanged";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementChanged".into()
+    }
 }
 /// Which field of a party, and the JSON form of its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -12,6 +12,16 @@ pub struct ReadRequest {
     #[prost(int32, tag = "3")]
     pub page_size: i32,
 }
+impl ::prost::Name for ReadRequest {
+    const NAME: &'static str = "ReadRequest";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ReadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ReadRequest".into()
+    }
+}
 /// One published event, byte for byte as the relay sends it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FeedItem {
@@ -34,6 +44,16 @@ pub struct FeedItem {
     #[prost(string, tag = "6")]
     pub traceparent: ::prost::alloc::string::String,
 }
+impl ::prost::Name for FeedItem {
+    const NAME: &'static str = "FeedItem";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.FeedItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.FeedItem".into()
+    }
+}
 /// A page of published events.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReadResponse {
@@ -49,6 +69,16 @@ pub struct ReadResponse {
     /// True when nothing published lies behind this page; it may be false where nothing does, and the next page is then empty.
     #[prost(bool, tag = "4")]
     pub end: bool,
+}
+impl ::prost::Name for ReadResponse {
+    const NAME: &'static str = "ReadResponse";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ReadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ReadResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod feed_service_client {

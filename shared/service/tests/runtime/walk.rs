@@ -110,6 +110,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     is_busy(&mut walk).await;
     has_no_store(&mut walk).await;
     crate::parking::refusals(&mut walk).await;
+    crate::protocol::refusals(&mut walk).await;
     walk.covers(MESSAGES);
 }
 
@@ -204,10 +205,6 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
             Refusal::new(Code::Aborted, "CONTENDED").retry(),
         ),
         (
-            with(&[("x-own", "page"), ("x-size", "-1"), ("x-token", "")]),
-            Refusal::invalid("page_size", "PAGE_SIZE_NEGATIVE"),
-        ),
-        (
             with(&[("x-own", "page"), ("x-size", "0"), ("x-token", "guessed")]),
             Refusal::invalid("page_token", "PAGE_TOKEN_INVALID"),
         ),
@@ -217,12 +214,9 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
     }
 }
 
-/// What a batch of an import is told, and each of its rows.
+/// What each row of a batch is told.
 async fn imports(stage: &Stage, walk: &mut Walk) {
-    let too_many = stage.own(&[("x-own", "import"), ("x-rows", "too many")]);
-    let refused = Refusal::invalid("rows", "TOO_MANY_ROWS");
-    stage.meets(walk, LIST_QUEUE, &too_many, &refused).await;
-    let batch = stage.own(&[("x-own", "import"), ("x-rows", "six")]);
+    let batch = stage.own(&[("x-own", "import")]);
     let told = BATCH.iter().flat_map(|(_, told)| told.iter());
     let refused = Refusal::new(Code::InvalidArgument, "INVALID_ARGUMENT");
     let refused = told.fold(refused, |refused, (field, reason)| refused.field(field, reason));
@@ -339,7 +333,7 @@ fn own(context: Context, request: Request<()>) -> BoxFuture<'static, Result<(), 
                 let page = context.page::<u32>(&["probe"], size, &value("x-token"));
                 page.map_err(refuse)?;
             }
-            "import" => crate::imports::answer(&context, value("x-rows") == "too many").await?,
+            "import" => crate::imports::answer(&context).await?,
             "linger" => {
                 let shared = crate::probe::shared(&value("x-test"));
                 shared.seen.lock().unwrap().push("lingering".to_owned());
