@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test fuzz test-kurrentdb faults bench check check-tools fmt generate clean
+.PHONY: help install build run test doors fuzz test-kurrentdb faults bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -44,6 +44,9 @@ bench: cargo install ## Measure the store, the way into the views and a rebuild 
 	@cargo build --release --locked --workspace --bins --bench bench
 	@cargo bench --workspace --bench bench --locked -- $(if $(QUICK),--quick) --report "$(CURDIR)/target/bench.json" \
 		--baselines "$(abspath $(BASELINES))/release/bench-baselines" $(PARTS)
+
+doors: build ## Send every kind of value to every field of every RPC, the long form of what `make test` does
+	@DOORS=long $(BIN)/testkit-servers run -- cargo test --workspace --locked --test doors
 
 fuzz: build ## Read a million damaged rows of the core system's files (ROWS=n)
 	@CSV_FUZZ_ROWS=$(or $(ROWS),1000000) cargo test --workspace --locked --lib -- files::fuzz --nocapture

@@ -345,6 +345,7 @@ const VALUES: [(&str, &[&str]); 4] = [
         &[
             "CARGO_PKG_VERSION",
             "EVENT_STORE_URL",
+            "IGNORE_ALWAYS",
             "MADOGUCHI_CONFIG",
             "NATS_URL",
             "OTEL_EXPORTER_OTLP_ENDPOINT",

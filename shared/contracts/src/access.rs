@@ -372,6 +372,12 @@ pub const TABLE: &[Rule] = &[
     )
     .during_maintenance()
     .long_running(),
+    rule(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        &[Allowed::Anyone],
+    )
+    .during_maintenance()
+    .long_running(),
 ];
 
 /// The row of an RPC; an RPC without one is refused at the door.

@@ -49,6 +49,27 @@ pub struct FieldViolation {
     pub field: String,
     /// `UPPER_SNAKE` reason or rule.
     pub reason: &'static str,
+    /// What the text of this reason is rendered with, before the problem's metadata: the limit that was passed. Never
+    /// personal.
+    pub facts: BTreeMap<&'static str, String>,
+}
+
+impl FieldViolation {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, reason: &'static str) -> Self {
+        Self {
+            field: field.into(),
+            reason,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a value for the text.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.facts.insert(key, value.into());
+        self
+    }
 }
 
 /// An error that can be told to the caller.
@@ -105,10 +126,7 @@ impl Problem {
     /// Adds a wrong field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, reason: &'static str) -> Self {
-        self.violations.push(FieldViolation {
-            field: field.into(),
-            reason,
-        });
+        self.violations.push(FieldViolation::new(field, reason));
         self
     }
 

@@ -22,10 +22,7 @@ impl Violations {
 
     /// A wrong field.
     pub fn add(&mut self, field: impl Into<String>, reason: &'static str) {
-        self.0.violations.push(FieldViolation {
-            field: field.into(),
-            reason,
-        });
+        self.0.violations.push(FieldViolation::new(field, reason));
     }
 
     /// A value that the reasons' texts are rendered with.

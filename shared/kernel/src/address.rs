@@ -8,9 +8,6 @@ use crate::marks;
 
 /// Digits of a postcode.
 const POSTCODE_DIGITS: usize = 7;
-/// Most characters of a part, and of a line.
-const MOST_OF_PART: usize = 100;
-const MOST_OF_LINE: usize = 300;
 
 /// The parts of an address as they are typed. Empty where there is none.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +50,6 @@ pub enum AddressReason {
     Postcode,
     /// Nothing but blanks where something must be.
     Missing,
-    /// Longer than any address.
-    TooLong,
     /// It holds control characters or marks that nobody sees.
     Unreadable,
 }
@@ -65,7 +60,6 @@ impl AddressReason {
         match self {
             Self::Postcode => "POSTCODE_INVALID",
             Self::Missing => "ADDRESS_REQUIRED",
-            Self::TooLong => "ADDRESS_TOO_LONG",
             Self::Unreadable => "ADDRESS_UNREADABLE",
         }
     }
@@ -99,7 +93,7 @@ impl Address {
         for (part, text, required) in named {
             if required && is_blank(text) {
                 wrong(part, AddressReason::Missing);
-            } else if let Some(reason) = unusable(text, MOST_OF_PART) {
+            } else if let Some(reason) = unusable(text) {
                 wrong(part, reason);
             }
         }
@@ -129,7 +123,7 @@ impl Address {
         let reason = if is_blank(line) {
             Some(AddressReason::Missing)
         } else {
-            unusable(line, MOST_OF_LINE)
+            unusable(line)
         };
         errors.extend(reason.map(|reason| AddressError {
             part: "address",
@@ -193,11 +187,8 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(marks::is_blank)
 }
 
-/// Why a text is none that people read.
-fn unusable(text: &str, most: usize) -> Option<AddressReason> {
-    if text.chars().count() > most {
-        return Some(AddressReason::TooLong);
-    }
+/// Why a text is none that people read. How long it may be is the protos' to say.
+fn unusable(text: &str) -> Option<AddressReason> {
     let unseen = |c: char| c.is_control() || (marks::is_blank(c) && !c.is_whitespace());
     text.chars().any(unseen).then_some(AddressReason::Unreadable)
 }
@@ -260,7 +251,7 @@ mod tests {
             postcode: "10000011".to_owned(),
             town: "千代田\0".to_owned(),
             street: "\u{202E}1-1".to_owned(),
-            building: "あ".repeat(101),
+            building: "\u{200B}".to_owned(),
             ..parts()
         };
         assert_eq!(
@@ -269,7 +260,7 @@ mod tests {
                 ("postcode", "POSTCODE_INVALID"),
                 ("town", "ADDRESS_UNREADABLE"),
                 ("street", "ADDRESS_UNREADABLE"),
-                ("building", "ADDRESS_TOO_LONG"),
+                ("building", "ADDRESS_UNREADABLE"),
             ]
         );
     }

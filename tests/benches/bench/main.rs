@@ -1,5 +1,5 @@
 //! `make bench`: how fast the store, a command's way into the views and a rebuild are, each beside a baseline measured in the
-//! same run, in turns. Prints, and writes target/bench.json. Ratios are to be trusted, absolute figures belong to the machine.
+//! same run, in turns; and what the door's limits cost a call. Prints, and writes target/bench.json. Ratios are to be trusted, absolute figures belong to the machine.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 #![allow(
     clippy::cast_precision_loss,
@@ -13,6 +13,7 @@ mod extent;
 mod failure;
 mod growth;
 mod ledger;
+mod limits;
 mod report;
 mod rivals;
 mod server;
@@ -42,6 +43,9 @@ async fn main() -> Result<(), Failure> {
     let mut report = Report::new(arguments.report);
     if wanted("disk") {
         disk::measure(&mut report)?;
+    }
+    if wanted("limits") {
+        limits::measure(&mut report)?;
     }
     if wanted("appends") {
         let rivals = Rivals::new(arguments.baselines)?;
@@ -86,7 +90,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--report" => arguments.report = path()?,
             "--baselines" => arguments.baselines = path()?,
             "--programs" => arguments.programs = path()?,
-            "disk" | "appends" | "visible" | "growth" => arguments.parts.push(argument),
+            "disk" | "limits" | "appends" | "visible" | "growth" => arguments.parts.push(argument),
             other => return Err(format!("{other} is not known").into()),
         }
     }

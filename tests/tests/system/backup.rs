@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use client::import::{Folders, Silent, import};
+use client::import::{Plan, Silent, import};
 use client::{Bearer, Client};
 use contracts::claim_images::v1::DownloadOriginalRequest;
 use contracts::views::v1::{ListAccidentsRequest, ListGalleryRequest};
@@ -259,13 +259,11 @@ fn somebody(stack: &Stack) -> BookContract {
 
 /// The rows taken and refused, by file.
 async fn import_book(stack: &Stack, client: &Client) -> Vec<(usize, usize)> {
-    let folders = Folders {
-        files: stack.folder().file("whole-book"),
-        state: stack.folder().file("whole-book/state"),
-    };
-    write(&compose(&book(stack)), &folders.files).unwrap();
+    let files = stack.folder().file("whole-book");
+    let plan = Plan::of_folder(&files, &stack.folder().file("whole-book/state"));
+    write(&compose(&book(stack)), &files).unwrap();
     let administrator = staff(stack, "M001", "administrator");
-    let summaries = import(client, &administrator, &folders, &Silent).await.unwrap();
+    let summaries = import(client, &administrator, &plan, &Silent).await.unwrap();
     summaries
         .iter()
         .map(|summary| (summary.recorded + summary.unchanged, summary.refused))

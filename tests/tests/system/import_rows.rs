@@ -1,5 +1,6 @@
 //! One row of the core system is read one way, whichever service it is for (EN-16).
 
+use client::import::as_of_now;
 use client::{Bearer, Client, Refusal, request_id};
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::common::v1::{ImportOutcome, ImportRowResult};
@@ -137,7 +138,7 @@ async fn too_many(
         let violation = &refusal.violations[0];
         assert_eq!(
             (violation.field.as_str(), violation.reason.as_str()),
-            ("rows", "TOO_MANY_ROWS")
+            ("rows", "LIST_TOO_LONG")
         );
         assert!(violation.message.contains("500"), "{}", violation.message);
     }
@@ -155,6 +156,8 @@ impl Importer {
         let request = ImportContractsRequest {
             request_id: request_id(),
             rows,
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let mut endorsement = self.client.endorsement(&self.bearer);
         Ok(endorsement.import_contracts(request).await?.into_inner().results)
@@ -164,6 +167,8 @@ impl Importer {
         let request = ImportInitialCredentialsRequest {
             request_id: request_id(),
             rows,
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let mut identity = self.client.identity(&self.bearer);
         let answer = identity.import_initial_credentials(request).await?;
@@ -174,6 +179,8 @@ impl Importer {
         let request = ImportAccidentsRequest {
             request_id: request_id(),
             rows,
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let mut claim_images = self.client.claim_images(&self.bearer);
         Ok(claim_images.import_accidents(request).await?.into_inner().results)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use client::import::{Folders, Silent, import};
+use client::import::{Plan, Silent, import};
 use client::{Bearer, Client, Refusal, request_id};
 use contracts::identity::v1::{
     LoginRequest, RegisterWithInitialCredentialsRequest, RegisterWithInitialCredentialsResponse,
@@ -81,18 +81,16 @@ async fn imported_book(stack: &Stack, client: &Client) -> Book {
         as_of: kernel::clock::jst_date(kernel::Clock::now(&kernel::SystemClock)),
     };
     let book = Book::compute(recipe);
-    let folders = Folders {
-        files: stack.folder().file("sample"),
-        state: stack.folder().file("import"),
-    };
-    write(&compose(&book), &folders.files).unwrap();
+    let files = stack.folder().file("sample");
+    let plan = Plan::of_folder(&files, &stack.folder().file("import"));
+    write(&compose(&book), &files).unwrap();
     let secrets = Secrets::open(stack.folder()).unwrap();
     let now_s = kernel::Clock::now(&kernel::SystemClock).as_second();
     let token = secrets
         .staff()
         .token("M001", &["administrator"], now_s, 600)
         .unwrap();
-    import(client, &Bearer::new(&token), &folders, &Silent)
+    import(client, &Bearer::new(&token), &plan, &Silent)
         .await
         .unwrap();
     book

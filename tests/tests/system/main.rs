@@ -10,6 +10,8 @@
 mod backup;
 mod ground;
 mod haystack;
+mod import_files;
+mod import_fuzz;
 mod import_rows;
 mod journey;
 mod kill;
@@ -17,3 +19,4 @@ mod kurrentdb;
 mod plaintext;
 mod rebuild;
 mod trace;
+mod unreadable;

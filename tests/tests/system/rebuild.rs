@@ -1,7 +1,7 @@
 //! The views rebuilt from a long history while commands and queries go on: no query fails, no row differs, memory bounded. The
 //! same with a million events is `madoguchi load`.
 
-use client::import::{Folders, Silent, import};
+use client::import::{Plan, Silent, import};
 use client::{Bearer, Client};
 use dev::load::{Load, load, measure};
 use dev::sample::{Book, Recipe, compose, write};
@@ -39,17 +39,15 @@ async fn a_book(stack: &Stack) {
         contracts: 120,
         as_of: kernel::clock::jst_date(SystemClock.now()),
     };
-    let folders = Folders {
-        files: stack.folder().file("sample"),
-        state: stack.folder().file("import"),
-    };
-    write(&compose(&Book::compute(recipe)), &folders.files).unwrap();
+    let files = stack.folder().file("sample");
+    let plan = Plan::of_folder(&files, &stack.folder().file("import"));
+    write(&compose(&Book::compute(recipe)), &files).unwrap();
     let secrets = Secrets::open(stack.folder()).unwrap();
     let token = secrets
         .staff()
         .token("M001", &["administrator"], SystemClock.now().as_second(), 600)
         .unwrap();
-    import(&client, &Bearer::new(&token), &folders, &Silent)
+    import(&client, &Bearer::new(&token), &plan, &Silent)
         .await
         .unwrap();
 }

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use contracts::claim_images::v1 as proto;
-use decider::{Problem, ProblemKind};
+use decider::{FieldViolation, Problem, ProblemKind};
 use kernel::ids::ImageId;
 
 use crate::domain::{Category, Sha256};
-use crate::upload_limits::{MAX_FILE_BYTES, MAX_FILE_NAME_CHARS, MAX_NOTE_CHARS};
+use crate::upload_limits::MAX_FILE_BYTES;
 
 /// A field that cannot be taken.
 pub(super) fn invalid(field: impl Into<String>, reason: &'static str) -> Problem {
@@ -35,19 +35,16 @@ pub(super) fn new_upload(request: &proto::StartUploadRequest) -> Result<NewUploa
         proto::ImageCategory::Document => Some(Category::Document),
         proto::ImageCategory::Other => Some(Category::Other),
     };
-    let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT")
-        .with("max_mib", (MAX_FILE_BYTES / (1024 * 1024)).to_string())
-        .with("max_chars", MAX_FILE_NAME_CHARS.to_string());
+    let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
     if category.is_none() {
         problem = problem.field("category", "CATEGORY_REQUIRED");
     }
     if request.size_bytes == 0 {
         problem = problem.field("size_bytes", "FILE_EMPTY");
     } else if request.size_bytes > MAX_FILE_BYTES {
-        problem = problem.field("size_bytes", "FILE_TOO_LARGE");
-    }
-    if request.file_name.chars().count() > MAX_FILE_NAME_CHARS {
-        problem = problem.field("file_name", "FILE_NAME_TOO_LONG");
+        let too_large = FieldViolation::new("size_bytes", "FILE_TOO_LARGE");
+        let mib = (MAX_FILE_BYTES / (1024 * 1024)).to_string();
+        problem.violations.push(too_large.with("max_mib", mib));
     }
     match category {
         Some(category) if problem.violations.is_empty() => Ok(NewUpload {
@@ -84,14 +81,11 @@ pub(super) fn image_ids(texts: &[String]) -> Result<Vec<ImageId>, Problem> {
     }
 }
 
-/// A word to the adjuster.
-pub(super) fn note(text: &str) -> Result<String, Problem> {
-    if text.chars().count() > MAX_NOTE_CHARS {
-        return Err(invalid("note", "NOTE_TOO_LONG").with("max_chars", MAX_NOTE_CHARS.to_string()));
-    }
-    Ok(if text.trim().is_empty() {
+/// A word to the adjuster; blanks are none.
+pub(super) fn note(text: &str) -> String {
+    if text.trim().is_empty() {
         String::new()
     } else {
         text.to_owned()
-    })
+    }
 }

@@ -9,10 +9,6 @@ use service::import::columns;
 
 use crate::domain::{AccidentKind, AccidentState, ImportedAccident};
 
-const MAX_PLACE_CHARS: usize = 500;
-const MAX_OFFICE_CHARS: usize = 100;
-const MAX_STAFF_ID_CHARS: usize = 100;
-
 /// The row as the domain knows it, or everything that is wrong with it.
 pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident, Violations> {
     let mut problems = Violations::default();
@@ -24,23 +20,12 @@ pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident
     let contract = columns::contract(&mut problems, &row.policy_number, &row.branch_number);
     let customer = columns::customer(&mut problems, "customer_number", &row.customer_number);
     let occurred_at = occurred_at(&mut problems, &row.occurred_at, now);
-    if row.place.chars().count() > MAX_PLACE_CHARS {
-        problems.add("place", "PLACE_TOO_LONG");
-    }
     let kind = AccidentKind::parse(&row.kind).ok_or(());
     let kind = problems.keep("kind", kind, "ACCIDENT_KIND_UNKNOWN");
     let adjuster_id = (!row.adjuster_id.trim().is_empty()).then(|| row.adjuster_id.trim().to_owned());
-    if adjuster_id
-        .as_ref()
-        .is_some_and(|id| id.chars().count() > MAX_STAFF_ID_CHARS)
-    {
-        problems.add("adjuster_id", "ADJUSTER_ID_INVALID");
-    }
     let office = row.office.trim();
     if office.is_empty() {
         problems.add("office", "OFFICE_REQUIRED");
-    } else if office.chars().count() > MAX_OFFICE_CHARS {
-        problems.add("office", "OFFICE_TOO_LONG");
     }
     let state = AccidentState::parse(&row.state).ok_or(());
     let state = problems.keep("state", state, "ACCIDENT_STATE_UNKNOWN");
@@ -156,18 +141,17 @@ mod tests {
                 "ACCIDENT_STATE_UNKNOWN"
             ]
         );
-        let long = AccidentRow {
-            place: "x".repeat(501),
+        let vague = AccidentRow {
             occurred_at: "October".to_owned(),
             ..good()
         };
-        let found: Vec<_> = read(&long, now())
+        let found: Vec<_> = read(&vague, now())
             .unwrap_err()
             .fields()
             .iter()
             .map(|problem| problem.reason)
             .collect();
-        assert_eq!(found, ["INSTANT_INVALID", "PLACE_TOO_LONG"]);
+        assert_eq!(found, ["INSTANT_INVALID"]);
     }
     #[test]
     fn what_is_there_but_malformed_is_told_by_its_column() {
@@ -185,20 +169,6 @@ mod tests {
                     ..good()
                 },
                 "CUSTOMER_NUMBER_INVALID",
-            ),
-            (
-                AccidentRow {
-                    adjuster_id: "x".repeat(101),
-                    ..good()
-                },
-                "ADJUSTER_ID_INVALID",
-            ),
-            (
-                AccidentRow {
-                    office: "x".repeat(101),
-                    ..good()
-                },
-                "OFFICE_TOO_LONG",
             ),
         ] {
             let problems = read(&row, now()).unwrap_err();

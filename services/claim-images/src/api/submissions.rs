@@ -23,7 +23,7 @@ pub(super) async fn send(
         owner: owner.subjects.clone(),
         submission_id,
         image_ids: parse::image_ids(&request.image_ids).map_err(refuse)?,
-        note: parse::note(&request.note).map_err(refuse)?,
+        note: parse::note(&request.note),
         at: envelope.at,
     };
     let executed = api

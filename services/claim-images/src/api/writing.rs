@@ -151,9 +151,6 @@ impl Receiving {
         if chunk.upload_id != self.upload.id.to_string() {
             return Err(parse::invalid("upload_id", "UPLOAD_ID_CHANGED").into());
         }
-        if data.len() > MAX_CHUNK_BYTES {
-            return Err(parse::invalid("data", "CHUNK_TOO_LARGE").into());
-        }
         if crc32c::crc32c(&data) != chunk.crc32c {
             return Err(Problem::new(ProblemKind::InvalidArgument, "CHUNK_CORRUPT")
                 .field("crc32c", "CHUNK_CORRUPT")

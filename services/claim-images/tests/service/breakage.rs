@@ -38,7 +38,7 @@ async fn a_malformed_call_is_told_which_field_is_wrong() {
         data,
     };
     let refused = world.write(HOLDER, vec![large]).await.unwrap_err();
-    assert_eq!(violations(&refused), only("data", "CHUNK_TOO_LARGE"));
+    assert_eq!(violations(&refused), only("data", "BYTES_TOO_LONG"));
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ async fn an_import_takes_500_rows_and_is_for_administrators() {
         .unwrap_err();
     assert_eq!(
         harness::violations(&refused),
-        [("rows".to_owned(), "TOO_MANY_ROWS".to_owned())]
+        [("rows".to_owned(), "LIST_TOO_LONG".to_owned())]
     );
     let refused = world
         .client()

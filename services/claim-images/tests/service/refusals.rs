@@ -76,7 +76,6 @@ async fn what_is_wrong_with_a_start_is_told_at_once_field_by_field() {
     let world = World::new().await;
     let bad = proto::StartUploadRequest {
         category: 0,
-        file_name: "x".repeat(256),
         ..new_upload(&accident_id("K26000001"), 32 * 1024 * 1024 + 1)
     };
     let refused = assert_refused(
@@ -87,11 +86,18 @@ async fn what_is_wrong_with_a_start_is_told_at_once_field_by_field() {
     let expected = [
         ("category", "CATEGORY_REQUIRED"),
         ("size_bytes", "FILE_TOO_LARGE"),
-        ("file_name", "FILE_NAME_TOO_LONG"),
     ];
     assert_eq!(
         violations(&refused),
         expected.map(|(field, reason)| (field.to_owned(), reason.to_owned()))
+    );
+    let long = proto::StartUploadRequest {
+        file_name: "x".repeat(256),
+        ..new_upload(&accident_id("K26000001"), 1)
+    };
+    assert_eq!(
+        violations(&world.start_upload(HOLDER, long).await.unwrap_err()),
+        [("file_name".to_owned(), "TEXT_TOO_LONG".to_owned())]
     );
     let empty = world
         .start_upload(HOLDER, new_upload(&accident_id("K26000001"), 0))
@@ -119,6 +125,29 @@ async fn an_account_has_at_most_twenty_uploads_under_way() {
 }
 
 #[tokio::test]
+async fn op_8_a_note_with_nul_is_refused_by_its_field_records_nothing_and_the_next_one_is_sent() {
+    let world = World::new().await;
+    let image = world.hand_in(&photos::tower().unwrap()).await;
+    let before = world.event_types().await;
+    let with = |note: &str| proto::SendSubmissionRequest {
+        note: note.to_owned(),
+        ..all_unsent()
+    };
+    let refused = assert_refused(
+        world.send(HOLDER, with("a\0b")).await,
+        InvalidArgument,
+        "INVALID_ARGUMENT",
+    );
+    assert_eq!(
+        violations(&refused),
+        [("note".to_owned(), "TEXT_CONTROL_CHARACTER".to_owned())]
+    );
+    assert_eq!(world.event_types().await, before, "nothing is recorded");
+    let sent = world.send(HOLDER, with("はい。\r\n台所です。")).await.unwrap();
+    assert_eq!(sent.image_ids, [image.image_id]);
+}
+
+#[tokio::test]
 async fn ci_1_there_must_be_something_to_send_and_nothing_is_sent_twice() {
     let world = World::new().await;
     assert_refused(
@@ -138,7 +167,7 @@ async fn ci_1_there_must_be_something_to_send_and_nothing_is_sent_twice() {
     let refused = world.send(HOLDER, long).await.unwrap_err();
     assert_eq!(
         violations(&refused),
-        [("note".to_owned(), "NOTE_TOO_LONG".to_owned())]
+        [("note".to_owned(), "TEXT_TOO_LONG".to_owned())]
     );
     world.send(HOLDER, one.clone()).await.unwrap();
     let again = proto::SendSubmissionRequest {

@@ -1,7 +1,7 @@
 //! Uploads that are cut, resumed, taken over, given up or forgotten (CI-6).
 
 use contracts::claim_images::v1 as proto;
-use harness::assert_refused;
+use harness::{assert_refused, violations};
 use jiff::SignedDuration;
 use testkit::{photos, wait_for};
 use tokio::sync::mpsc;
@@ -138,7 +138,11 @@ async fn ci_6_a_damaged_or_misplaced_chunk_is_refused_and_what_came_before_it_st
     let refused = assert_refused(
         world.write(HOLDER, damaged).await,
         InvalidArgument,
-        "CHUNK_CORRUPT",
+        "INVALID_ARGUMENT",
+    );
+    assert_eq!(
+        violations(&refused),
+        [("crc32c".to_owned(), "CHUNK_CORRUPT".to_owned())]
     );
     let metadata = refused.get_error_details().error_info().unwrap().metadata.clone();
     assert_eq!(metadata["persisted_size_bytes"], CHUNK.to_string());
@@ -169,10 +173,14 @@ async fn ci_6_a_damaged_or_misplaced_chunk_is_refused_and_what_came_before_it_st
         .unwrap();
     let mut other = finishing(&upload_id, &file);
     other.sha256[0] ^= 1;
-    assert_refused(
+    let refused = assert_refused(
         world.finish(HOLDER, other).await,
         InvalidArgument,
-        "CHECKSUM_MISMATCH",
+        "INVALID_ARGUMENT",
+    );
+    assert_eq!(
+        violations(&refused),
+        [("sha256".to_owned(), "CHECKSUM_MISMATCH".to_owned())]
     );
     let image = world
         .finish(HOLDER, finishing(&upload_id, &file))

@@ -38,12 +38,13 @@ impl Template {
         category: &'static str,
     ) -> Result<Self, LoadError> {
         let prefix = format!("{service}.{category}-");
-        // The shortest last: its import is published, so the last event of a copy is.
+        // The shortest last, however many are longer: its import is published, so the last event of a copy is.
         let rows = sqlx::query(
-            "SELECT e.stream, e.revision, event_id, request_key, request_index, type, data::text, metadata::text
-               FROM store.event e
-               JOIN (SELECT stream, revision FROM store.stream_head WHERE starts_with(stream, $1)
-                      ORDER BY revision DESC, stream LIMIT $2) h ON h.stream = e.stream
+            "WITH head AS (SELECT stream, revision FROM store.stream_head WHERE starts_with(stream, $1)),
+                  h AS ((SELECT * FROM head ORDER BY revision DESC, stream LIMIT $2)
+                         UNION (SELECT * FROM head ORDER BY revision, stream LIMIT 1))
+             SELECT e.stream, e.revision, event_id, request_key, request_index, type, data::text, metadata::text
+               FROM store.event e JOIN h ON h.stream = e.stream
               ORDER BY h.revision DESC, e.stream, e.revision",
         )
         .bind(&prefix)

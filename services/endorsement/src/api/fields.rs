@@ -13,9 +13,6 @@ use service::reason_text;
 
 use crate::domain::{AskedChange, PartyFields, Reviewed, Violation};
 
-/// Most numbers one party can have.
-const MAX_PHONES: usize = 3;
-
 /// The new content of the item at `index`, as far as it can be read.
 pub(super) fn read(index: usize, change: &Change, malformed: &mut Vec<Violation>) -> AskedChange {
     match change {
@@ -32,11 +29,8 @@ fn numbers(index: usize, texts: &[String], malformed: &mut Vec<Violation>) -> Ve
     if texts.is_empty() {
         malformed.push(Violation::new(&list, "PHONES_REQUIRED"));
     }
-    if texts.len() > MAX_PHONES {
-        malformed.push(Violation::new(&list, "PHONES_TOO_MANY"));
-    }
     let mut read = Vec::new();
-    for (place, text) in texts.iter().enumerate().take(MAX_PHONES) {
+    for (place, text) in texts.iter().enumerate() {
         match PhoneNumber::parse(text) {
             Ok(number) if read.contains(&number) => {
                 malformed.push(Violation::new(format!("{list}[{place}]"), "PHONE_REPEATED"));

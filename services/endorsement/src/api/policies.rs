@@ -4,11 +4,11 @@
 use contracts::endorsement::v1::{
     CheckPoliciesRequest, CheckPoliciesResponse, PolicyOfCustomer, PolicyStanding,
 };
-use decider::{Problem, Violations};
+use decider::Violations;
 use eventsourcing::LoadError;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::ids::{ContractId, SubjectId};
-use service::import::{MAX_ROWS, columns};
+use service::import::columns;
 use service::refuse;
 use tonic::{Request, Response, Status};
 
@@ -22,10 +22,6 @@ pub(super) async fn check(
     request: Request<CheckPoliciesRequest>,
 ) -> Result<Response<CheckPoliciesResponse>, Status> {
     let policies = request.into_inner().policies;
-    if policies.len() > MAX_ROWS {
-        let problem = Problem::invalid("policies", "TOO_MANY_ROWS").with("max_rows", MAX_ROWS.to_string());
-        return Err(refuse(problem));
-    }
     let standings = stream::iter(policies.iter().map(read))
         .map(|policy| standing(api, policy))
         .buffered(AT_ONCE);

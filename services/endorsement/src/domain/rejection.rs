@@ -164,13 +164,9 @@ impl Explain for Rejection {
     }
 }
 
-/// One kind of mistake names itself; several are told apart by their fields.
+/// Each field says what is wrong with it.
 fn malformed(violations: &[Violation]) -> Problem {
-    let reason = match violations {
-        [first, rest @ ..] if rest.iter().all(|other| other.reason == first.reason) => first.reason,
-        _ => "INVALID_ARGUMENT",
-    };
-    let problem = Problem::new(ProblemKind::InvalidArgument, reason);
+    let problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
     violations.iter().fold(problem, |problem, violation| {
         problem.field(&violation.field, violation.reason)
     })

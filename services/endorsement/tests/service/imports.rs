@@ -52,6 +52,56 @@ async fn en_16_good_rows_arrive_bad_rows_are_told_apart_and_importing_again_chan
     assert_eq!(contract.version, 1);
 }
 
+/// In letters of one byte and of three: nine million bytes are a message that is still read, to name the field.
+#[tokio::test]
+async fn op_8_an_address_of_three_million_letters_refuses_its_row_alone_and_the_service_goes_on() {
+    let world = World::new().await;
+    for letter in ["x", "長"] {
+        let mut endless = row("AB00000009", "C0009");
+        endless.policyholder.as_mut().unwrap().address = letter.repeat(3_000_000);
+        let rows = vec![row("AB00000001", "C0001"), endless];
+        let outcomes = world.import(rows).await;
+        assert_ne!(outcomes[0], refused("policyholder.address", "TEXT_TOO_LONG"));
+        assert_eq!(outcomes[1], refused("policyholder.address", "TEXT_TOO_LONG"));
+    }
+    let contract = world.contract(&As::CallCentre, &contract_id("AB00000009")).await;
+    assert_refused(contract, Code::NotFound, "CONTRACT_NOT_FOUND");
+    assert_eq!(
+        world.import(vec![row("AB00000002", "C0002")]).await,
+        [Outcome::Recorded]
+    );
+}
+
+/// What a name is printed with must not turn the letters beside it, and NUL is in no column of a database.
+#[tokio::test]
+async fn op_8_control_characters_and_turned_directions_refuse_their_row_by_the_column() {
+    let world = World::new().await;
+    let make: [(&str, fn(&mut proto::ContractRow)); 4] = [
+        ("policyholder.name", |row| {
+            row.policyholder.as_mut().unwrap().name = "\u{202E}子花".to_owned()
+        }),
+        ("policyholder.name_kana", |row| {
+            row.policyholder.as_mut().unwrap().name_kana.push('\0')
+        }),
+        ("agency_name", |row| row.agency_name = "a\tb".to_owned()),
+        ("insurers[0].name", |row| row.insurers[0].name.push('\u{2066}')),
+    ];
+    for (place, (field, make)) in make.into_iter().enumerate() {
+        let mut bad = row(&format!("AB{place:08}"), "C0001");
+        make(&mut bad);
+        assert_eq!(
+            world.import(vec![bad]).await,
+            [refused(field, "TEXT_NOT_ONE_LINE")]
+        );
+    }
+    let mut bad = row("AB00000009", "C0001");
+    bad.object_address = "東京都\0".to_owned();
+    assert_eq!(
+        world.import(vec![bad]).await,
+        [refused("object_address", "TEXT_CONTROL_CHARACTER")]
+    );
+}
+
 #[tokio::test]
 async fn a_retried_batch_gets_the_same_answers_and_adds_nothing() {
     let mut world = World::new().await;
@@ -402,6 +452,6 @@ async fn policies_are_known_unknown_or_somebody_elses() {
     let refused = world.client().check_policies(request).await.unwrap_err();
     assert_eq!(
         harness::violations(&refused),
-        [("policies".to_owned(), "TOO_MANY_ROWS".to_owned())]
+        [("policies".to_owned(), "LIST_TOO_LONG".to_owned())]
     );
 }

@@ -76,7 +76,7 @@ pub(crate) const MISTAKES: [Mistake; 30] = [
     ("policyholder.address", "ADDRESS_REQUIRED", |row| {
         holder(row).address.clear();
     }),
-    ("policyholder.address", "ADDRESS_TOO_LONG", |row| {
+    ("policyholder.address", "TEXT_TOO_LONG", |row| {
         holder(row).address = "あ".repeat(301);
     }),
     ("policyholder.address", "ADDRESS_UNREADABLE", |row| {

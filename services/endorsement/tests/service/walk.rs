@@ -6,7 +6,7 @@ use contracts::endorsement::v1::endorsement_item::Change as Content;
 use endorsement::Endorsement;
 use service::Service as _;
 use testkit::walk::{LANGUAGES, Refusal, Walk};
-use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound, PermissionDenied};
+use tonic::Code::{FailedPrecondition, NotFound, PermissionDenied};
 use tonic::Status;
 
 use crate::book::{Change, NEW, OLD, contract_id, instant, new_request_id, person, phones, row, subject, to};
@@ -146,7 +146,7 @@ async fn refused(world: &mut World, walk: &mut Walk, table: Vec<(Call, Refusal)>
 
 /// A field that is wrong alone names itself.
 fn wrong(field: &'static str, reason: &'static str) -> Refusal {
-    Refusal::new(InvalidArgument, reason).field(field, reason)
+    Refusal::invalid(field, reason)
 }
 
 fn prepare(change: Change) -> Call {
@@ -245,7 +245,7 @@ async fn fields(world: &mut World, walk: &mut Walk) {
         (numbered(&[]), wrong(numbers, "PHONES_REQUIRED")),
         (
             numbered(&[NEW, OLD, "03-1234-5678", "06-1234-5678"]),
-            wrong(numbers, "PHONES_TOO_MANY"),
+            wrong(numbers, "LIST_TOO_LONG"),
         ),
         (
             numbered(&[NEW, NEW]),
@@ -404,7 +404,7 @@ async fn erased(world: &mut World, walk: &mut Walk) {
 
 async fn rows(world: &mut World, walk: &mut Walk) {
     let too_many = vec![proto::ContractRow::default(); 501];
-    let table = vec![(Call::Import(too_many), Refusal::invalid("rows", "TOO_MANY_ROWS"))];
+    let table = vec![(Call::Import(too_many), Refusal::invalid("rows", "LIST_TOO_LONG"))];
     refused(world, walk, table).await;
 
     let mut rows: Vec<_> = (MISTAKES.iter().enumerate())

@@ -22,9 +22,6 @@ use crate::publish::publish;
 use crate::random;
 use crate::tokens::{LOGIN_LIFE, NewRefresh, expiry};
 
-/// Longest wait for a call, in milliseconds.
-const MAX_WAIT_MS: i32 = 30_000;
-
 pub(super) async fn login(
     api: &Api,
     request: Request<LoginRequest>,
@@ -155,7 +152,7 @@ pub(super) async fn complete(
         .login_token(&login_token)
         .await
         .map_err(|refused| refuse(token_problem(refused)))?;
-    let wait_ms = u64::try_from(wait_ms.clamp(0, MAX_WAIT_MS)).unwrap_or(0);
+    let wait_ms = u64::try_from(wait_ms).unwrap_or(0);
     let until = Instant::now() + Duration::from_millis(wait_ms);
     let mut waiter = api.waiting.wait_for(token.login);
     let refresh = api.tokens.new_refresh(token.account);

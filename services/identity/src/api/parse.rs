@@ -12,13 +12,6 @@ use service::import::columns;
 
 use crate::domain::password::{Password, WeakPassword};
 
-/// Longest user IDs, initial user IDs and passwords that are looked at, in bytes.
-const MAX_INPUT_BYTES: usize = 1024;
-/// Longest name of a device, in characters.
-const MAX_DEVICE_CHARS: usize = 64;
-/// Longest initial user ID, in characters.
-const MAX_INITIAL_USER_CHARS: usize = 64;
-
 /// A password that is too weak, with what its text is rendered with.
 fn weak_password(violations: &mut Violations, weak: WeakPassword) {
     match weak {
@@ -56,8 +49,6 @@ pub(super) fn registration(
     let initial_user = message.initial_user_id.trim();
     if initial_user.is_empty() {
         wrong.add("initial_user_id", "INITIAL_USER_ID_REQUIRED");
-    } else if initial_user.chars().count() > MAX_INITIAL_USER_CHARS {
-        wrong.add("initial_user_id", "INITIAL_USER_ID_TOO_LONG");
     }
     let code = InitialCode::parse(&message.initial_password).map_err(|error| {
         wrong.add("initial_password", code_reason(error));
@@ -125,14 +116,9 @@ pub(super) fn login(message: &LoginRequest) -> Result<(), Problem> {
     let mut wrong = Violations::default();
     if message.user_id.trim().is_empty() {
         wrong.add("user_id", "USER_ID_REQUIRED");
-    } else if message.user_id.len() > MAX_INPUT_BYTES {
-        wrong.add("user_id", "EMAIL_TOO_LONG");
     }
     if message.password.is_empty() {
         wrong.add("password", "PASSWORD_REQUIRED");
-    }
-    if message.device.chars().count() > MAX_DEVICE_CHARS {
-        wrong.add("device", "DEVICE_TOO_LONG");
     }
     wrong.none_or()
 }
@@ -152,9 +138,6 @@ pub(super) fn row(message: &InitialCredential) -> Result<Row, Violations> {
     let mut wrong = Violations::default();
     let contract = columns::contract(&mut wrong, &message.policy_number, &message.branch_number);
     let customer = columns::customer(&mut wrong, "customer_number", &message.customer_number);
-    if message.initial_user_id.chars().count() > MAX_INITIAL_USER_CHARS {
-        wrong.add("initial_user_id", "INITIAL_USER_ID_TOO_LONG");
-    }
     let code = match InitialCode::parse(&message.code) {
         Ok(code) => Some(code),
         Err(error) => {

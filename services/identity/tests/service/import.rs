@@ -113,6 +113,6 @@ async fn only_administrators_import() {
         .await;
     assert_eq!(
         harness::violations(&refused.unwrap_err()),
-        [("rows".to_owned(), "TOO_MANY_ROWS".to_owned())]
+        [("rows".to_owned(), "LIST_TOO_LONG".to_owned())]
     );
 }

@@ -8,7 +8,7 @@ pub(crate) const TYPED: [(&str, &str, Typing); 11] = [
     ("initial_user_id", "INITIAL_USER_ID_REQUIRED", |typed| {
         typed.initial_user_id.clear();
     }),
-    ("initial_user_id", "INITIAL_USER_ID_TOO_LONG", |typed| {
+    ("initial_user_id", "TEXT_TOO_LONG", |typed| {
         typed.initial_user_id = "Z".repeat(65);
     }),
     ("initial_password", "INITIAL_PASSWORD_REQUIRED", |typed| {
@@ -55,7 +55,7 @@ pub(crate) const MISTAKES: [Mistake; 8] = [
     ("customer_number", "CUSTOMER_NUMBER_INVALID", |row| {
         row.customer_number = "C1".into();
     }),
-    ("initial_user_id", "INITIAL_USER_ID_TOO_LONG", |row| {
+    ("initial_user_id", "TEXT_TOO_LONG", |row| {
         row.initial_user_id = "Z".repeat(65);
     }),
     ("code", "CODE_REQUIRED", |row| row.code.clear()),

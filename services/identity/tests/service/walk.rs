@@ -149,7 +149,7 @@ async fn typed(world: &World, walk: &mut Walk) {
         ),
         (
             logging_in("a@example.jp", PASSWORD, &"x".repeat(65)),
-            Refusal::invalid("device", "DEVICE_TOO_LONG"),
+            Refusal::invalid("device", "TEXT_TOO_LONG"),
         ),
     ];
     refused(world, walk, table).await;
@@ -225,7 +225,7 @@ async fn contract_changed(world: &World, walk: &mut Walk) {
 
 async fn rows(world: &World, walk: &mut Walk) {
     let too_many = Call::Import(vec![InitialCredential::default(); 501]);
-    let table = vec![(too_many, Refusal::invalid("rows", "TOO_MANY_ROWS"))];
+    let table = vec![(too_many, Refusal::invalid("rows", "LIST_TOO_LONG"))];
     refused(world, walk, table).await;
 
     let mut rows: Vec<_> = (20..)

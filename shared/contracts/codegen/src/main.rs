@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -82,19 +82,40 @@ fn generate(set: &Set, proto: &Path) -> Result<Files, Box<dyn Error>> {
     let mut sources = Vec::new();
     collect(proto, &mut sources)?;
     sources.sort();
-    let descriptors = protox::compile(&sources, [proto])?;
+    let mut compiler = protox::Compiler::new([proto])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(&sources)?;
     let output = tempfile::tempdir()?;
+    let mut config = tonic_prost_build::Config::new();
+    if set.published {
+        // Messages know their names, by which their rules are found.
+        config.enable_type_names();
+    }
     tonic_prost_build::configure()
         .out_dir(output.path())
         .btree_map(".")
         .build_client(set.published)
         .emit_rerun_if_changed(false)
-        .compile_fds(descriptors.clone())?;
+        .compile_fds_with_config(ours(compiler.file_descriptor_set()), config)?;
     let mut files = read_folder(output.path())?;
     if set.published {
-        files.insert("descriptors.bin".to_owned(), descriptors.encode_to_vec());
+        // The compiler's own encoding: the rules are options that the generated types of descriptors would lose.
+        files.insert(
+            "descriptors.bin".to_owned(),
+            compiler.encode_file_descriptor_set(),
+        );
     }
     Ok(files)
+}
+
+/// Without the language of the rules: nothing of ours is made of it.
+fn ours(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
+    descriptors
+        .file
+        .retain(|file| !file.package().starts_with("buf."));
+    descriptors
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {

@@ -15,6 +15,16 @@ pub struct ListParkedRequest {
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListParkedRequest {
+    const NAME: &'static str = "ListParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListParkedRequest".into()
+    }
+}
 /// A page of what is parked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListParkedResponse {
@@ -24,6 +34,16 @@ pub struct ListParkedResponse {
     /// Continues the list; empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListParkedResponse {
+    const NAME: &'static str = "ListParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListParkedResponse".into()
+    }
 }
 /// A message that was not applied. Its payload is not shown: the source's feed has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -69,6 +89,16 @@ pub struct ParkedMessage {
     #[prost(bool, tag = "13")]
     pub withheld: bool,
 }
+impl ::prost::Name for ParkedMessage {
+    const NAME: &'static str = "ParkedMessage";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ParkedMessage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ParkedMessage".into()
+    }
+}
 /// Names a parked message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetParkedRequest {
@@ -82,6 +112,16 @@ pub struct GetParkedRequest {
     #[prost(string, tag = "3")]
     pub event_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetParkedRequest {
+    const NAME: &'static str = "GetParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GetParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GetParkedRequest".into()
+    }
+}
 /// One parked message.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetParkedResponse {
@@ -94,6 +134,16 @@ pub struct GetParkedResponse {
     /// What was decided about it, or about everything parked there, since it was set aside; the latest first, at most 20.
     #[prost(message, repeated, tag = "3")]
     pub decisions: ::prost::alloc::vec::Vec<ParkingDecision>,
+}
+impl ::prost::Name for GetParkedResponse {
+    const NAME: &'static str = "GetParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GetParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GetParkedResponse".into()
+    }
 }
 /// What somebody decided.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -114,6 +164,16 @@ pub struct ParkingDecision {
     #[prost(uint64, tag = "5")]
     pub applied: u64,
 }
+impl ::prost::Name for ParkingDecision {
+    const NAME: &'static str = "ParkingDecision";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ParkingDecision".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ParkingDecision".into()
+    }
+}
 /// Asks for a replay.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReplayParkedRequest {
@@ -129,9 +189,19 @@ pub struct ReplayParkedRequest {
     /// Any parked or waiting message (UUID): its entity's messages are replayed. Empty = everything parked there.
     #[prost(string, tag = "4")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    /// Why: a ticket, a few words. Kept as it is: no personal data.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ReplayParkedRequest {
+    const NAME: &'static str = "ReplayParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ReplayParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ReplayParkedRequest".into()
+    }
 }
 /// What the replay came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -145,6 +215,16 @@ pub struct ReplayParkedResponse {
     /// Messages of this consumer and source that are still parked or waiting.
     #[prost(uint64, tag = "3")]
     pub left: u64,
+}
+impl ::prost::Name for ReplayParkedResponse {
+    const NAME: &'static str = "ReplayParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ReplayParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ReplayParkedResponse".into()
+    }
 }
 /// Asks to drop a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -161,9 +241,19 @@ pub struct DiscardParkedRequest {
     /// A parked message (UUID); one that only waits is not dropped.
     #[prost(string, tag = "4")]
     pub event_id: ::prost::alloc::string::String,
-    /// Why, at most 200 characters: a ticket, a few words. Kept as it is: no personal data.
+    /// Why: a ticket, a few words. Kept as it is: no personal data.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DiscardParkedRequest {
+    const NAME: &'static str = "DiscardParkedRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.DiscardParkedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.DiscardParkedRequest".into()
+    }
 }
 /// Dropped, and what waited behind it was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -177,6 +267,16 @@ pub struct DiscardParkedResponse {
     /// Messages of this consumer and source that are still parked or waiting.
     #[prost(uint64, tag = "3")]
     pub left: u64,
+}
+impl ::prost::Name for DiscardParkedResponse {
+    const NAME: &'static str = "DiscardParkedResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.DiscardParkedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.DiscardParkedResponse".into()
+    }
 }
 /// Whether a message failed itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -786,6 +886,16 @@ pub struct ListSetAsideRequest {
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListSetAsideRequest {
+    const NAME: &'static str = "ListSetAsideRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListSetAsideRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListSetAsideRequest".into()
+    }
+}
 /// A page of what is set aside.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSetAsideResponse {
@@ -795,6 +905,16 @@ pub struct ListSetAsideResponse {
     /// Continues the list; empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListSetAsideResponse {
+    const NAME: &'static str = "ListSetAsideResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.ListSetAsideResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.ListSetAsideResponse".into()
+    }
 }
 /// An event that one follower of the store passed over.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -839,6 +959,16 @@ pub struct SetAsideEvent {
     #[prost(int64, tag = "13")]
     pub last_at_us: i64,
 }
+impl ::prost::Name for SetAsideEvent {
+    const NAME: &'static str = "SetAsideEvent";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.SetAsideEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.SetAsideEvent".into()
+    }
+}
 /// Asks for another try.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RetrySetAsideRequest {
@@ -852,6 +982,16 @@ pub struct RetrySetAsideRequest {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RetrySetAsideRequest {
+    const NAME: &'static str = "RetrySetAsideRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.RetrySetAsideRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.RetrySetAsideRequest".into()
+    }
+}
 /// What the try came to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RetrySetAsideResponse {
@@ -861,6 +1001,16 @@ pub struct RetrySetAsideResponse {
     /// Events that stay set aside.
     #[prost(uint64, tag = "2")]
     pub left: u64,
+}
+impl ::prost::Name for RetrySetAsideResponse {
+    const NAME: &'static str = "RetrySetAsideResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.RetrySetAsideResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.RetrySetAsideResponse".into()
+    }
 }
 /// Asks to give an event up.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -878,12 +1028,32 @@ pub struct GiveUpSetAsideRequest {
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GiveUpSetAsideRequest {
+    const NAME: &'static str = "GiveUpSetAsideRequest";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GiveUpSetAsideRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GiveUpSetAsideRequest".into()
+    }
+}
 /// The event is given up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GiveUpSetAsideResponse {
     /// Events that stay set aside: one that waited may have failed.
     #[prost(uint64, tag = "1")]
     pub left: u64,
+}
+impl ::prost::Name for GiveUpSetAsideResponse {
+    const NAME: &'static str = "GiveUpSetAsideResponse";
+    const PACKAGE: &'static str = "madoguchi.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.admin.v1.GiveUpSetAsideResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.admin.v1.GiveUpSetAsideResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod set_aside_admin_service_client {

@@ -5,7 +5,7 @@ pub struct ImportAccidentsRequest {
     /// UUID chosen by the client.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// At most 500.
+    /// The rows; each is judged for itself, also by its own rules.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<AccidentRow>,
     /// What the rows are as of (EN-16): the instant at which the core system wrote them, in microseconds since the Unix epoch. A row
@@ -15,6 +15,16 @@ pub struct ImportAccidentsRequest {
     /// Whether the rows are only judged, and nothing is recorded.
     #[prost(bool, tag = "4")]
     pub dry_run: bool,
+}
+impl ::prost::Name for ImportAccidentsRequest {
+    const NAME: &'static str = "ImportAccidentsRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ImportAccidentsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ImportAccidentsRequest".into()
+    }
 }
 /// One accident as the core system has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -53,12 +63,32 @@ pub struct AccidentRow {
     #[prost(string, tag = "11")]
     pub state: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AccidentRow {
+    const NAME: &'static str = "AccidentRow";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.AccidentRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.AccidentRow".into()
+    }
+}
 /// What became of each row.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportAccidentsResponse {
     /// One per row, in order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<super::super::common::v1::ImportRowResult>,
+}
+impl ::prost::Name for ImportAccidentsResponse {
+    const NAME: &'static str = "ImportAccidentsResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ImportAccidentsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ImportAccidentsResponse".into()
+    }
 }
 /// Starts an upload.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -75,9 +105,19 @@ pub struct StartUploadRequest {
     /// Size of the whole file; at most 33 554 432.
     #[prost(uint64, tag = "4")]
     pub size_bytes: u64,
-    /// Name on the customer's device; shown back, never trusted, at most 255 characters.
+    /// Name on the customer's device; shown back, never trusted.
     #[prost(string, tag = "5")]
     pub file_name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for StartUploadRequest {
+    const NAME: &'static str = "StartUploadRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.StartUploadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.StartUploadRequest".into()
+    }
 }
 /// A started upload.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -92,6 +132,16 @@ pub struct StartUploadResponse {
     #[prost(int64, tag = "3")]
     pub expires_at_us: i64,
 }
+impl ::prost::Name for StartUploadResponse {
+    const NAME: &'static str = "StartUploadResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.StartUploadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.StartUploadResponse".into()
+    }
+}
 /// One chunk.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WriteUploadRequest {
@@ -101,12 +151,22 @@ pub struct WriteUploadRequest {
     /// Where the data belong; must continue what is persisted.
     #[prost(uint64, tag = "2")]
     pub offset: u64,
-    /// At most 1 MiB; 64 KiB is best.
+    /// 64 KiB is best.
     #[prost(bytes = "vec", tag = "3")]
     pub data: ::prost::alloc::vec::Vec<u8>,
     /// CRC32C (Castagnoli) of data.
     #[prost(uint32, tag = "4")]
     pub crc32c: u32,
+}
+impl ::prost::Name for WriteUploadRequest {
+    const NAME: &'static str = "WriteUploadRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.WriteUploadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.WriteUploadRequest".into()
+    }
 }
 /// How far it came.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -115,12 +175,32 @@ pub struct WriteUploadResponse {
     #[prost(uint64, tag = "1")]
     pub persisted_size_bytes: u64,
 }
+impl ::prost::Name for WriteUploadResponse {
+    const NAME: &'static str = "WriteUploadResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.WriteUploadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.WriteUploadResponse".into()
+    }
+}
 /// Asks how far an upload came.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryUploadRequest {
     /// UUID.
     #[prost(string, tag = "1")]
     pub upload_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for QueryUploadRequest {
+    const NAME: &'static str = "QueryUploadRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.QueryUploadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.QueryUploadRequest".into()
+    }
 }
 /// How far an upload came.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -138,6 +218,16 @@ pub struct QueryUploadResponse {
     #[prost(string, tag = "4")]
     pub image_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for QueryUploadResponse {
+    const NAME: &'static str = "QueryUploadResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.QueryUploadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.QueryUploadResponse".into()
+    }
+}
 /// Ends an upload.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FinishUploadRequest {
@@ -151,6 +241,16 @@ pub struct FinishUploadRequest {
     #[prost(bytes = "vec", tag = "3")]
     pub sha256: ::prost::alloc::vec::Vec<u8>,
 }
+impl ::prost::Name for FinishUploadRequest {
+    const NAME: &'static str = "FinishUploadRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.FinishUploadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.FinishUploadRequest".into()
+    }
+}
 /// The image it became.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FinishUploadResponse {
@@ -160,6 +260,16 @@ pub struct FinishUploadResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for FinishUploadResponse {
+    const NAME: &'static str = "FinishUploadResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.FinishUploadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.FinishUploadResponse".into()
+    }
 }
 /// A picture as shown.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -204,6 +314,16 @@ pub struct Image {
     #[prost(string, tag = "13")]
     pub duplicate_of_image_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for Image {
+    const NAME: &'static str = "Image";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.Image".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.Image".into()
+    }
+}
 /// Gives an upload up.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AbortUploadRequest {
@@ -214,9 +334,29 @@ pub struct AbortUploadRequest {
     #[prost(string, tag = "2")]
     pub upload_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AbortUploadRequest {
+    const NAME: &'static str = "AbortUploadRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.AbortUploadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.AbortUploadRequest".into()
+    }
+}
 /// Done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AbortUploadResponse {}
+impl ::prost::Name for AbortUploadResponse {
+    const NAME: &'static str = "AbortUploadResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.AbortUploadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.AbortUploadResponse".into()
+    }
+}
 /// Sends images.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SendSubmissionRequest {
@@ -229,9 +369,19 @@ pub struct SendSubmissionRequest {
     /// Images to send; empty = all that are registered and unsent.
     #[prost(string, repeated, tag = "3")]
     pub image_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// A word to the adjuster; personal, at most 1 000 characters.
+    /// A word to the adjuster; personal.
     #[prost(string, tag = "4")]
     pub note: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SendSubmissionRequest {
+    const NAME: &'static str = "SendSubmissionRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.SendSubmissionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.SendSubmissionRequest".into()
+    }
 }
 /// The submission.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -246,6 +396,16 @@ pub struct SendSubmissionResponse {
     #[prost(string, tag = "3")]
     pub consistency_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for SendSubmissionResponse {
+    const NAME: &'static str = "SendSubmissionResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.SendSubmissionResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.SendSubmissionResponse".into()
+    }
+}
 /// The adjuster has looked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MarkSubmissionSeenRequest {
@@ -259,12 +419,32 @@ pub struct MarkSubmissionSeenRequest {
     #[prost(string, tag = "3")]
     pub submission_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for MarkSubmissionSeenRequest {
+    const NAME: &'static str = "MarkSubmissionSeenRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.MarkSubmissionSeenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.MarkSubmissionSeenRequest".into()
+    }
+}
 /// Done.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MarkSubmissionSeenResponse {
     /// Consistency token.
     #[prost(string, tag = "1")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for MarkSubmissionSeenResponse {
+    const NAME: &'static str = "MarkSubmissionSeenResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.MarkSubmissionSeenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.MarkSubmissionSeenResponse".into()
+    }
 }
 /// Names a picture.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -275,6 +455,16 @@ pub struct GetThumbnailRequest {
     /// UUID.
     #[prost(string, tag = "2")]
     pub image_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetThumbnailRequest {
+    const NAME: &'static str = "GetThumbnailRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.GetThumbnailRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.GetThumbnailRequest".into()
+    }
 }
 /// A derived picture.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -289,6 +479,16 @@ pub struct GetThumbnailResponse {
     #[prost(uint32, tag = "3")]
     pub height: u32,
 }
+impl ::prost::Name for GetThumbnailResponse {
+    const NAME: &'static str = "GetThumbnailResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.GetThumbnailResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.GetThumbnailResponse".into()
+    }
+}
 /// Names a picture.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DownloadOriginalRequest {
@@ -299,6 +499,16 @@ pub struct DownloadOriginalRequest {
     #[prost(string, tag = "2")]
     pub image_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for DownloadOriginalRequest {
+    const NAME: &'static str = "DownloadOriginalRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.DownloadOriginalRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.DownloadOriginalRequest".into()
+    }
+}
 /// The first message has the head, all have data.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DownloadOriginalResponse {
@@ -308,6 +518,16 @@ pub struct DownloadOriginalResponse {
     /// 64 KiB at most.
     #[prost(bytes = "vec", tag = "2")]
     pub data: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for DownloadOriginalResponse {
+    const NAME: &'static str = "DownloadOriginalResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.DownloadOriginalResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.DownloadOriginalResponse".into()
+    }
 }
 /// What is coming.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -321,6 +541,16 @@ pub struct OriginalHead {
     /// SHA-256 of the whole, 32 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub sha256: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for OriginalHead {
+    const NAME: &'static str = "OriginalHead";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.OriginalHead".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.OriginalHead".into()
+    }
 }
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1565,6 +1795,16 @@ pub mod claim_images_event {
         SubmissionSeen(super::SubmissionSeen),
     }
 }
+impl ::prost::Name for ClaimImagesEvent {
+    const NAME: &'static str = "ClaimImagesEvent";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ClaimImagesEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ClaimImagesEvent".into()
+    }
+}
 /// An accident, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AccidentImported {
@@ -1599,6 +1839,16 @@ pub struct AccidentImported {
     #[prost(string, tag = "10")]
     pub state: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AccidentImported {
+    const NAME: &'static str = "AccidentImported";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.AccidentImported".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.AccidentImported".into()
+    }
+}
 /// A picture, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImageRecorded {
@@ -1611,6 +1861,16 @@ pub struct ImageRecorded {
     /// JSON string, sealed; name on the customer's device.
     #[prost(message, optional, tag = "3")]
     pub file_name: ::core::option::Option<super::super::common::v1::SealedField>,
+}
+impl ::prost::Name for ImageRecorded {
+    const NAME: &'static str = "ImageRecorded";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ImageRecorded".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ImageRecorded".into()
+    }
 }
 /// A submission, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1631,6 +1891,16 @@ pub struct SubmissionSent {
     #[prost(int64, tag = "5")]
     pub sent_at_us: i64,
 }
+impl ::prost::Name for SubmissionSent {
+    const NAME: &'static str = "SubmissionSent";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.SubmissionSent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.SubmissionSent".into()
+    }
+}
 /// Seen.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmissionSeen {
@@ -1649,4 +1919,14 @@ pub struct SubmissionSeen {
     /// Microseconds since the Unix epoch.
     #[prost(int64, tag = "5")]
     pub seen_at_us: i64,
+}
+impl ::prost::Name for SubmissionSeen {
+    const NAME: &'static str = "SubmissionSeen";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.SubmissionSeen".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.SubmissionSeen".into()
+    }
 }

@@ -16,6 +16,16 @@ pub struct EventHeading {
     #[prost(int64, tag = "4")]
     pub occurred_at_us: i64,
 }
+impl ::prost::Name for EventHeading {
+    const NAME: &'static str = "EventHeading";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.EventHeading".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.EventHeading".into()
+    }
+}
 /// One personal value, sealed with the key of the person it is about (XChaCha20-Poly1305). It is copied unopened from the
 /// event it was first written in; whoever holds the keyring opens it with the id of the integration event that carries it.
 /// The plaintext is the JSON form of the value (a string for most fields).
@@ -40,6 +50,16 @@ pub struct SealedField {
     #[prost(bytes = "vec", tag = "6")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
+impl ::prost::Name for SealedField {
+    const NAME: &'static str = "SealedField";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.SealedField".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.SealedField".into()
+    }
+}
 /// A value, such as a telephone number of a party, with the instants between which it counts (rules PV-7, EN-7).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SealedDated {
@@ -52,6 +72,16 @@ pub struct SealedDated {
     /// Until this instant, exclusive; absent = no end known.
     #[prost(int64, optional, tag = "3")]
     pub counts_until_us: ::core::option::Option<i64>,
+}
+impl ::prost::Name for SealedDated {
+    const NAME: &'static str = "SealedDated";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.SealedDated".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.SealedDated".into()
+    }
 }
 /// Where a customer or staff member can turn to (rule OP-2).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -78,6 +108,16 @@ pub struct ContactRoute {
     #[prost(int64, optional, tag = "7")]
     pub opens_at_us: ::core::option::Option<i64>,
 }
+impl ::prost::Name for ContactRoute {
+    const NAME: &'static str = "ContactRoute";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.ContactRoute".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.ContactRoute".into()
+    }
+}
 /// What one row of an import came to. Imports never stop at a bad row (rule EN-16).
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportRowResult {
@@ -92,6 +132,16 @@ pub struct ImportRowResult {
     #[prost(message, repeated, tag = "3")]
     pub problems: ::prost::alloc::vec::Vec<ImportProblem>,
 }
+impl ::prost::Name for ImportRowResult {
+    const NAME: &'static str = "ImportRowResult";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.ImportRowResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.ImportRowResult".into()
+    }
+}
 /// One thing to know about a row.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportProblem {
@@ -104,6 +154,16 @@ pub struct ImportProblem {
     /// The reason in the caller's language.
     #[prost(string, tag = "3")]
     pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ImportProblem {
+    const NAME: &'static str = "ImportProblem";
+    const PACKAGE: &'static str = "madoguchi.common.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.common.v1.ImportProblem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.common.v1.ImportProblem".into()
+    }
 }
 /// What became of one imported row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

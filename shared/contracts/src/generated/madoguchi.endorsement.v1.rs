@@ -5,7 +5,7 @@ pub struct ImportContractsRequest {
     /// UUID chosen by the client.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// At most 500.
+    /// The rows; each is judged for itself, also by its own rules.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<ContractRow>,
     /// What the rows are as of (EN-16): the instant at which the core system wrote them, in microseconds since the Unix epoch. A row
@@ -15,6 +15,16 @@ pub struct ImportContractsRequest {
     /// Whether the rows are only judged, and nothing is recorded.
     #[prost(bool, tag = "4")]
     pub dry_run: bool,
+}
+impl ::prost::Name for ImportContractsRequest {
+    const NAME: &'static str = "ImportContractsRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ImportContractsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ImportContractsRequest".into()
+    }
 }
 /// One contract as the core system has it. Dates are 2026-04-01, 2026/04/01, 20260401 or 令和8年4月1日. An instant is such a date,
 /// which means its product's clock time, or the date with HH:MM in Japan, or RFC 3339.
@@ -63,6 +73,16 @@ pub struct ContractRow {
     #[prost(string, tag = "14")]
     pub agency_name: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ContractRow {
+    const NAME: &'static str = "ContractRow";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ContractRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ContractRow".into()
+    }
+}
 /// A person or company in an import.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PartyRow {
@@ -94,6 +114,16 @@ pub struct PartyRow {
     #[prost(string, tag = "9")]
     pub address: ::prost::alloc::string::String,
 }
+impl ::prost::Name for PartyRow {
+    const NAME: &'static str = "PartyRow";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyRow".into()
+    }
+}
 /// An insurer with its share.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InsurerShare {
@@ -107,6 +137,16 @@ pub struct InsurerShare {
     #[prost(uint32, tag = "3")]
     pub share_basis_points: u32,
 }
+impl ::prost::Name for InsurerShare {
+    const NAME: &'static str = "InsurerShare";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.InsurerShare".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.InsurerShare".into()
+    }
+}
 /// What became of each row.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportContractsResponse {
@@ -114,12 +154,32 @@ pub struct ImportContractsResponse {
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<super::super::common::v1::ImportRowResult>,
 }
+impl ::prost::Name for ImportContractsResponse {
+    const NAME: &'static str = "ImportContractsResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ImportContractsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ImportContractsResponse".into()
+    }
+}
 /// Policies that a file of accidents or credentials names.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CheckPoliciesRequest {
     /// At most 500.
     #[prost(message, repeated, tag = "1")]
     pub policies: ::prost::alloc::vec::Vec<PolicyOfCustomer>,
+}
+impl ::prost::Name for CheckPoliciesRequest {
+    const NAME: &'static str = "CheckPoliciesRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.CheckPoliciesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.CheckPoliciesRequest".into()
+    }
 }
 /// A policy, and whose it is said to be.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -134,12 +194,32 @@ pub struct PolicyOfCustomer {
     #[prost(string, tag = "3")]
     pub customer_number: ::prost::alloc::string::String,
 }
+impl ::prost::Name for PolicyOfCustomer {
+    const NAME: &'static str = "PolicyOfCustomer";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PolicyOfCustomer".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PolicyOfCustomer".into()
+    }
+}
 /// What is known of each.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckPoliciesResponse {
     /// One per policy, in order.
     #[prost(enumeration = "PolicyStanding", repeated, tag = "1")]
     pub standings: ::prost::alloc::vec::Vec<i32>,
+}
+impl ::prost::Name for CheckPoliciesResponse {
+    const NAME: &'static str = "CheckPoliciesResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.CheckPoliciesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.CheckPoliciesResponse".into()
+    }
 }
 /// Asks for differences, by contract.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -151,6 +231,16 @@ pub struct ListDifferencesRequest {
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListDifferencesRequest {
+    const NAME: &'static str = "ListDifferencesRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ListDifferencesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ListDifferencesRequest".into()
+    }
+}
 /// A page of differences.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListDifferencesResponse {
@@ -160,6 +250,16 @@ pub struct ListDifferencesResponse {
     /// Empty on the last page. A page may hold nothing and still have a next one.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDifferencesResponse {
+    const NAME: &'static str = "ListDifferencesResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ListDifferencesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ListDifferencesResponse".into()
+    }
 }
 /// A field that a customer changed, and that the core system's newer row contradicts. The values are those of the contract and of
 /// the core system; here is only where to look.
@@ -187,6 +287,16 @@ pub struct Difference {
     #[prost(int64, tag = "7")]
     pub core_as_of_us: i64,
 }
+impl ::prost::Name for Difference {
+    const NAME: &'static str = "Difference";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Difference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Difference".into()
+    }
+}
 /// Names a contract.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetContractRequest {
@@ -194,12 +304,32 @@ pub struct GetContractRequest {
     #[prost(string, tag = "1")]
     pub contract_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetContractRequest {
+    const NAME: &'static str = "GetContractRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetContractRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetContractRequest".into()
+    }
+}
 /// A contract in full.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetContractResponse {
     /// The contract.
     #[prost(message, optional, tag = "1")]
     pub contract: ::core::option::Option<Contract>,
+}
+impl ::prost::Name for GetContractResponse {
+    const NAME: &'static str = "GetContractResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetContractResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetContractResponse".into()
+    }
 }
 /// A contract as its policyholder sees it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -256,6 +386,16 @@ pub struct Contract {
     #[prost(uint64, tag = "17")]
     pub version: u64,
 }
+impl ::prost::Name for Contract {
+    const NAME: &'static str = "Contract";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Contract".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Contract".into()
+    }
+}
 /// A party as shown.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Party {
@@ -284,6 +424,16 @@ pub struct Party {
     #[prost(message, optional, tag = "8")]
     pub next_address: ::core::option::Option<ScheduledAddress>,
 }
+impl ::prost::Name for Party {
+    const NAME: &'static str = "Party";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Party".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Party".into()
+    }
+}
 /// An address. One that was imported has its postcode and its line, and no other parts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Address {
@@ -309,6 +459,16 @@ pub struct Address {
     #[prost(string, tag = "7")]
     pub as_entered: ::prost::alloc::string::String,
 }
+impl ::prost::Name for Address {
+    const NAME: &'static str = "Address";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Address".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Address".into()
+    }
+}
 /// An address that counts later.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ScheduledAddress {
@@ -318,6 +478,16 @@ pub struct ScheduledAddress {
     /// The first instant at which it counts, microseconds since the Unix epoch.
     #[prost(int64, tag = "2")]
     pub counts_from_us: i64,
+}
+impl ::prost::Name for ScheduledAddress {
+    const NAME: &'static str = "ScheduledAddress";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ScheduledAddress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ScheduledAddress".into()
+    }
 }
 /// A telephone number with its verdict as login factor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -341,6 +511,16 @@ pub struct Phone {
     /// ended longer ago than numbers outlive it (PV-7). Absent where neither is known: the contract has no end.
     #[prost(int64, optional, tag = "6")]
     pub counts_until_us: ::core::option::Option<i64>,
+}
+impl ::prost::Name for Phone {
+    const NAME: &'static str = "Phone";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Phone".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Phone".into()
+    }
 }
 /// A change that is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -368,15 +548,34 @@ pub mod endorsement_item {
         Address(super::AddressChange),
     }
 }
+impl ::prost::Name for EndorsementItem {
+    const NAME: &'static str = "EndorsementItem";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementItem".into()
+    }
+}
 /// New telephone numbers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PhonesChange {
-    /// At least one, at most 3, any common notation (PV-5).
+    /// At least one, any common notation (PV-5).
     #[prost(string, repeated, tag = "1")]
     pub numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// A new address, kept as typed. Each part has at most 100 characters; there must be a prefecture, a city, and a town or a
-/// street.
+impl ::prost::Name for PhonesChange {
+    const NAME: &'static str = "PhonesChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PhonesChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PhonesChange".into()
+    }
+}
+/// A new address, kept as typed. There must be a prefecture, a city, and a town or a street.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddressChange {
     /// Seven digits with or without hyphen.
@@ -398,6 +597,16 @@ pub struct AddressChange {
     #[prost(string, tag = "6")]
     pub building: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AddressChange {
+    const NAME: &'static str = "AddressChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.AddressChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.AddressChange".into()
+    }
+}
 /// A new name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NameChange {
@@ -407,6 +616,16 @@ pub struct NameChange {
     /// Kana.
     #[prost(string, tag = "2")]
     pub name_kana: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NameChange {
+    const NAME: &'static str = "NameChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.NameChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.NameChange".into()
+    }
 }
 /// Asks what a change would do.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -420,6 +639,16 @@ pub struct PrepareEndorsementRequest {
     /// 変更日, YYYY-MM-DD in Japan: today takes effect on acceptance, a later date at 00:00 JST (EN-7). Required.
     #[prost(string, tag = "3")]
     pub effective_date: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PrepareEndorsementRequest {
+    const NAME: &'static str = "PrepareEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PrepareEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PrepareEndorsementRequest".into()
+    }
 }
 /// Exactly what submit will do.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -439,6 +668,16 @@ pub struct PrepareEndorsementResponse {
     /// Hash of all that is shown and of the versions it rests on (EN-8).
     #[prost(string, tag = "5")]
     pub confirm_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PrepareEndorsementResponse {
+    const NAME: &'static str = "PrepareEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PrepareEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PrepareEndorsementResponse".into()
+    }
 }
 /// One changed field.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -469,12 +708,32 @@ pub mod field_change {
         Address(super::Address),
     }
 }
+impl ::prost::Name for FieldChange {
+    const NAME: &'static str = "FieldChange";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.FieldChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.FieldChange".into()
+    }
+}
 /// Telephone numbers in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PhoneList {
     /// The numbers.
     #[prost(message, repeated, tag = "1")]
     pub phones: ::prost::alloc::vec::Vec<Phone>,
+}
+impl ::prost::Name for PhoneList {
+    const NAME: &'static str = "PhoneList";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PhoneList".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PhoneList".into()
+    }
 }
 /// Something to confirm.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -488,6 +747,16 @@ pub struct Warning {
     /// Whether submit needs it in acknowledged_warnings.
     #[prost(bool, tag = "3")]
     pub needs_acknowledgement: bool,
+}
+impl ::prost::Name for Warning {
+    const NAME: &'static str = "Warning";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Warning".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Warning".into()
+    }
 }
 /// Submits what was shown.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -511,6 +780,16 @@ pub struct SubmitEndorsementRequest {
     #[prost(string, repeated, tag = "6")]
     pub acknowledged_warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for SubmitEndorsementRequest {
+    const NAME: &'static str = "SubmitEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.SubmitEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.SubmitEndorsementRequest".into()
+    }
+}
 /// The request as it stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmitEndorsementResponse {
@@ -520,6 +799,16 @@ pub struct SubmitEndorsementResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SubmitEndorsementResponse {
+    const NAME: &'static str = "SubmitEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.SubmitEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.SubmitEndorsementResponse".into()
+    }
 }
 /// A change request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -546,6 +835,16 @@ pub struct Endorsement {
     #[prost(int64, tag = "7")]
     pub submitted_at_us: i64,
 }
+impl ::prost::Name for Endorsement {
+    const NAME: &'static str = "Endorsement";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.Endorsement".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.Endorsement".into()
+    }
+}
 /// Takes a request back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawEndorsementRequest {
@@ -559,6 +858,16 @@ pub struct WithdrawEndorsementRequest {
     #[prost(string, tag = "3")]
     pub endorsement_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for WithdrawEndorsementRequest {
+    const NAME: &'static str = "WithdrawEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.WithdrawEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.WithdrawEndorsementRequest".into()
+    }
+}
 /// The request as it stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawEndorsementResponse {
@@ -568,6 +877,16 @@ pub struct WithdrawEndorsementResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WithdrawEndorsementResponse {
+    const NAME: &'static str = "WithdrawEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.WithdrawEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.WithdrawEndorsementResponse".into()
+    }
 }
 /// Names a request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -579,12 +898,32 @@ pub struct GetEndorsementRequest {
     #[prost(string, tag = "2")]
     pub endorsement_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetEndorsementRequest {
+    const NAME: &'static str = "GetEndorsementRequest";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetEndorsementRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetEndorsementRequest".into()
+    }
+}
 /// A request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetEndorsementResponse {
     /// The request.
     #[prost(message, optional, tag = "1")]
     pub endorsement: ::core::option::Option<Endorsement>,
+}
+impl ::prost::Name for GetEndorsementResponse {
+    const NAME: &'static str = "GetEndorsementResponse";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.GetEndorsementResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.GetEndorsementResponse".into()
+    }
 }
 /// What is known of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1638,6 +1977,16 @@ pub mod endorsement_event {
         EndorsementChanged(super::EndorsementChanged),
     }
 }
+impl ::prost::Name for EndorsementEvent {
+    const NAME: &'static str = "EndorsementEvent";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementEvent".into()
+    }
+}
 /// A contract, whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContractImported {
@@ -1684,6 +2033,16 @@ pub struct ContractImported {
     #[prost(string, tag = "14")]
     pub agency_name: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ContractImported {
+    const NAME: &'static str = "ContractImported";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.ContractImported".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.ContractImported".into()
+    }
+}
 /// A party with its personal fields sealed.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishedParty {
@@ -1709,6 +2068,16 @@ pub struct PublishedParty {
     #[prost(message, repeated, tag = "7")]
     pub fields: ::prost::alloc::vec::Vec<PartyField>,
 }
+impl ::prost::Name for PublishedParty {
+    const NAME: &'static str = "PublishedParty";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PublishedParty".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PublishedParty".into()
+    }
+}
 /// A field of a party that customers can change, whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PartyField {
@@ -1718,6 +2087,16 @@ pub struct PartyField {
     /// All values in force or scheduled, in order (PV-7).
     #[prost(message, repeated, tag = "2")]
     pub values: ::prost::alloc::vec::Vec<super::super::common::v1::SealedDated>,
+}
+impl ::prost::Name for PartyField {
+    const NAME: &'static str = "PartyField";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyField".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyField".into()
+    }
 }
 /// A field of one party of the contract changed.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1739,6 +2118,16 @@ pub struct PartyFieldChanged {
     #[prost(int64, optional, tag = "5")]
     pub period_end_us: ::core::option::Option<i64>,
 }
+impl ::prost::Name for PartyFieldChanged {
+    const NAME: &'static str = "PartyFieldChanged";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.PartyFieldChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.PartyFieldChanged".into()
+    }
+}
 /// A request with its state, whole.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EndorsementChanged {
@@ -1754,6 +2143,16 @@ pub struct EndorsementChanged {
     /// 変更日 for the contract list once effective, YYYY-MM-DD; empty before.
     #[prost(string, tag = "4")]
     pub last_endorsement_date: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EndorsementChanged {
+    const NAME: &'static str = "EndorsementChanged";
+    const PACKAGE: &'static str = "madoguchi.endorsement.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.endorsement.v1.EndorsementChanged".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.endorsement.v1.EndorsementChanged".into()
+    }
 }
 /// Which field of a party, and the JSON form of its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -12,6 +12,16 @@ pub struct ReadRequest {
     #[prost(int32, tag = "3")]
     pub page_size: i32,
 }
+impl ::prost::Name for ReadRequest {
+    const NAME: &'static str = "ReadRequest";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ReadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ReadRequest".into()
+    }
+}
 /// One published event, byte for byte as the relay sends it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FeedItem {
@@ -38,6 +48,16 @@ pub struct FeedItem {
     #[prost(message, optional, tag = "7")]
     pub withheld: ::core::option::Option<WithheldEvent>,
 }
+impl ::prost::Name for FeedItem {
+    const NAME: &'static str = "FeedItem";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.FeedItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.FeedItem".into()
+    }
+}
 /// Stands in the place of an event that its owner cannot publish: it cannot be read, cannot be told, or is larger than any
 /// message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -49,6 +69,16 @@ pub struct WithheldEvent {
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }
+impl ::prost::Name for WithheldEvent {
+    const NAME: &'static str = "WithheldEvent";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.WithheldEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.WithheldEvent".into()
+    }
+}
 /// Names one event.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetRequest {
@@ -59,12 +89,32 @@ pub struct GetRequest {
     #[prost(string, tag = "2")]
     pub event_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetRequest {
+    const NAME: &'static str = "GetRequest";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.GetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.GetRequest".into()
+    }
+}
 /// One event.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetResponse {
     /// The event as Read gives it, without the place of the one before it; absent where it is none that others hear of.
     #[prost(message, optional, tag = "1")]
     pub item: ::core::option::Option<FeedItem>,
+}
+impl ::prost::Name for GetResponse {
+    const NAME: &'static str = "GetResponse";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.GetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.GetResponse".into()
+    }
 }
 /// A page of published events.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -81,6 +131,16 @@ pub struct ReadResponse {
     /// True when nothing published lies behind this page; it may be false where nothing does, and the next page is then empty.
     #[prost(bool, tag = "4")]
     pub end: bool,
+}
+impl ::prost::Name for ReadResponse {
+    const NAME: &'static str = "ReadResponse";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ReadResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ReadResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod feed_service_client {

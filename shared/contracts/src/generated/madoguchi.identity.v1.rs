@@ -18,6 +18,16 @@ pub struct LegalHold {
     #[prost(int64, tag = "5")]
     pub placed_at_us: i64,
 }
+impl ::prost::Name for LegalHold {
+    const NAME: &'static str = "LegalHold";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.LegalHold".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.LegalHold".into()
+    }
+}
 /// A subject and its erasure.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Erasure {
@@ -52,6 +62,16 @@ pub struct Erasure {
     #[prost(message, repeated, tag = "10")]
     pub holds: ::prost::alloc::vec::Vec<LegalHold>,
 }
+impl ::prost::Name for Erasure {
+    const NAME: &'static str = "Erasure";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.Erasure".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.Erasure".into()
+    }
+}
 /// Who is to be erased, and why.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestErasureRequest {
@@ -65,12 +85,32 @@ pub struct RequestErasureRequest {
     #[prost(enumeration = "ErasureGround", tag = "3")]
     pub ground: i32,
 }
+impl ::prost::Name for RequestErasureRequest {
+    const NAME: &'static str = "RequestErasureRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RequestErasureRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RequestErasureRequest".into()
+    }
+}
 /// As it stands now.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RequestErasureResponse {
     /// The subject.
     #[prost(message, optional, tag = "1")]
     pub erasure: ::core::option::Option<Erasure>,
+}
+impl ::prost::Name for RequestErasureResponse {
+    const NAME: &'static str = "RequestErasureResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RequestErasureResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RequestErasureResponse".into()
+    }
 }
 /// What is approved.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -82,6 +122,16 @@ pub struct ApproveErasureRequest {
     #[prost(string, tag = "2")]
     pub subject_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ApproveErasureRequest {
+    const NAME: &'static str = "ApproveErasureRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ApproveErasureRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ApproveErasureRequest".into()
+    }
+}
 /// Done.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApproveErasureResponse {
@@ -91,6 +141,16 @@ pub struct ApproveErasureResponse {
     /// Hand it to queries that must see this change.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ApproveErasureResponse {
+    const NAME: &'static str = "ApproveErasureResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ApproveErasureResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ApproveErasureResponse".into()
+    }
 }
 /// What is rejected or taken back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -102,12 +162,32 @@ pub struct RejectErasureRequest {
     #[prost(string, tag = "2")]
     pub subject_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RejectErasureRequest {
+    const NAME: &'static str = "RejectErasureRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RejectErasureRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RejectErasureRequest".into()
+    }
+}
 /// As it stands now.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RejectErasureResponse {
     /// The subject.
     #[prost(message, optional, tag = "1")]
     pub erasure: ::core::option::Option<Erasure>,
+}
+impl ::prost::Name for RejectErasureResponse {
+    const NAME: &'static str = "RejectErasureResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RejectErasureResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RejectErasureResponse".into()
+    }
 }
 /// What is held, and why.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -125,12 +205,32 @@ pub struct PlaceLegalHoldRequest {
     #[prost(string, tag = "4")]
     pub reference: ::prost::alloc::string::String,
 }
+impl ::prost::Name for PlaceLegalHoldRequest {
+    const NAME: &'static str = "PlaceLegalHoldRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.PlaceLegalHoldRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.PlaceLegalHoldRequest".into()
+    }
+}
 /// The hold.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlaceLegalHoldResponse {
     /// UUID; releases it.
     #[prost(string, tag = "1")]
     pub hold_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PlaceLegalHoldResponse {
+    const NAME: &'static str = "PlaceLegalHoldResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.PlaceLegalHoldResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.PlaceLegalHoldResponse".into()
+    }
 }
 /// What is released.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -145,9 +245,29 @@ pub struct ReleaseLegalHoldRequest {
     #[prost(string, tag = "3")]
     pub hold_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ReleaseLegalHoldRequest {
+    const NAME: &'static str = "ReleaseLegalHoldRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ReleaseLegalHoldRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ReleaseLegalHoldRequest".into()
+    }
+}
 /// Done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReleaseLegalHoldResponse {}
+impl ::prost::Name for ReleaseLegalHoldResponse {
+    const NAME: &'static str = "ReleaseLegalHoldResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ReleaseLegalHoldResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ReleaseLegalHoldResponse".into()
+    }
+}
 /// Whose erasure.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetErasureRequest {
@@ -155,12 +275,32 @@ pub struct GetErasureRequest {
     #[prost(string, tag = "1")]
     pub subject_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetErasureRequest {
+    const NAME: &'static str = "GetErasureRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetErasureRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetErasureRequest".into()
+    }
+}
 /// As it stands.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetErasureResponse {
     /// The subject.
     #[prost(message, optional, tag = "1")]
     pub erasure: ::core::option::Option<Erasure>,
+}
+impl ::prost::Name for GetErasureResponse {
+    const NAME: &'static str = "GetErasureResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetErasureResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetErasureResponse".into()
+    }
 }
 /// A page.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -172,6 +312,16 @@ pub struct ListPendingErasuresRequest {
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListPendingErasuresRequest {
+    const NAME: &'static str = "ListPendingErasuresRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ListPendingErasuresRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ListPendingErasuresRequest".into()
+    }
+}
 /// A page of what waits.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPendingErasuresResponse {
@@ -182,15 +332,45 @@ pub struct ListPendingErasuresResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListPendingErasuresResponse {
+    const NAME: &'static str = "ListPendingErasuresResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ListPendingErasuresResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ListPendingErasuresResponse".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCertificateKeysRequest {}
+impl ::prost::Name for GetCertificateKeysRequest {
+    const NAME: &'static str = "GetCertificateKeysRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetCertificateKeysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetCertificateKeysRequest".into()
+    }
+}
 /// The key set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCertificateKeysResponse {
     /// JSON Web Key Set, RFC 7517 and RFC 8037.
     #[prost(string, tag = "1")]
     pub jwks_json: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetCertificateKeysResponse {
+    const NAME: &'static str = "GetCertificateKeysResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetCertificateKeysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetCertificateKeysResponse".into()
+    }
 }
 /// Why a subject is to be erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1251,6 +1431,16 @@ pub mod identity_event {
         AccountLostSubject(super::AccountLostSubject),
     }
 }
+impl ::prost::Name for IdentityEvent {
+    const NAME: &'static str = "IdentityEvent";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.IdentityEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.IdentityEvent".into()
+    }
+}
 /// Registration is complete.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AccountRegistered {
@@ -1267,6 +1457,16 @@ pub struct AccountRegistered {
     #[prost(bool, tag = "4")]
     pub email_confirmed: bool,
 }
+impl ::prost::Name for AccountRegistered {
+    const NAME: &'static str = "AccountRegistered";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.AccountRegistered".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.AccountRegistered".into()
+    }
+}
 /// A customer logged in.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionOpened {
@@ -1280,6 +1480,16 @@ pub struct SessionOpened {
     #[prost(bool, tag = "3")]
     pub call_verified: bool,
 }
+impl ::prost::Name for SessionOpened {
+    const NAME: &'static str = "SessionOpened";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.SessionOpened".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.SessionOpened".into()
+    }
+}
 /// A session ended.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionEnded {
@@ -1289,6 +1499,16 @@ pub struct SessionEnded {
     /// LOGOUT, REPLAYED_REFRESH_TOKEN, SUPERSEDED, SUBJECT_ERASED or EXPIRED (not refreshed for 30 days).
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SessionEnded {
+    const NAME: &'static str = "SessionEnded";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.SessionEnded".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.SessionEnded".into()
+    }
 }
 /// A subject was erased: nothing sealed for it can be opened, nothing can be sealed for it any more.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1303,6 +1523,16 @@ pub struct SubjectErased {
     #[prost(int64, tag = "3")]
     pub destroyed_at_us: i64,
 }
+impl ::prost::Name for SubjectErased {
+    const NAME: &'static str = "SubjectErased";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.SubjectErased".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.SubjectErased".into()
+    }
+}
 /// An account no longer sees a subject.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AccountLostSubject {
@@ -1316,9 +1546,29 @@ pub struct AccountLostSubject {
     #[prost(bool, tag = "3")]
     pub closed: bool,
 }
+impl ::prost::Name for AccountLostSubject {
+    const NAME: &'static str = "AccountLostSubject";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.AccountLostSubject".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.AccountLostSubject".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeRegistrationRequest {}
+impl ::prost::Name for DescribeRegistrationRequest {
+    const NAME: &'static str = "DescribeRegistrationRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.DescribeRegistrationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.DescribeRegistrationRequest".into()
+    }
+}
 /// What a visitor is told before typing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeRegistrationResponse {
@@ -1331,6 +1581,16 @@ pub struct DescribeRegistrationResponse {
     /// Who helps with registration.
     #[prost(message, optional, tag = "3")]
     pub contact: ::core::option::Option<super::super::common::v1::ContactRoute>,
+}
+impl ::prost::Name for DescribeRegistrationResponse {
+    const NAME: &'static str = "DescribeRegistrationResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.DescribeRegistrationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.DescribeRegistrationResponse".into()
+    }
 }
 /// Route A.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1351,6 +1611,16 @@ pub struct RegisterWithInitialCredentialsRequest {
     #[prost(string, tag = "5")]
     pub password: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RegisterWithInitialCredentialsRequest {
+    const NAME: &'static str = "RegisterWithInitialCredentialsRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RegisterWithInitialCredentialsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RegisterWithInitialCredentialsRequest".into()
+    }
+}
 /// The new account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RegisterWithInitialCredentialsResponse {
@@ -1361,6 +1631,16 @@ pub struct RegisterWithInitialCredentialsResponse {
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RegisterWithInitialCredentialsResponse {
+    const NAME: &'static str = "RegisterWithInitialCredentialsResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RegisterWithInitialCredentialsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RegisterWithInitialCredentialsResponse".into()
+    }
+}
 /// First factor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoginRequest {
@@ -1370,9 +1650,19 @@ pub struct LoginRequest {
     /// Password.
     #[prost(string, tag = "2")]
     pub password: ::prost::alloc::string::String,
-    /// What the customer calls this device ("iPhone"); personal, may be empty, at most 64 characters.
+    /// What the customer calls this device ("iPhone"); personal, may be empty.
     #[prost(string, tag = "3")]
     pub device: ::prost::alloc::string::String,
+}
+impl ::prost::Name for LoginRequest {
+    const NAME: &'static str = "LoginRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.LoginRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.LoginRequest".into()
+    }
 }
 /// What comes next.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1387,15 +1677,35 @@ pub struct LoginResponse {
     #[prost(bool, tag = "3")]
     pub phone_call_required: bool,
 }
+impl ::prost::Name for LoginResponse {
+    const NAME: &'static str = "LoginResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.LoginResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.LoginResponse".into()
+    }
+}
 /// Second half of a login.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CompleteLoginRequest {
     /// From LoginResponse.
     #[prost(string, tag = "1")]
     pub login_token: ::prost::alloc::string::String,
-    /// How long to wait for the call, in milliseconds; at most 30 000, 0 = do not wait.
+    /// How long to wait for the call, in milliseconds; 0 = do not wait.
     #[prost(int32, tag = "2")]
     pub wait_ms: i32,
+}
+impl ::prost::Name for CompleteLoginRequest {
+    const NAME: &'static str = "CompleteLoginRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.CompleteLoginRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.CompleteLoginRequest".into()
+    }
 }
 /// Tokens, or the word that the call has not come yet.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1406,6 +1716,16 @@ pub struct CompleteLoginResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CompleteLoginResponse {
+    const NAME: &'static str = "CompleteLoginResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.CompleteLoginResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.CompleteLoginResponse".into()
+    }
 }
 /// What a session is held with.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1423,12 +1743,32 @@ pub struct Tokens {
     #[prost(int64, tag = "4")]
     pub refresh_expires_at_us: i64,
 }
+impl ::prost::Name for Tokens {
+    const NAME: &'static str = "Tokens";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.Tokens".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.Tokens".into()
+    }
+}
 /// Exchange of a refresh token.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RefreshRequest {
     /// Opaque.
     #[prost(string, tag = "1")]
     pub refresh_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RefreshRequest {
+    const NAME: &'static str = "RefreshRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RefreshRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RefreshRequest".into()
+    }
 }
 /// New tokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1437,6 +1777,16 @@ pub struct RefreshResponse {
     #[prost(message, optional, tag = "1")]
     pub tokens: ::core::option::Option<Tokens>,
 }
+impl ::prost::Name for RefreshResponse {
+    const NAME: &'static str = "RefreshResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RefreshResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RefreshResponse".into()
+    }
+}
 /// Ends a session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogoutRequest {
@@ -1444,12 +1794,42 @@ pub struct LogoutRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for LogoutRequest {
+    const NAME: &'static str = "LogoutRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.LogoutRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.LogoutRequest".into()
+    }
+}
 /// Done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogoutResponse {}
+impl ::prost::Name for LogoutResponse {
+    const NAME: &'static str = "LogoutResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.LogoutResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.LogoutResponse".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAccountRequest {}
+impl ::prost::Name for GetAccountRequest {
+    const NAME: &'static str = "GetAccountRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetAccountRequest".into()
+    }
+}
 /// The caller's account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAccountResponse {
@@ -1469,9 +1849,29 @@ pub struct GetAccountResponse {
     #[prost(int64, tag = "5")]
     pub registered_at_us: i64,
 }
+impl ::prost::Name for GetAccountResponse {
+    const NAME: &'static str = "GetAccountResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetAccountResponse".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetKeysRequest {}
+impl ::prost::Name for GetKeysRequest {
+    const NAME: &'static str = "GetKeysRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetKeysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetKeysRequest".into()
+    }
+}
 /// The key set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetKeysResponse {
@@ -1479,13 +1879,23 @@ pub struct GetKeysResponse {
     #[prost(string, tag = "1")]
     pub jwks_json: ::prost::alloc::string::String,
 }
+impl ::prost::Name for GetKeysResponse {
+    const NAME: &'static str = "GetKeysResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetKeysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetKeysResponse".into()
+    }
+}
 /// A batch of initial credentials.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportInitialCredentialsRequest {
     /// UUID chosen by the client.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// At most 500.
+    /// The rows; each is judged for itself, also by its own rules.
     #[prost(message, repeated, tag = "2")]
     pub rows: ::prost::alloc::vec::Vec<InitialCredential>,
     /// What the rows are as of (EN-16): the instant at which the core system wrote them, in microseconds since the Unix epoch. A row
@@ -1495,6 +1905,16 @@ pub struct ImportInitialCredentialsRequest {
     /// Whether the rows are only judged, and nothing is recorded.
     #[prost(bool, tag = "4")]
     pub dry_run: bool,
+}
+impl ::prost::Name for ImportInitialCredentialsRequest {
+    const NAME: &'static str = "ImportInitialCredentialsRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ImportInitialCredentialsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ImportInitialCredentialsRequest".into()
+    }
 }
 /// One printed credential.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1518,12 +1938,32 @@ pub struct InitialCredential {
     #[prost(string, tag = "6")]
     pub code: ::prost::alloc::string::String,
 }
+impl ::prost::Name for InitialCredential {
+    const NAME: &'static str = "InitialCredential";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.InitialCredential".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.InitialCredential".into()
+    }
+}
 /// What became of each row.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportInitialCredentialsResponse {
     /// One per row, in order.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<super::super::common::v1::ImportRowResult>,
+}
+impl ::prost::Name for ImportInitialCredentialsResponse {
+    const NAME: &'static str = "ImportInitialCredentialsResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.ImportInitialCredentialsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.ImportInitialCredentialsResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod identity_service_client {
@@ -2506,6 +2946,16 @@ pub struct RewrapKeysRequest {
     #[prost(string, tag = "3")]
     pub master_key_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RewrapKeysRequest {
+    const NAME: &'static str = "RewrapKeysRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RewrapKeysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RewrapKeysRequest".into()
+    }
+}
 /// What was done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RewrapKeysResponse {
@@ -2516,9 +2966,29 @@ pub struct RewrapKeysResponse {
     #[prost(uint64, tag = "2")]
     pub left: u64,
 }
+impl ::prost::Name for RewrapKeysResponse {
+    const NAME: &'static str = "RewrapKeysResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RewrapKeysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RewrapKeysResponse".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetKeyringStatusRequest {}
+impl ::prost::Name for GetKeyringStatusRequest {
+    const NAME: &'static str = "GetKeyringStatusRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetKeyringStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetKeyringStatusRequest".into()
+    }
+}
 /// How it stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetKeyringStatusResponse {
@@ -2528,6 +2998,16 @@ pub struct GetKeyringStatusResponse {
     /// Keys that are still under another master key.
     #[prost(uint64, tag = "2")]
     pub left: u64,
+}
+impl ::prost::Name for GetKeyringStatusResponse {
+    const NAME: &'static str = "GetKeyringStatusResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetKeyringStatusResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetKeyringStatusResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod keyring_service_client {

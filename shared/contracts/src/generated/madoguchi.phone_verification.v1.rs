@@ -34,6 +34,16 @@ pub mod phone_verification_event {
         ChallengeEnded(super::ChallengeEnded),
     }
 }
+impl ::prost::Name for PhoneVerificationEvent {
+    const NAME: &'static str = "PhoneVerificationEvent";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.PhoneVerificationEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.PhoneVerificationEvent".into()
+    }
+}
 /// A challenge was opened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChallengeOpened {
@@ -46,6 +56,16 @@ pub struct ChallengeOpened {
     /// Microseconds since the Unix epoch.
     #[prost(int64, tag = "3")]
     pub expires_at_us: i64,
+}
+impl ::prost::Name for ChallengeOpened {
+    const NAME: &'static str = "ChallengeOpened";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.ChallengeOpened".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.ChallengeOpened".into()
+    }
 }
 /// One call satisfied it (PV-8).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -60,6 +80,16 @@ pub struct ChallengeMatched {
     #[prost(int64, tag = "3")]
     pub matched_at_us: i64,
 }
+impl ::prost::Name for ChallengeMatched {
+    const NAME: &'static str = "ChallengeMatched";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.ChallengeMatched".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.ChallengeMatched".into()
+    }
+}
 /// It ended without a match.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChallengeEnded {
@@ -73,6 +103,16 @@ pub struct ChallengeEnded {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ChallengeEnded {
+    const NAME: &'static str = "ChallengeEnded";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.ChallengeEnded".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.ChallengeEnded".into()
+    }
+}
 /// Opens a challenge.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenChallengeRequest {
@@ -83,12 +123,32 @@ pub struct OpenChallengeRequest {
     #[prost(string, tag = "2")]
     pub login_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for OpenChallengeRequest {
+    const NAME: &'static str = "OpenChallengeRequest";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.OpenChallengeRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.OpenChallengeRequest".into()
+    }
+}
 /// An open challenge.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenChallengeResponse {
     /// What to do.
     #[prost(message, optional, tag = "1")]
     pub challenge: ::core::option::Option<Challenge>,
+}
+impl ::prost::Name for OpenChallengeResponse {
+    const NAME: &'static str = "OpenChallengeResponse";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.OpenChallengeResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.OpenChallengeResponse".into()
+    }
 }
 /// A challenge as the customer sees it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -112,6 +172,16 @@ pub struct Challenge {
     #[prost(message, optional, tag = "6")]
     pub guidance: ::core::option::Option<Guidance>,
 }
+impl ::prost::Name for Challenge {
+    const NAME: &'static str = "Challenge";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.Challenge".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.Challenge".into()
+    }
+}
 /// Why the last call did not verify.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Guidance {
@@ -125,6 +195,16 @@ pub struct Guidance {
     #[prost(int64, tag = "3")]
     pub at_us: i64,
 }
+impl ::prost::Name for Guidance {
+    const NAME: &'static str = "Guidance";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.Guidance".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.Guidance".into()
+    }
+}
 /// Asks for a challenge.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetChallengeRequest {
@@ -134,9 +214,19 @@ pub struct GetChallengeRequest {
     /// UUID.
     #[prost(string, tag = "2")]
     pub challenge_id: ::prost::alloc::string::String,
-    /// How long to wait while it is pending and without new guidance, in milliseconds; at most 30 000.
+    /// How long to wait while it is pending and without new guidance, in milliseconds.
     #[prost(int32, tag = "3")]
     pub wait_ms: i32,
+}
+impl ::prost::Name for GetChallengeRequest {
+    const NAME: &'static str = "GetChallengeRequest";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.GetChallengeRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.GetChallengeRequest".into()
+    }
 }
 /// A challenge.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -144,6 +234,16 @@ pub struct GetChallengeResponse {
     /// As it stands.
     #[prost(message, optional, tag = "1")]
     pub challenge: ::core::option::Option<Challenge>,
+}
+impl ::prost::Name for GetChallengeResponse {
+    const NAME: &'static str = "GetChallengeResponse";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.GetChallengeResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.GetChallengeResponse".into()
+    }
 }
 /// One call.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -180,9 +280,29 @@ pub mod report_call_request {
         Missing(i32),
     }
 }
+impl ::prost::Name for ReportCallRequest {
+    const NAME: &'static str = "ReportCallRequest";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.ReportCallRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.ReportCallRequest".into()
+    }
+}
 /// Recorded. The same for every call, on purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportCallResponse {}
+impl ::prost::Name for ReportCallResponse {
+    const NAME: &'static str = "ReportCallResponse";
+    const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.phone_verification.v1.ReportCallResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.phone_verification.v1.ReportCallResponse".into()
+    }
+}
 /// Where a challenge stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

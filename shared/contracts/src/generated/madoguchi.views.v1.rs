@@ -6,6 +6,16 @@ pub struct Freshness {
     #[prost(message, repeated, tag = "1")]
     pub sources: ::prost::alloc::vec::Vec<SourceFreshness>,
 }
+impl ::prost::Name for Freshness {
+    const NAME: &'static str = "Freshness";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.Freshness".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.Freshness".into()
+    }
+}
 /// One source.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceFreshness {
@@ -19,6 +29,16 @@ pub struct SourceFreshness {
     /// replica applies and only it knows.
     #[prost(int64, tag = "3")]
     pub lag_ms: i64,
+}
+impl ::prost::Name for SourceFreshness {
+    const NAME: &'static str = "SourceFreshness";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.SourceFreshness".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.SourceFreshness".into()
+    }
 }
 /// Asks for contracts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -36,6 +56,16 @@ pub struct ListContractsRequest {
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListContractsRequest {
+    const NAME: &'static str = "ListContractsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListContractsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListContractsRequest".into()
+    }
+}
 /// Contracts.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListContractsResponse {
@@ -48,6 +78,16 @@ pub struct ListContractsResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListContractsResponse {
+    const NAME: &'static str = "ListContractsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListContractsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListContractsResponse".into()
+    }
 }
 /// A contract in the list (EN-1).
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -92,6 +132,16 @@ pub struct ContractSummary {
     #[prost(string, tag = "13")]
     pub policyholder_address: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ContractSummary {
+    const NAME: &'static str = "ContractSummary";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ContractSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ContractSummary".into()
+    }
+}
 /// A number and whether it can be used for login (PV-15).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PhoneVerdict {
@@ -112,6 +162,16 @@ pub struct PhoneVerdict {
     #[prost(int64, optional, tag = "5")]
     pub counts_until_us: ::core::option::Option<i64>,
 }
+impl ::prost::Name for PhoneVerdict {
+    const NAME: &'static str = "PhoneVerdict";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.PhoneVerdict".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.PhoneVerdict".into()
+    }
+}
 /// Asks for accidents.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListAccidentsRequest {
@@ -128,6 +188,16 @@ pub struct ListAccidentsRequest {
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListAccidentsRequest {
+    const NAME: &'static str = "ListAccidentsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListAccidentsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListAccidentsRequest".into()
+    }
+}
 /// Accidents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListAccidentsResponse {
@@ -140,6 +210,16 @@ pub struct ListAccidentsResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListAccidentsResponse {
+    const NAME: &'static str = "ListAccidentsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListAccidentsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListAccidentsResponse".into()
+    }
 }
 /// An accident in the customer's list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -172,6 +252,16 @@ pub struct AccidentSummary {
     #[prost(uint32, tag = "9")]
     pub sent_images: u32,
 }
+impl ::prost::Name for AccidentSummary {
+    const NAME: &'static str = "AccidentSummary";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.AccidentSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.AccidentSummary".into()
+    }
+}
 /// Names an accident.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAccidentRequest {
@@ -181,6 +271,16 @@ pub struct GetAccidentRequest {
     /// Tokens of commands whose effect must be visible.
     #[prost(string, repeated, tag = "2")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for GetAccidentRequest {
+    const NAME: &'static str = "GetAccidentRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetAccidentRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetAccidentRequest".into()
+    }
 }
 /// An accident with its pictures.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -194,6 +294,16 @@ pub struct GetAccidentResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for GetAccidentResponse {
+    const NAME: &'static str = "GetAccidentResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetAccidentResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetAccidentResponse".into()
+    }
 }
 /// A picture in a list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -241,6 +351,16 @@ pub struct ImageSummary {
     #[prost(string, tag = "14")]
     pub duplicate_of_image_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ImageSummary {
+    const NAME: &'static str = "ImageSummary";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ImageSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ImageSummary".into()
+    }
+}
 /// Asks for change requests.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRequestsRequest {
@@ -254,6 +374,16 @@ pub struct ListRequestsRequest {
     #[prost(string, repeated, tag = "3")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListRequestsRequest {
+    const NAME: &'static str = "ListRequestsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListRequestsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListRequestsRequest".into()
+    }
+}
 /// Change requests, newest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListRequestsResponse {
@@ -266,6 +396,16 @@ pub struct ListRequestsResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListRequestsResponse {
+    const NAME: &'static str = "ListRequestsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListRequestsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListRequestsResponse".into()
+    }
 }
 /// A change request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -292,6 +432,16 @@ pub struct RequestSummary {
     #[prost(int64, tag = "7")]
     pub submitted_at_us: i64,
 }
+impl ::prost::Name for RequestSummary {
+    const NAME: &'static str = "RequestSummary";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.RequestSummary".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.RequestSummary".into()
+    }
+}
 /// Asks for reminders.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRemindersRequest {
@@ -304,6 +454,16 @@ pub struct ListRemindersRequest {
     /// Tokens of commands whose effect must be visible.
     #[prost(string, repeated, tag = "3")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for ListRemindersRequest {
+    const NAME: &'static str = "ListRemindersRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListRemindersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListRemindersRequest".into()
+    }
 }
 /// Reminders.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -318,6 +478,16 @@ pub struct ListRemindersResponse {
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
 }
+impl ::prost::Name for ListRemindersResponse {
+    const NAME: &'static str = "ListRemindersResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListRemindersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListRemindersResponse".into()
+    }
+}
 /// Something to do.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Reminder {
@@ -330,6 +500,16 @@ pub struct Reminder {
     /// The contract or accident it is about (UUID).
     #[prost(string, tag = "3")]
     pub about_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Reminder {
+    const NAME: &'static str = "Reminder";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.Reminder".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.Reminder".into()
+    }
 }
 /// Generated client implementations.
 pub mod customer_view_service_client {
@@ -995,6 +1175,16 @@ pub struct ListQueueRequest {
     #[prost(string, repeated, tag = "5")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListQueueRequest {
+    const NAME: &'static str = "ListQueueRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListQueueRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListQueueRequest".into()
+    }
+}
 /// Waiting submissions, oldest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListQueueResponse {
@@ -1007,6 +1197,16 @@ pub struct ListQueueResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListQueueResponse {
+    const NAME: &'static str = "ListQueueResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListQueueResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListQueueResponse".into()
+    }
 }
 /// A waiting submission.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1042,6 +1242,16 @@ pub struct QueueItem {
     #[prost(string, tag = "10")]
     pub office: ::prost::alloc::string::String,
 }
+impl ::prost::Name for QueueItem {
+    const NAME: &'static str = "QueueItem";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.QueueItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.QueueItem".into()
+    }
+}
 /// Asks for accidents.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SearchAccidentsRequest {
@@ -1070,6 +1280,16 @@ pub struct SearchAccidentsRequest {
     #[prost(string, repeated, tag = "8")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for SearchAccidentsRequest {
+    const NAME: &'static str = "SearchAccidentsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.SearchAccidentsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.SearchAccidentsRequest".into()
+    }
+}
 /// Accidents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SearchAccidentsResponse {
@@ -1082,6 +1302,16 @@ pub struct SearchAccidentsResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for SearchAccidentsResponse {
+    const NAME: &'static str = "SearchAccidentsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.SearchAccidentsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.SearchAccidentsResponse".into()
+    }
 }
 /// An accident as adjusters see it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1135,6 +1365,16 @@ pub struct AccidentFile {
     #[prost(uint32, tag = "16")]
     pub unseen_submissions: u32,
 }
+impl ::prost::Name for AccidentFile {
+    const NAME: &'static str = "AccidentFile";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.AccidentFile".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.AccidentFile".into()
+    }
+}
 /// Names an accident.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAccidentFileRequest {
@@ -1145,6 +1385,16 @@ pub struct GetAccidentFileRequest {
     #[prost(string, repeated, tag = "2")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for GetAccidentFileRequest {
+    const NAME: &'static str = "GetAccidentFileRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetAccidentFileRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetAccidentFileRequest".into()
+    }
+}
 /// An accident.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetAccidentFileResponse {
@@ -1154,6 +1404,16 @@ pub struct GetAccidentFileResponse {
     /// How current this is.
     #[prost(message, optional, tag = "2")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for GetAccidentFileResponse {
+    const NAME: &'static str = "GetAccidentFileResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetAccidentFileResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetAccidentFileResponse".into()
+    }
 }
 /// Asks for pictures.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1171,6 +1431,16 @@ pub struct ListGalleryRequest {
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListGalleryRequest {
+    const NAME: &'static str = "ListGalleryRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListGalleryRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListGalleryRequest".into()
+    }
+}
 /// Pictures as sent, oldest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListGalleryResponse {
@@ -1183,6 +1453,16 @@ pub struct ListGalleryResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListGalleryResponse {
+    const NAME: &'static str = "ListGalleryResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListGalleryResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListGalleryResponse".into()
+    }
 }
 /// Asks for submissions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1200,6 +1480,16 @@ pub struct ListSubmissionsRequest {
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListSubmissionsRequest {
+    const NAME: &'static str = "ListSubmissionsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListSubmissionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListSubmissionsRequest".into()
+    }
+}
 /// The submissions of an accident, newest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSubmissionsResponse {
@@ -1212,6 +1502,16 @@ pub struct ListSubmissionsResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListSubmissionsResponse {
+    const NAME: &'static str = "ListSubmissionsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListSubmissionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListSubmissionsResponse".into()
+    }
 }
 /// What a customer sent, and whether it was looked at.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1235,6 +1535,16 @@ pub struct Submission {
     #[prost(string, tag = "6")]
     pub seen_by: ::prost::alloc::string::String,
 }
+impl ::prost::Name for Submission {
+    const NAME: &'static str = "Submission";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.Submission".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.Submission".into()
+    }
+}
 /// Asks what happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTimelineRequest {
@@ -1251,6 +1561,16 @@ pub struct ListTimelineRequest {
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for ListTimelineRequest {
+    const NAME: &'static str = "ListTimelineRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListTimelineRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListTimelineRequest".into()
+    }
+}
 /// What happened, newest first.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListTimelineResponse {
@@ -1263,6 +1583,16 @@ pub struct ListTimelineResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListTimelineResponse {
+    const NAME: &'static str = "ListTimelineResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListTimelineResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListTimelineResponse".into()
+    }
 }
 /// One thing that happened to an account or a login.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1279,6 +1609,16 @@ pub struct TimelineEntry {
     /// What more there is to say: the route, why it ended, whether a call verified it; UPPER_SNAKE, may be empty.
     #[prost(string, tag = "4")]
     pub detail: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TimelineEntry {
+    const NAME: &'static str = "TimelineEntry";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.TimelineEntry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.TimelineEntry".into()
+    }
 }
 /// Generated client implementations.
 pub mod adjuster_view_service_client {
@@ -2025,12 +2365,32 @@ pub struct RebuildViewsRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for RebuildViewsRequest {
+    const NAME: &'static str = "RebuildViewsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.RebuildViewsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.RebuildViewsRequest".into()
+    }
+}
 /// Begun.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RebuildViewsResponse {
     /// The run (UUID), by which the status tells it from others.
     #[prost(string, tag = "1")]
     pub run_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RebuildViewsResponse {
+    const NAME: &'static str = "RebuildViewsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.RebuildViewsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.RebuildViewsResponse".into()
+    }
 }
 /// Asks for an audit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2039,12 +2399,32 @@ pub struct AuditViewsRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for AuditViewsRequest {
+    const NAME: &'static str = "AuditViewsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.AuditViewsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.AuditViewsRequest".into()
+    }
+}
 /// Begun.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuditViewsResponse {
     /// The run (UUID), by which the status tells it from others.
     #[prost(string, tag = "1")]
     pub run_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditViewsResponse {
+    const NAME: &'static str = "AuditViewsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.AuditViewsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.AuditViewsResponse".into()
+    }
 }
 /// Asks to end the run under way.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2053,12 +2433,42 @@ pub struct CancelViewsRunRequest {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for CancelViewsRunRequest {
+    const NAME: &'static str = "CancelViewsRunRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.CancelViewsRunRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.CancelViewsRunRequest".into()
+    }
+}
 /// Ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelViewsRunResponse {}
+impl ::prost::Name for CancelViewsRunResponse {
+    const NAME: &'static str = "CancelViewsRunResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.CancelViewsRunResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.CancelViewsRunResponse".into()
+    }
+}
 /// No parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetViewsStatusRequest {}
+impl ::prost::Name for GetViewsStatusRequest {
+    const NAME: &'static str = "GetViewsStatusRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetViewsStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetViewsStatusRequest".into()
+    }
+}
 /// Where the views stand.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetViewsStatusResponse {
@@ -2075,6 +2485,16 @@ pub struct GetViewsStatusResponse {
     /// cannot show it: both lack the same.
     #[prost(message, repeated, tag = "4")]
     pub parked: ::prost::alloc::vec::Vec<ParkedEntity>,
+}
+impl ::prost::Name for GetViewsStatusResponse {
+    const NAME: &'static str = "GetViewsStatusResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.GetViewsStatusResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.GetViewsStatusResponse".into()
+    }
 }
 /// Something about which messages are parked or wait in the views.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2095,6 +2515,16 @@ pub struct ParkedEntity {
     #[prost(string, tag = "5")]
     pub error: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ParkedEntity {
+    const NAME: &'static str = "ParkedEntity";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ParkedEntity".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ParkedEntity".into()
+    }
+}
 /// A table of the views.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ViewTable {
@@ -2104,6 +2534,16 @@ pub struct ViewTable {
     /// Rows it holds now; about, where there are more than 100 000.
     #[prost(int64, tag = "2")]
     pub rows: i64,
+}
+impl ::prost::Name for ViewTable {
+    const NAME: &'static str = "ViewTable";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ViewTable".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ViewTable".into()
+    }
 }
 /// A rebuild or an audit.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2133,6 +2573,16 @@ pub struct ViewsRun {
     #[prost(message, repeated, tag = "8")]
     pub tables: ::prost::alloc::vec::Vec<TableComparison>,
 }
+impl ::prost::Name for ViewsRun {
+    const NAME: &'static str = "ViewsRun";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ViewsRun".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ViewsRun".into()
+    }
+}
 /// How far a new generation has come with one source.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceProgress {
@@ -2145,6 +2595,16 @@ pub struct SourceProgress {
     /// About which part of the source's events that serve now is applied to the new generation, in thousandths.
     #[prost(uint32, tag = "3")]
     pub per_mille: u32,
+}
+impl ::prost::Name for SourceProgress {
+    const NAME: &'static str = "SourceProgress";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.SourceProgress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.SourceProgress".into()
+    }
 }
 /// One table of both generations, at the same cursors.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2171,6 +2631,16 @@ pub struct TableComparison {
     #[prost(message, repeated, tag = "7")]
     pub first_differing: ::prost::alloc::vec::Vec<DifferingRow>,
 }
+impl ::prost::Name for TableComparison {
+    const NAME: &'static str = "TableComparison";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.TableComparison".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.TableComparison".into()
+    }
+}
 /// A row that is not what the events make of it. Keys and names of columns only, never a value.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DifferingRow {
@@ -2183,6 +2653,16 @@ pub struct DifferingRow {
     /// Columns that differ, where it is CHANGED.
     #[prost(string, repeated, tag = "3")]
     pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for DifferingRow {
+    const NAME: &'static str = "DifferingRow";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.DifferingRow".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.DifferingRow".into()
+    }
 }
 /// Generated client implementations.
 pub mod views_admin_service_client {

@@ -12,6 +12,7 @@ use crate::config::start_error::StartError;
 use crate::follow::deadlines::{Deadlines, Wake};
 use crate::follow::reaction::{OwnReaction, ReactionError};
 use crate::grpc::context::Context;
+use crate::grpc::served::Served;
 use crate::watch::{SubscriptionHandle, WatchedSubscription};
 
 /// A task's end.
@@ -48,10 +49,11 @@ impl Wiring {
         &self.context
     }
 
-    /// Serves a generated gRPC service. Messages are limited to 4 MiB by default.
+    /// Serves a generated gRPC service.
     pub fn grpc<S>(&mut self, service: S) -> &mut Self
     where
         S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Served
             + NamedService
             + Clone
             + Send
@@ -59,7 +61,7 @@ impl Wiring {
             + 'static,
         S::Future: Send + 'static,
     {
-        self.routes.add_service(service);
+        self.routes.add_service(service.served());
         self.services.push(S::NAME);
         self
     }

@@ -1,7 +1,9 @@
-//! Admission: the middleware that every call passes, in one order: span → language → caller table → concurrency permit →
-//! caller → allowed? → maintenance? → deadline → handler. What is refused here never reaches a handler.
+//! Admission: the middleware that every call passes, in one order: span → language → caller table → metadata → concurrency
+//! permit → caller → maintenance? → allowed? → encoding → deadline → handler, whose messages are held against their limits
+//! as they come. What is refused here never reaches a handler.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     future::Future,
     pin::Pin,
@@ -23,10 +25,12 @@ use tracing::Instrument;
 
 use crate::grpc::body::{CallBody, Outcome, code_in};
 use crate::grpc::messages::{Catalogue, Languages};
+use crate::grpc::negotiation;
 use crate::grpc::scope::Scope;
-use crate::grpc::settings::Grpc;
+use crate::grpc::settings::{Grpc, METADATA_BYTES};
 use crate::grpc::trace::rpc_span;
 use crate::grpc::{access, timeout};
+use crate::limits::Limits;
 use crate::tokens::caller::Caller;
 use crate::tokens::verifier::{TokenRefused, TokenVerifier};
 
@@ -44,10 +48,18 @@ pub(crate) struct Rules {
     pub(crate) long_running_permits: Arc<Semaphore>,
     pub(crate) deadline: Duration,
     pub(crate) durations: Histogram<f64>,
+    pub(crate) limits: Arc<Limits>,
+    /// The gRPC services that are answered here, by name; the standard ones are everywhere.
+    pub(crate) served: BTreeSet<&'static str>,
 }
 
 impl Rules {
-    pub(crate) fn new(context: &crate::grpc::context::Context, catalogue: Catalogue, grpc: &Grpc) -> Self {
+    pub(crate) fn new(
+        context: &crate::grpc::context::Context,
+        catalogue: Catalogue,
+        grpc: &Grpc,
+        served: &[&'static str],
+    ) -> Self {
         let durations = opentelemetry::global::meter("madoguchi")
             .f64_histogram("rpc.server.duration")
             .with_unit("s")
@@ -63,7 +75,30 @@ impl Rules {
             long_running_permits: Arc::new(Semaphore::new(grpc.long_running_concurrency)),
             deadline: grpc.deadline,
             durations,
+            limits: context.limits.clone(),
+            served: served.iter().copied().collect(),
         }
+    }
+
+    /// The row of an RPC that is answered here.
+    fn rule(&self, path: &str) -> Result<&'static Rule, Status> {
+        let Some(rule) = rule_of(path) else {
+            tracing::debug!(
+                service = self.service,
+                "a call to an RPC that is not in the access table is refused"
+            );
+            return Err(unimplemented("RPC_UNKNOWN"));
+        };
+        let service = rule
+            .rpc
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        if service.starts_with("grpc.") || self.served.contains(service) {
+            return Ok(rule);
+        }
+        Err(unimplemented("RPC_NOT_HERE"))
     }
 
     /// A permit for one more call, or an answer that says when to come back. Health needs none: a busy service is not a
@@ -209,12 +244,18 @@ impl Service<Request<Body>> for Admission {
 type Answer = (Response<Body>, Option<OwnedSemaphorePermit>);
 
 async fn through(rules: &Rules, routes: Routes, mut request: Request<Body>) -> Answer {
-    let Some(rule) = rule_of(request.uri().path()) else {
-        return (unknown_rpc(rules.service).into_http(), None);
+    let refused = |status: Status| (status.into_http(), None);
+    let rule = match rules.rule(request.uri().path()) {
+        Ok(rule) => rule,
+        Err(status) => return refused(status),
     };
     let permit = match admit(rules, rule, &mut request).await {
         Ok(permit) => permit,
-        Err(problem) => return (crate::grpc::problem::status(problem).into_http(), None),
+        Err(problem) => return refused(crate::grpc::problem::status(problem)),
+    };
+    let request = match negotiation::within_limits(&rules.limits, rule.rpc, request) {
+        Ok(request) => request,
+        Err(status) => return refused(*status),
     };
     let deadline = rules.deadline(rule, request.headers());
     let response = answer(routes, request, deadline).await;
@@ -227,6 +268,7 @@ async fn admit(
     rule: &'static Rule,
     request: &mut Request<Body>,
 ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    metadata_fits(request.headers())?;
     let permit = rules.permit(rule)?;
     let caller = rules.caller(rule, request.headers()).await?;
     tracing::Span::current().record("caller.kind", caller.kind());
@@ -253,22 +295,25 @@ async fn answer(mut routes: Routes, request: Request<Body>, deadline: Option<Dur
     }
 }
 
+/// As HTTP/2 counts a header: name, value and 32 bytes.
+fn metadata_fits(headers: &HeaderMap) -> Result<(), Problem> {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32);
+    if sizes.sum::<usize>() <= METADATA_BYTES as usize {
+        return Ok(());
+    }
+    let problem = Problem::new(ProblemKind::ResourceExhausted, "METADATA_TOO_LARGE");
+    Err(problem.with("max_bytes", METADATA_BYTES.to_string()))
+}
+
 fn too_late() -> Status {
-    coded(Code::DeadlineExceeded, "DEADLINE_EXCEEDED")
+    let problem = Problem::new(ProblemKind::Unavailable, "DEADLINE_EXCEEDED");
+    Scope::current().coded(Code::DeadlineExceeded, &problem)
 }
 
-/// The table does not list it, so nobody may call it, even if a service has it.
-fn unknown_rpc(service: &str) -> Status {
-    tracing::debug!(
-        service,
-        "a call to an RPC that is not in the access table is refused"
-    );
-    coded(Code::Unimplemented, "RPC_UNKNOWN")
-}
-
-/// Codes that no domain problem has.
-fn coded(code: Code, reason: &'static str) -> Status {
-    let scope = Scope::current();
-    let as_problem = scope.status(&Problem::new(ProblemKind::Unavailable, reason));
-    Status::with_details(code, as_problem.message(), as_problem.details().to_vec().into())
+/// The table does not list it, so nobody may call it, even if a service has it; or another service has it.
+fn unimplemented(reason: &'static str) -> Status {
+    let problem = Problem::new(ProblemKind::FailedPrecondition, reason);
+    Scope::current().coded(Code::Unimplemented, &problem)
 }

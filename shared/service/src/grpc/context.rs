@@ -19,6 +19,7 @@ use crate::config::start_error::StartError;
 use crate::grpc::paging::Page;
 use crate::grpc::peers::{PeerChannel, PeerCredentials, lazy_channel};
 use crate::grpc::scope::Scope;
+use crate::limits::Limits;
 use crate::tokens::verifier::TokenVerifier;
 
 /// A page of a feed at a time.
@@ -53,6 +54,7 @@ pub struct Context {
     pub(crate) lease: Duration,
     pub(crate) feeds: Arc<BTreeMap<String, Endpoint>>,
     pub(crate) own_secret: Option<Secret>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 impl Context {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use decider::{Class, Classify, Problem, ProblemKind};
+use decider::{Class, Classify, FieldViolation, Problem, ProblemKind};
 use messaging::chain;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -20,6 +20,13 @@ pub fn status(problem: Problem) -> Status {
 /// a file's refusal) rather than being refused.
 pub fn reason_text(reason: &'static str) -> String {
     Scope::current().text(&Problem::new(ProblemKind::InvalidArgument, reason))
+}
+
+/// What is wrong with a field, in the current caller's language.
+pub(crate) fn violation_text(violation: &FieldViolation) -> String {
+    let problem = Problem::new(ProblemKind::InvalidArgument, violation.reason);
+    let facts = violation.facts.iter().map(|(key, value)| (*key, value.clone()));
+    Scope::current().text(&problem.with_all(facts))
 }
 
 /// Any error a handler meets, as its caller reads it: `.map_err(refuse)?`. What it is from inside is logged here, once, and

@@ -4,10 +4,10 @@
 use std::{future::Future, sync::Arc};
 
 use decider::Problem;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::grpc::messages::{Catalogue, Languages};
-use crate::grpc::status::problem_status;
+use crate::grpc::status::{coded_status, problem_status};
 
 tokio::task_local! {
     static SCOPE: Scope;
@@ -59,5 +59,10 @@ impl Scope {
     /// The problem as this call's caller reads it.
     pub fn status(&self, problem: &Problem) -> Status {
         problem_status(self.service, problem, &self.languages, &self.catalogue)
+    }
+
+    /// As [`Self::status`], under a code that no domain problem has.
+    pub(crate) fn coded(&self, code: Code, problem: &Problem) -> Status {
+        coded_status(code, self.service, problem, &self.languages, &self.catalogue)
     }
 }

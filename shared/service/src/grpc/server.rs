@@ -11,12 +11,13 @@ use tonic::{
 
 use crate::config::start_error::StartError;
 use crate::grpc::admission::{AdmissionLayer, Rules};
-use crate::grpc::settings::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+use crate::grpc::served::Served as _;
+use crate::grpc::settings::{CONNECTION_WINDOW_BYTES, METADATA_BYTES, STREAM_WINDOW_BYTES};
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
-/// Headers larger than this are refused (tokens are at most 8 KiB).
-const HEADERS_BYTES: u32 = 16 * 1024;
+/// Metadata up to the limit that admission answers for comes through, and somewhat more, so that it can answer.
+const HEADERS_BYTES: u32 = 2 * METADATA_BYTES;
 
 /// Opens the port.
 pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -36,23 +37,26 @@ pub(crate) async fn write_address(file: &Path, address: SocketAddr) -> Result<()
     tokio::fs::rename(&part, file).await.map_err(failed)
 }
 
-/// Adds reflection for the services that are there.
+/// Adds reflection for the services that are there, in the version of today and in the one before, which many programs
+/// still ask for.
 pub(crate) fn add_reflection(
     routes: &mut RoutesBuilder,
     services: &[&'static str],
 ) -> Result<(), StartError> {
-    let mut builder = tonic_reflection::server::Builder::configure()
+    let failed = |error| StartError::new("preparing gRPC reflection", error);
+    routes.add_service(reflection(services).build_v1().map_err(failed)?.served());
+    routes.add_service(reflection(services).build_v1alpha().map_err(failed)?.served());
+    Ok(())
+}
+
+fn reflection(services: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contracts::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .with_service_name("grpc.health.v1.Health");
-    for service in services {
-        builder = builder.with_service_name(*service);
-    }
-    let reflection = builder
-        .build_v1()
-        .map_err(|error| StartError::new("preparing gRPC reflection", error))?;
-    routes.add_service(reflection);
-    Ok(())
+    services
+        .iter()
+        .fold(builder, |builder, service| builder.with_service_name(*service))
 }
 
 /// Serves until `stop`, then lets calls in flight end.

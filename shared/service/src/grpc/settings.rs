@@ -7,6 +7,9 @@ pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// HTTP/2 window of a connection.
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 
+/// Most metadata of a call, counted as HTTP/2 counts headers (RFC 9113 section 6.5.2): 64 KiB.
+pub(crate) const METADATA_BYTES: u32 = 64 * 1024;
+
 /// How the server listens and how much it takes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Grpc {

@@ -10,29 +10,30 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use contracts::common::v1::{ImportOutcome, ImportProblem, ImportRowResult};
-use decider::{Classify, Explain, Problem, Violations};
+use decider::{Classify, Explain, FieldViolation, Violations};
 use eventsourcing::ExecuteError;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::clock::Timestamp;
 use kernel::ids::SubjectId;
+use prost::{Message, Name};
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::grpc::context::Context;
-use crate::grpc::problem::{reason_text, refuse};
+use crate::grpc::problem::{refuse, violation_text};
+use crate::limits::Limits;
 
 pub use batch::{Batch, Done, RowOrder};
 
-/// Most rows in one call.
-pub const MAX_ROWS: usize = 500;
 /// Rows written at the same time; the database's connections are shared with customers.
 const AT_ONCE: usize = 8;
 
 /// Rows of one kind.
 #[async_trait]
 pub trait Import: Send + Sync {
-    /// A row as it was sent.
-    type Message: Send + Sync;
+    /// A row as it was sent. It is held against its own rules here and not at the door, so that a bad row refuses itself
+    /// alone.
+    type Message: Message + Name;
     /// A row as it was read.
     type Row: Send;
 
@@ -131,18 +132,14 @@ type Read<R> = (u32, Result<Good<R>, Violations>);
 /// Imports a batch: one answer for each row, in order.
 ///
 /// # Errors
-/// `TOO_MANY_ROWS`; or what made the call fail, after which the same batch is sent again.
+/// What made the call fail, after which the same batch is sent again.
 pub async fn import<I: Import>(
     context: &Context,
     import: &I,
     batch: Batch,
     messages: &[I::Message],
 ) -> Result<Vec<ImportRowResult>, Status> {
-    if messages.len() > MAX_ROWS {
-        let problem = Problem::invalid("rows", "TOO_MANY_ROWS").with("max_rows", MAX_ROWS.to_string());
-        return Err(refuse(problem));
-    }
-    let rows = without_erased::<I>(context, read_all(import, messages)).await?;
+    let rows = without_erased::<I>(context, read_all(&context.limits, import, messages)).await?;
     let good = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
     let entities: Vec<Uuid> = good.map(|good| I::entity(&good.row)).collect();
     let known = confirmed::newest(&context.pool, &entities)
@@ -163,11 +160,11 @@ pub async fn import<I: Import>(
 }
 
 /// One entity twice in a batch would be written in no particular order, so the second row is refused.
-fn read_all<I: Import>(import: &I, messages: &[I::Message]) -> Vec<Read<I::Row>> {
+fn read_all<I: Import>(limits: &Limits, import: &I, messages: &[I::Message]) -> Vec<Read<I::Row>> {
     let mut seen = HashSet::new();
     let mut rows = Vec::with_capacity(messages.len());
     for message in messages {
-        let row = import.read(message).and_then(|good| {
+        let row = read_within(limits, import, message).and_then(|good| {
             if seen.insert(I::entity(&good.row)) {
                 Ok(good)
             } else {
@@ -177,6 +174,27 @@ fn read_all<I: Import>(import: &I, messages: &[I::Message]) -> Vec<Read<I::Row>>
         rows.push((I::line(message), row));
     }
     rows
+}
+
+/// A row within its limits, or all that is wrong with it: what a limit refuses is not told a second time by whoever reads.
+fn read_within<I: Import>(
+    limits: &Limits,
+    import: &I,
+    message: &I::Message,
+) -> Result<Good<I::Row>, Violations> {
+    let beyond = limits.of_row(&I::Message::full_name(), &message.encode_to_vec());
+    let read = import.read(message);
+    if beyond.is_empty() {
+        return read;
+    }
+    let told: HashSet<String> = beyond.iter().map(|violation| violation.field.clone()).collect();
+    let mut all = Violations::default();
+    all.extend(beyond);
+    if let Err(found) = read {
+        let others = found.fields().iter().filter(|other| !told.contains(&other.field));
+        all.extend(others.cloned());
+    }
+    Err(all)
 }
 
 /// A row of somebody who was erased is a bad one (OP-4), also where it is the row that was recorded before: the core
@@ -254,7 +272,10 @@ fn taken(line: u32, entity: Uuid, recorded: Recorded, left_out: &Violations) -> 
         Recorded::Recorded => ImportOutcome::Recorded,
         Recorded::Unchanged => ImportOutcome::Unchanged,
         Recorded::KeptAhead(fields) => {
-            problems.extend(fields.into_iter().map(|(field, reason)| problem(field, reason)));
+            let ahead = fields
+                .into_iter()
+                .map(|(field, reason)| FieldViolation::new(field, reason));
+            problems.extend(ahead.map(|field| problem(&field)));
             ImportOutcome::KeptAhead
         }
     };
@@ -265,17 +286,14 @@ fn taken(line: u32, entity: Uuid, recorded: Recorded, left_out: &Violations) -> 
 }
 
 fn told(violations: &Violations) -> Vec<ImportProblem> {
-    let violations = violations.fields().iter();
-    violations
-        .map(|violation| problem(violation.field.clone(), violation.reason))
-        .collect()
+    violations.fields().iter().map(problem).collect()
 }
 
-fn problem(field: String, reason: &'static str) -> ImportProblem {
+fn problem(violation: &FieldViolation) -> ImportProblem {
     ImportProblem {
-        field,
-        reason: reason.to_owned(),
-        message: reason_text(reason),
+        field: violation.field.clone(),
+        reason: violation.reason.to_owned(),
+        message: violation_text(violation),
     }
 }
 

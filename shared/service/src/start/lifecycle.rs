@@ -25,6 +25,7 @@ use crate::grpc::messages::Catalogue;
 use crate::grpc::parking::ParkingAdmin;
 use crate::grpc::peers::{PeerChannel, PeerCredentials, lazy_channel};
 use crate::grpc::server;
+use crate::limits::Limits;
 use crate::start::database;
 use crate::start::event_store::{OpenStore, Presence};
 use crate::start::service::Service;
@@ -179,7 +180,7 @@ pub(crate) async fn run<S: Service>(
     } = wiring;
     routes.add_service(health_service);
     server::add_reflection(&mut routes, &services)?;
-    let rules = Arc::new(Rules::new(&context, catalogue, &grpc));
+    let rules = Arc::new(Rules::new(&context, catalogue, &grpc, &services));
     let (listener, address) = server::listen(grpc.listen).await?;
 
     let (failures, failed) = mpsc::channel(1);
@@ -291,6 +292,9 @@ async fn context<S: Service>(
         lease: settings.lease,
         feeds: Arc::new(settings.feeds),
         own_secret: settings.own_secret,
+        limits: Arc::new(
+            Limits::compile().map_err(|error| StartError::new("reading the rules of the protos", error))?,
+        ),
     };
     Ok((context, store))
 }

@@ -28,7 +28,7 @@ use kernel::{
     ids::{AccountId, LoginId, SessionId, SubjectId},
 };
 use service::{
-    Context, Service, StartError, Wiring, caller,
+    Context, Served, Service, StartError, Wiring, caller,
     tokens::{self, AccessClaims, KeySource, KeySourceError, LoginClaims, StaffClaims},
 };
 use sha2::{Digest, Sha256};
@@ -200,6 +200,12 @@ impl<S> Answers<S> {
 impl<S> Clone for Answers<S> {
     fn clone(&self) -> Self {
         Self::new(&self.shared)
+    }
+}
+
+impl<S> Served for Answers<S> {
+    fn served(self) -> Self {
+        self
     }
 }
 

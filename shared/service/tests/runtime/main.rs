@@ -19,5 +19,7 @@ mod lifecycle;
 mod loops;
 mod neighbours;
 mod parking;
+mod protocol;
+mod raw;
 mod request_keys;
 mod walk;

@@ -111,6 +111,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     has_no_store(&mut walk).await;
     crate::parking::refusals(&mut walk).await;
     crate::loops::refusals(&mut walk).await;
+    crate::protocol::refusals(&mut walk).await;
     walk.covers(MESSAGES);
 }
 
@@ -205,10 +206,6 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
             Refusal::new(Code::Aborted, "CONTENDED").retry(),
         ),
         (
-            with(&[("x-own", "page"), ("x-size", "-1"), ("x-token", "")]),
-            Refusal::invalid("page_size", "PAGE_SIZE_NEGATIVE"),
-        ),
-        (
             with(&[("x-own", "page"), ("x-size", "0"), ("x-token", "guessed")]),
             Refusal::invalid("page_token", "PAGE_TOKEN_INVALID"),
         ),
@@ -222,11 +219,8 @@ async fn handlers(stage: &Stage, walk: &mut Walk) {
     }
 }
 
-/// What a batch of an import is told, and each of its rows.
+/// What each row of a batch is told.
 async fn imports(stage: &Stage, walk: &mut Walk) {
-    let too_many = stage.own(&[("x-own", "import"), ("x-rows", "too many")]);
-    let refused = Refusal::invalid("rows", "TOO_MANY_ROWS");
-    stage.meets(walk, LIST_QUEUE, &too_many, &refused).await;
     for (words, _, reason) in INSTANTS {
         let batch = stage.own(&[("x-own", "import"), ("x-rows", words)]);
         let refused = Refusal::invalid("as_of_us", reason);

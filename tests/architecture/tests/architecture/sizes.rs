@@ -8,7 +8,8 @@ use crate::workspace::{files, root, within};
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
 
-const FOLDERS: [&str; 4] = ["proto", "services", "shared", "tests"];
+/// Of the protos ours: the language of the limits is copied as it is.
+const FOLDERS: [&str; 4] = ["proto/madoguchi", "services", "shared", "tests"];
 
 #[test]
 fn no_file_is_longer_than_one_can_keep_in_mind() {

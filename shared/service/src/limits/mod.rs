@@ -1,0 +1,132 @@
+//! What a request may hold: sizes and characters, as the protos state them (`buf.validate`, docs/adr/0026), read from the
+//! committed descriptors and held against a message's bytes before anything decodes it. What a value means is parsed later,
+//! by whoever knows.
+
+mod characters;
+mod extent;
+mod read;
+mod rules;
+mod table;
+
+use std::collections::HashMap;
+
+use decider::{FieldViolation, Problem, ProblemKind};
+use prost_reflect::{DescriptorPool, MethodDescriptor};
+
+use crate::limits::read::Reading;
+use crate::limits::table::{Message, Tables};
+
+pub use rules::LimitsError;
+
+/// Most wrong fields that one answer names: its details must fit into what clients take as metadata (8 KiB).
+const MOST_TOLD: usize = 10;
+/// A message this large is read in any case, so that its fields can be named rather than its size.
+const LEAST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The limits of every RPC that a server of ours answers.
+#[derive(Debug)]
+pub struct Limits {
+    messages: Vec<Message>,
+    methods: HashMap<String, MethodLimits>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MethodLimits {
+    request: usize,
+    /// Whether the caller may send any number of messages, also none.
+    pub(crate) streams: bool,
+    /// The largest message that is read.
+    pub(crate) most_bytes: usize,
+    /// Whether the answer gains by compression: bytes are pictures or sealed.
+    pub(crate) compressible: bool,
+}
+
+impl Limits {
+    /// Reads the rules of our protos and of the standard services.
+    ///
+    /// # Errors
+    /// For a rule that nothing here enforces: none is passed over in silence.
+    pub fn compile() -> Result<Self, LimitsError> {
+        let mut pool = DescriptorPool::decode(contracts::FILE_DESCRIPTOR_SET)?;
+        for standard in [
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ] {
+            pool.decode_file_descriptor_set(standard)?;
+        }
+        let mut tables = Tables::over(&pool)?;
+        let mut methods = HashMap::new();
+        for service in pool.services() {
+            for method in service.methods() {
+                let path = format!("/{}/{}", service.full_name(), method.name());
+                methods.insert(path, of_method(&mut tables, &method)?);
+            }
+        }
+        let (messages, by_name) = tables.into_parts();
+        Ok(Self {
+            messages,
+            methods,
+            by_name,
+        })
+    }
+
+    /// The limits of an RPC by its path.
+    pub(crate) fn of_rpc(&self, path: &str) -> Option<MethodLimits> {
+        self.methods.get(path).copied()
+    }
+
+    /// Holds the bytes of a message that this RPC is called with against their rules.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with the fields that are wrong, the first ten of them.
+    pub fn judge(&self, rpc: &str, bytes: &[u8]) -> Result<(), Problem> {
+        self.of_rpc(rpc)
+            .map_or(Ok(()), |method| self.check(method, bytes))
+    }
+
+    pub(crate) fn check(&self, method: MethodLimits, bytes: &[u8]) -> Result<(), Problem> {
+        told(self.found(method.request, bytes)?)
+    }
+
+    /// Holds a message of this name (`prost::Name::full_name`) against its rules, for rows, which are judged one by one.
+    pub(crate) fn of_row(&self, name: &str, bytes: &[u8]) -> Vec<FieldViolation> {
+        let found = self.by_name.get(name).map(|&message| self.found(message, bytes));
+        match found {
+            Some(Ok(violations)) => violations,
+            Some(Err(unreadable)) => unreadable.violations,
+            None => Vec::new(),
+        }
+    }
+
+    fn found(&self, message: usize, bytes: &[u8]) -> Result<Vec<FieldViolation>, Problem> {
+        let mut reading = Reading::of(&self.messages);
+        reading.message(message, bytes)?;
+        Ok(reading.found)
+    }
+}
+
+fn of_method(tables: &mut Tables, method: &MethodDescriptor) -> Result<MethodLimits, LimitsError> {
+    let request = tables.add(&method.input())?;
+    Ok(MethodLimits {
+        request,
+        streams: method.is_client_streaming(),
+        most_bytes: extent::largest(tables.messages(), request).max(LEAST_BYTES),
+        compressible: !extent::holds_bytes(&method.output()),
+    })
+}
+
+fn told(mut found: Vec<FieldViolation>) -> Result<(), Problem> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.truncate(MOST_TOLD);
+    let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
+    problem.violations = found;
+    Err(problem)
+}
+
+#[cfg(test)]
+mod tests;
