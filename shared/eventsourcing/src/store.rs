@@ -149,7 +149,7 @@ impl From<Unreadable> for StoreError {
         Self::Corrupt {
             stream: unreadable.stream,
             revision: unreadable.revision,
-            problem: unreadable.problem,
+            problem: unreadable.problem.into_string(),
         }
     }
 }

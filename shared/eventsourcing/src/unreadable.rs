@@ -22,7 +22,7 @@ pub struct Unreadable {
     /// Its type as stored.
     pub event_type: String,
     /// What is wrong, without the data.
-    pub problem: String,
+    pub problem: Box<str>,
 }
 
 impl Unreadable {
@@ -60,7 +60,7 @@ mod tests {
             stream,
             revision: 0,
             event_type: "contract.imported.v1".to_owned(),
-            problem: "its metadata".to_owned(),
+            problem: "its metadata".into(),
         };
         let named = unreadable(format!("Endorsement/contract-{entity}"));
         assert_eq!(named.entity(), Some(entity));

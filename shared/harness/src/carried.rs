@@ -12,8 +12,8 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Growths of one event: which text or list, and by how much.
-type Growth = Vec<(prop::sample::Index, usize)>;
+/// A growth of an event: which text or list, and by how much.
+type Growth = (prop::sample::Index, usize);
 
 /// Grows texts by up to so many characters; a few of them make the largest event.
 const LONGEST: usize = 200_000;
@@ -59,7 +59,13 @@ fn fixtures(folder: &Path) -> Vec<Value> {
 }
 
 /// The fixture with those of the growths that leave it an event that can be published.
-fn grow(service: &'static str, fixture: &Value, publish: Publish, texts: &Growth, lists: &Growth) -> Value {
+fn grow(
+    service: &'static str,
+    fixture: &Value,
+    publish: Publish,
+    texts: &[Growth],
+    lists: &[Growth],
+) -> Value {
     let mut grown = fixture.clone();
     let mut keep = |change: &dyn Fn(&mut Value)| {
         let mut next = grown.clone();
@@ -69,15 +75,15 @@ fn grow(service: &'static str, fixture: &Value, publish: Publish, texts: &Growth
         }
     };
     for (which, by) in lists {
-        keep(&|data| repeat(data, which, *by));
+        keep(&|data| repeat(data, *which, *by));
     }
     for (which, by) in texts {
-        keep(&|data| lengthen(data, which, *by));
+        keep(&|data| lengthen(data, *which, *by));
     }
     grown
 }
 
-fn lengthen(data: &mut Value, which: &prop::sample::Index, by: usize) {
+fn lengthen(data: &mut Value, which: prop::sample::Index, by: usize) {
     let mut count = 0;
     each(data, &mut |value| count += usize::from(value.is_string()));
     if count == 0 {
@@ -95,7 +101,7 @@ fn lengthen(data: &mut Value, which: &prop::sample::Index, by: usize) {
     });
 }
 
-fn repeat(data: &mut Value, which: &prop::sample::Index, times: usize) {
+fn repeat(data: &mut Value, which: prop::sample::Index, times: usize) {
     let mut count = 0;
     each(data, &mut |value| count += usize::from(filled(value)));
     if count == 0 {

@@ -52,7 +52,7 @@ pub(crate) fn entry(stored: &Stored) -> Result<Result<Marked, Unreadable>, Store
         stream: stored.stream_id.clone(),
         revision: stored.revision,
         event_type: stored.event_type.clone(),
-        problem,
+        problem: problem.into(),
     }))
 }
 

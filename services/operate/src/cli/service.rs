@@ -33,13 +33,12 @@ pub(super) fn asked(
     context: &Context,
     named: Option<Service>,
 ) -> Result<(Vec<Service>, Vec<&'static str>), Failure> {
-    let (asked, not_asked): (Vec<_>, Vec<_>) = match named {
-        Some(service) => (vec![service], Vec::new()),
-        None => {
-            let client = context.deployment.client()?;
-            let known = |service: &Service| client.reaches(service.name());
-            Service::value_variants().iter().copied().partition(known)
-        }
+    let (asked, not_asked): (Vec<_>, Vec<_>) = if let Some(service) = named {
+        (vec![service], Vec::new())
+    } else {
+        let client = context.deployment.client()?;
+        let known = |service: &Service| client.reaches(service.name());
+        Service::value_variants().iter().copied().partition(known)
     };
     // Without any address the first of them is asked for.
     let needed = asked.first().copied().unwrap_or(Service::Identity);

@@ -90,9 +90,12 @@ pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
         stream: text("stream")?,
         revision: number("revision")?.cast_unsigned(),
         event_type: text("type")?,
-        problem: String::new(),
+        problem: Box::default(),
     };
-    Ok(content(row, &placed).map_err(|problem| Unreadable { problem, ..placed }))
+    Ok(content(row, &placed).map_err(|problem| Unreadable {
+        problem: problem.into(),
+        ..placed
+    }))
 }
 
 /// The event, or what is wrong with it.

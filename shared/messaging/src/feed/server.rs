@@ -141,9 +141,12 @@ impl Feed {
 
     /// What the others hear of each event; made beside other calls, since many take a while.
     async fn published(&self, entries: Arc<Vec<Entry>>) -> Result<Vec<Carried>, Status> {
-        let publisher = self.publisher;
-        let published = move || entries.iter().map(|entry| publisher.carry(entry)).collect();
-        tokio::task::spawn_blocking(published)
+        let feed = self.clone();
+        let carry = move || {
+            let entries = entries.iter();
+            entries.map(|entry| feed.publisher.carry(entry)).collect()
+        };
+        tokio::task::spawn_blocking(carry)
             .await
             .map_err(|_| Status::internal("publishing ended early"))
     }

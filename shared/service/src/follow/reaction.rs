@@ -129,7 +129,7 @@ impl OwnReaction {
         }
         // After the checkpoint was read: whatever was set aside before it is known.
         let mut waiting = match set_aside::waiting_streams(&self.pool, &self.follower()).await {
-            Ok(streams) => HashSet::from_iter(streams),
+            Ok(streams) => streams.into_iter().collect::<HashSet<_>>(),
             Err(error) => return Ok(Pass::Failed(error.into())),
         };
         let mut events = self.store.follow(after.map(|position| position.cursor));
