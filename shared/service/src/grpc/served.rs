@@ -1,6 +1,7 @@
 //! What every gRPC server of ours is set to, whichever service it is of.
 
 use contracts::admin::v1::parking_admin_service_server::ParkingAdminServiceServer;
+use contracts::admin::v1::set_aside_admin_service_server::SetAsideAdminServiceServer;
 use contracts::claim_images::v1::claim_images_service_server::ClaimImagesServiceServer;
 use contracts::endorsement::v1::endorsement_service_server::EndorsementServiceServer;
 use contracts::feed::v1::feed_service_server::FeedServiceServer;
@@ -47,5 +48,6 @@ served! {
     ParkingAdminServiceServer,
     PhoneVerificationServiceServer,
     ServerReflectionServer,
+    SetAsideAdminServiceServer,
     ViewsAdminServiceServer,
 }
