@@ -101,7 +101,7 @@ async fn as_the_core_system_writes(operator: &Operator<'_>, files: &Path) {
         let file = &done["files"][0];
         let said =
             ["recorded", "unchanged", "lines_read", "dry_run", "encoding"].map(|name| file[name].clone());
-        let expected = [0.into(), 1.into(), 1.into(), dry_run.into(), "cp932".into()];
+        let expected: [Value; 5] = [0.into(), 1.into(), 1.into(), dry_run.into(), "cp932".into()];
         assert_eq!(said, expected, "{done}");
         assert_eq!(file["as_of"], "2026-09-30T15:00:00Z", "{done}");
     }

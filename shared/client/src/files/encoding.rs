@@ -1,6 +1,7 @@
 //! From a file's bytes to text. Core systems in Japan write UTF-8, UTF-16 or CP932; which one it is, is declared, or told from
 //! bytes that leave no doubt. A line that is not of the file's encoding is remembered by its number.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -65,7 +66,7 @@ impl fmt::Display for Encoding {
 /// A file's text, and which of its lines are not of its encoding.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) content: String,
     pub(super) encoding: Encoding,
     /// Numbers of the lines in which something could not be read, from 1.
     pub(super) unreadable: BTreeSet<u32>,
@@ -103,15 +104,11 @@ pub(super) fn decode(bytes: &[u8], encoding: Encoding) -> Text {
     let (mut text, unreadable) = match encoding {
         Encoding::Utf8 => by_line(
             bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
-            |line, text| match std::str::from_utf8(line) {
-                Ok(line) => {
-                    text.push_str(line);
-                    true
-                }
-                Err(_) => {
-                    text.push_str(&String::from_utf8_lossy(line));
-                    false
-                }
+            |line, text| {
+                let read = String::from_utf8_lossy(line);
+                text.push_str(&read);
+                // Borrowed where nothing had to be replaced.
+                matches!(read, Cow::Borrowed(_))
             },
         ),
         Encoding::Cp932 => by_line(bytes, |line, text| {
@@ -129,7 +126,7 @@ pub(super) fn decode(bytes: &[u8], encoding: Encoding) -> Text {
         text = text.replace('\r', "\n");
     }
     Text {
-        text,
+        content: text,
         encoding,
         unreadable,
     }
@@ -215,7 +212,7 @@ mod tests {
             assert_eq!(detect(&bytes), Some(encoding));
             let read = decode(&bytes, encoding);
             assert_eq!(
-                (read.text.as_str(), read.unreadable.len()),
+                (read.content.as_str(), read.unreadable.len()),
                 (text, 0),
                 "{encoding}"
             );
@@ -270,6 +267,6 @@ mod tests {
 
     #[test]
     fn the_character_that_ends_old_files_is_no_line() {
-        assert_eq!(decode(b"a\r\n\x1A", Encoding::Cp932).text, "a\r\n");
+        assert_eq!(decode(b"a\r\n\x1A", Encoding::Cp932).content, "a\r\n");
     }
 }

@@ -144,7 +144,7 @@ pub fn read<R: FileRow>(path: &Path, reading: &Reading) -> Result<FileContent<R>
         path: path.to_owned(),
     })?;
     let text = decode(&bytes, encoding);
-    let mut scanner = Scanner::new(&text.text);
+    let mut scanner = Scanner::new(&text.content);
     let (layout, header) = header::<R>(path, &text, &reading.mapping, scanner.next())?;
     let mut body = Body {
         layout,
@@ -160,7 +160,7 @@ pub fn read<R: FileRow>(path: &Path, reading: &Reading) -> Result<FileContent<R>
         }
     }
     let lines = Lines {
-        all: text.text.split_inclusive('\n').count(),
+        all: text.content.split_inclusive('\n').count(),
         header,
         blank: scanner.blank() as usize,
         continued: body.continued,

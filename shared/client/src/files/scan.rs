@@ -315,8 +315,11 @@ fn is_blank(line: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Where a row begins, and its cells.
+    type Row = (u32, Vec<String>);
+
     /// Rows by the line they begin in, with their cells; broken lines with the fault.
-    fn scan(text: &str) -> (Vec<(u32, Vec<String>)>, Vec<(u32, Fault)>) {
+    fn scan(text: &str) -> (Vec<Row>, Vec<(u32, Fault)>) {
         let (mut rows, mut broken) = (Vec::new(), Vec::new());
         for scanned in Scanner::new(text) {
             match scanned {
