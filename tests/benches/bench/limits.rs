@@ -49,6 +49,8 @@ fn requests() -> [(&'static str, &'static str, Vec<u8>); 4] {
     let import = ImportContractsRequest {
         request_id: "7f1b0d0c-0000-4000-8000-000000000001".to_owned(),
         rows: vec![row(); 200],
+        as_of_us: 1_777_000_000_000_000,
+        dry_run: false,
     };
     [
         ("a login", "Login", login.encode_to_vec()),

@@ -1,5 +1,6 @@
 //! Values of the fields that are kept: one row, one picture or one note for each, sent as whoever may.
 
+use client::import::as_of_now;
 use client::{Upload, UploadSource, answered, files, request_id};
 use contracts::claim_images::v1::{
     AccidentRow, ImageCategory, ImportAccidentsRequest, SendSubmissionRequest,
@@ -126,6 +127,8 @@ pub(crate) async fn contracts(stage: &Stage, kept: &mut Kept) {
         let request = ImportContractsRequest {
             request_id: request_id(),
             rows: batch.iter().map(|(.., row)| row.clone()).collect(),
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let answer = stage
             .client
@@ -240,6 +243,8 @@ async fn import(stage: &Stage, rows: Vec<AccidentRow>) -> Vec<ImportRowResult> {
     let request = ImportAccidentsRequest {
         request_id: request_id(),
         rows,
+        as_of_us: as_of_now(),
+        dry_run: false,
     };
     let answer = stage
         .client

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use client::import::as_of_now;
 use client::login::{self, Credentials, IncomingCall};
 use client::{Bearer, Client, Refusal, answered, request_id};
 use contracts::access::{Allowed, Rule};
@@ -22,7 +23,7 @@ use tonic::transport::Channel;
 use crate::ground::{data_folder, programs};
 
 /// How long anything may take to be heard of elsewhere.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 const ROLES: [&str; 4] = ["adjuster", "supervisor", "call_centre", "administrator"];
 /// The adjuster whom accidents are assigned to.
 pub(crate) const ADJUSTER: &str = "A001";
@@ -80,6 +81,8 @@ impl Stage {
         let request = ImportInitialCredentialsRequest {
             request_id: request_id(),
             rows: vec![self.contract.credential.clone()],
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let answer = self
             .client
@@ -96,6 +99,8 @@ impl Stage {
         let request = ImportContractsRequest {
             request_id: request_id(),
             rows,
+            as_of_us: as_of_now(),
+            dry_run: false,
         };
         let answer = self
             .client

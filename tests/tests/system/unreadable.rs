@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use client::import::as_of_now;
 use client::{Bearer, Client, request_id};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::names::{IDENTITY, PHONE_VERIFICATION};
@@ -158,6 +159,8 @@ async fn import(client: &Client, bearer: &Bearer, rows: [&ContractRow; 2]) {
         .import_contracts(ImportContractsRequest {
             request_id: request_id(),
             rows: rows.into_iter().cloned().collect(),
+            as_of_us: as_of_now(),
+            dry_run: false,
         })
         .await
         .unwrap();

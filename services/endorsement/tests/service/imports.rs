@@ -76,19 +76,23 @@ async fn op_8_an_address_of_three_million_letters_refuses_its_row_alone_and_the_
 #[tokio::test]
 async fn op_8_control_characters_and_turned_directions_refuse_their_row_by_the_column() {
     let world = World::new().await;
-    let make: [(&str, fn(&mut proto::ContractRow)); 4] = [
-        ("policyholder.name", |row| {
-            row.policyholder.as_mut().unwrap().name = "\u{202E}子花".to_owned()
-        }),
-        ("policyholder.name_kana", |row| {
-            row.policyholder.as_mut().unwrap().name_kana.push('\0')
-        }),
-        ("agency_name", |row| row.agency_name = "a\tb".to_owned()),
-        ("insurers[0].name", |row| row.insurers[0].name.push('\u{2066}')),
-    ];
-    for (place, (field, make)) in make.into_iter().enumerate() {
+    for (place, field) in [
+        "policyholder.name",
+        "policyholder.name_kana",
+        "agency_name",
+        "insurers[0].name",
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let mut bad = row(&format!("AB{place:08}"), "C0001");
-        make(&mut bad);
+        let holder = bad.policyholder.as_mut().unwrap();
+        match field {
+            "policyholder.name" => "\u{202E}子花".clone_into(&mut holder.name),
+            "policyholder.name_kana" => holder.name_kana.push('\0'),
+            "agency_name" => "a\tb".clone_into(&mut bad.agency_name),
+            _ => bad.insurers[0].name.push('\u{2066}'),
+        }
         assert_eq!(
             world.import(vec![bad]).await,
             [refused(field, "TEXT_NOT_ONE_LINE")]
