@@ -152,17 +152,11 @@ impl<'a> Reading<'a> {
 
     /// The path of the field that is being read: `items[0].phones.numbers[2]`.
     fn here(&self) -> String {
-        let mut text = String::new();
-        for (name, index) in &self.path {
-            if !text.is_empty() {
-                text.push('.');
-            }
-            text.push_str(name);
-            if let Some(index) = index {
-                text.push_str(&format!("[{index}]"));
-            }
-        }
-        text
+        let steps = self.path.iter().map(|(name, index)| match index {
+            Some(index) => format!("{name}[{index}]"),
+            None => (*name).to_owned(),
+        });
+        steps.collect::<Vec<_>>().join(".")
     }
 
     /// A message that no program of its language writes.

@@ -150,6 +150,7 @@ pub(crate) async fn answer(context: &Context) -> Result<(), Status> {
         [refused, refused, recorded, refused, unchanged, refused, refused]
     );
     let mut told = Violations::default();
+    told.fact("max_chars", "32");
     for problem in results.into_iter().flat_map(|result| result.problems) {
         assert!(!problem.message.is_empty());
         told.add(problem.field, problem.reason.leak());
