@@ -39,7 +39,7 @@ pub(crate) struct MethodLimits {
     pub(crate) streams: bool,
     /// The largest message that is read.
     pub(crate) most_bytes: usize,
-    /// Whether the answer gains by compression: bytes are pictures or sealed.
+    /// Whether the answer gains by compression: bytes of ours are pictures or sealed.
     pub(crate) compressible: bool,
 }
 
@@ -114,7 +114,7 @@ fn of_method(tables: &mut Tables, method: &MethodDescriptor) -> Result<MethodLim
         request,
         streams: method.is_client_streaming(),
         most_bytes: extent::largest(tables.messages(), request).max(LEAST_BYTES),
-        compressible: !extent::holds_bytes(&method.output()),
+        compressible: method.full_name().starts_with("grpc.") || !extent::holds_bytes(&method.output()),
     })
 }
 
