@@ -1,8 +1,12 @@
 //! Every field of every RPC alone, on a request that is valid but for it: no answer says that something broke, and what the
 //! field's rule forbids is refused by the field's name.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use contracts::access::rule_of;
 use contracts::endorsement::v1::ImportContractsResponse;
+use futures::StreamExt as _;
 use prost::Message as _;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value,
@@ -13,6 +17,9 @@ use tonic_types::StatusExt as _;
 use crate::raw::call;
 use crate::stage::Stage;
 use crate::values::{Generated, Rule, of_field};
+
+/// Calls under way at the same time.
+const AT_ONCE: usize = 8;
 
 /// A field of a request by the way to it, and whether it stands in a row that is judged for itself.
 struct Place {
@@ -35,24 +42,31 @@ impl Place {
 
 pub(crate) async fn every_field(stage: &Stage) {
     let pool = DescriptorPool::decode(contracts::FILE_DESCRIPTOR_SET).unwrap();
-    let (mut calls, mut failures) = (0, Vec::new());
+    let mut attempts = Vec::new();
     for service in pool.services() {
         for method in service.methods() {
-            let rpc = format!("/{}/{}", service.full_name(), method.name());
             let mut places = Vec::new();
             fields(&method.input(), &mut Vec::new(), false, &mut places);
-            for place in &places {
-                for generated in of_field(place.way.last().unwrap()) {
-                    calls += 1;
-                    let wrong = attempt(stage, &rpc, &method, place, &generated).await;
-                    let place = place.name(true);
-                    failures
-                        .extend(wrong.map(|wrong| format!("{rpc}: {place}, {}: {wrong}", generated.what)));
+            for place in places.into_iter().map(Arc::new) {
+                let values = of_field(place.way.last().unwrap());
+                if place.in_row {
+                    // Rows are judged one by one: all in one call.
+                    attempts.push((method.clone(), place, values));
+                } else {
+                    let alone = values.into_iter().map(|value| vec![value]);
+                    attempts.extend(alone.map(|value| (method.clone(), place.clone(), value)));
                 }
             }
         }
     }
-    assert!(calls > 1_500, "only {calls} calls were made");
+    let calls = attempts.len();
+    assert!(calls > 1_000, "only {calls} calls are made");
+    let failures: Vec<Vec<String>> = futures::stream::iter(attempts)
+        .map(|(method, place, values)| attempt(stage, method, place, values))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let failures = failures.concat();
     assert!(
         failures.is_empty(),
         "{} of {calls}:\n{}",
@@ -79,31 +93,46 @@ fn fields(message: &MessageDescriptor, way: &mut Vec<FieldDescriptor>, in_row: b
     }
 }
 
-/// One call; what is wrong with its answer.
+/// One call of one value, or of a row for each; what is wrong with its answer.
 async fn attempt(
     stage: &Stage,
-    rpc: &str,
-    method: &MethodDescriptor,
-    place: &Place,
-    generated: &Generated,
-) -> Option<String> {
-    let request = with(stage, method.input(), &place.way, &generated.value);
-    let (channel, authorization) = stage.caller_of(rule_of(rpc).unwrap());
-    let answer = call(&channel, rpc, authorization.as_deref(), request.encode_to_vec()).await;
-    match answer {
+    method: MethodDescriptor,
+    place: Arc<Place>,
+    values: Vec<Generated>,
+) -> Vec<String> {
+    let rpc = format!("/{}/{}", method.parent_service().full_name(), method.name());
+    let request = request(stage, &method, &place, &values);
+    let (channel, authorization) = stage.caller_of(rule_of(&rpc).unwrap());
+    let answer = call(&channel, &rpc, authorization.as_deref(), request.encode_to_vec()).await;
+    let wrong = match answer {
+        Ok(answer) if place.in_row => of_rows(&answer, &place, &values),
+        answer => judged(answer, &place, &values[0]).into_iter().collect(),
+    };
+    let named = |wrong: String| format!("{rpc}: {}, {wrong}", place.name(true));
+    wrong.into_iter().map(named).collect()
+}
+
+fn of_rows(answer: &Bytes, place: &Place, values: &[Generated]) -> Vec<String> {
+    let results = ImportContractsResponse::decode(answer.clone()).unwrap().results;
+    assert_eq!(results.len(), values.len());
+    let rows = results.iter().zip(values);
+    rows.filter(|(result, generated)| {
+        generated.beyond && !result.problems.iter().any(|problem| is_at(&problem.field, place))
+    })
+    .map(|(result, generated)| format!("{}: not named: {:?}", generated.what, result.problems))
+    .collect()
+}
+
+fn judged(answer: Result<Bytes, Status>, place: &Place, generated: &Generated) -> Option<String> {
+    let wrong = match answer {
         Err(status) if broken(status.code()) => Some(format!("{status:?}")),
         Err(status) if generated.beyond => (!names(&status, place)).then(|| format!("not named: {status:?}")),
         Err(status) => told(&status),
-        Ok(answer) if place.in_row => {
-            let results = ImportContractsResponse::decode(answer).unwrap().results;
-            let problems = &results[0].problems;
-            let named = problems.iter().any(|problem| is_at(&problem.field, place));
-            (generated.beyond && !named).then(|| format!("not named: {problems:?}"))
-        }
         Ok(_) => generated
             .beyond
             .then(|| "accepted, which its rule forbids".to_owned()),
-    }
+    };
+    wrong.map(|wrong| format!("{}: {wrong}", generated.what))
 }
 
 /// Codes that say that something of ours broke, or is not there.
@@ -137,6 +166,22 @@ fn told(status: &Status) -> Option<String> {
     let complete =
         reason.is_some_and(|reason| !reason.is_empty()) && text.is_some_and(|text| !text.is_empty());
     (!complete).then(|| format!("without words: {status:?}"))
+}
+
+/// The base request with this value at its place, or with a row for each.
+fn request(stage: &Stage, method: &MethodDescriptor, place: &Place, values: &[Generated]) -> DynamicMessage {
+    if !place.in_row {
+        return with(stage, method.input(), &place.way, &values[0].value);
+    }
+    let (rows, rest) = place.way.split_first().unwrap();
+    let kind = rows.kind();
+    let row = kind.as_message().unwrap();
+    let made = values
+        .iter()
+        .map(|generated| with(stage, row.clone(), rest, &generated.value));
+    let mut request = stage.base(method.input());
+    request.set_field(rows, Value::List(made.map(Value::Message).collect()));
+    request
 }
 
 /// The base request with this value on this way.
