@@ -50,8 +50,8 @@ impl SetAsideAdmin {
         wanted: impl Fn(&SetAside) -> bool,
         wish: Wish,
         settlement: &Settlement,
-    ) -> Result<Settled, RetryError> {
-        let mut settled = Settled::default();
+    ) -> Result<WentThrough, RetryError> {
+        let mut settled = WentThrough::default();
         let mut after: Option<AsidePlace> = None;
         loop {
             let page = set_aside::list(&self.context.pool, after.as_ref(), AT_ONCE).await?;
@@ -74,7 +74,7 @@ impl SetAsideAdmin {
 
 /// What came of going through what is set aside.
 #[derive(Debug, Default)]
-struct Settled {
+struct WentThrough {
     found: bool,
     settled: u64,
     left: u64,
