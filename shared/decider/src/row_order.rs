@@ -1,7 +1,7 @@
 //! The order of a core system's rows about one thing (EN-16): an older one never overwrites a newer one, and two of the same
 //! instant that differ are for people to look at.
 
-use crate::{Explain, Problem, ProblemKind};
+use crate::problem::{Explain, Problem, ProblemKind};
 
 /// When the core system wrote a row, and when it last said again what stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

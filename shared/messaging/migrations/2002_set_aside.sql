@@ -24,7 +24,7 @@ CREATE TABLE messaging.set_aside (
     settled_reason text,
     PRIMARY KEY (follower, event_id)
 );
-CREATE INDEX set_aside_open ON messaging.set_aside (follower, cursor) WHERE settled_at IS NULL;
+CREATE INDEX set_aside_open ON messaging.set_aside (cursor, follower) WHERE settled_at IS NULL;
 
 -- What a source put in the place of an event that it cannot publish: there is no payload, the feed is asked for it again.
 ALTER TABLE messaging.parked ADD COLUMN withheld boolean NOT NULL DEFAULT false;

@@ -8,7 +8,7 @@ use client::login::{self, Credentials, IncomingCall};
 use client::{Bearer, Client, Refusal, answered, request_id};
 use contracts::access::{Allowed, Rule};
 use contracts::admin::v1::ListParkedRequest;
-use contracts::common::v1::ImportOutcome;
+use contracts::common::v1::{ImportOutcome, ImportRowResult};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::identity::v1::{ImportInitialCredentialsRequest, RegisterWithInitialCredentialsRequest};
 use contracts::names::{ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
@@ -111,7 +111,7 @@ impl Stage {
             .unwrap()
             .results
             .iter()
-            .map(|result| result.outcome())
+            .map(ImportRowResult::outcome)
             .collect()
     }
 

@@ -27,6 +27,10 @@ pub(crate) struct Rule {
 }
 
 /// Whether every control character and more odd code points are sent, which takes minutes.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the length of this test, and nothing of the product, is set by the environment"
+)]
 pub(crate) fn long_form() -> bool {
     std::env::var_os("DOORS").is_some_and(|form| form == "long")
 }

@@ -13,12 +13,10 @@ mod pages;
 mod schema;
 mod sources;
 
-use std::collections::BTreeMap;
-
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _};
 
 use assembled::FRAGMENTS;
-use sources::{Found, Statement};
+use sources::Found;
 
 #[tokio::test]
 async fn every_statement_is_one_that_postgresql_accepts_for_the_tables_there_are() {
@@ -29,7 +27,7 @@ async fn every_statement_is_one_that_postgresql_accepts_for_the_tables_there_are
         found.statements.len()
     );
     let mut refused = Vec::new();
-    for (database, statements) in by_database(found.statements) {
+    for (database, statements) in schema::by_database(found.statements) {
         let tables = schema::database(database).await;
         let mut connection = PgConnection::connect(&tables.url).await.unwrap();
         sqlx::raw_sql("SET search_path TO view")
@@ -70,16 +68,4 @@ fn what_is_put_together_at_run_time_is_known() {
             differ.join(", ")
         );
     }
-}
-
-/// By the crate whose tables they are about.
-fn by_database(statements: Vec<Statement>) -> BTreeMap<schema::Tables, Vec<Statement>> {
-    let mut by_database: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for statement in statements {
-        by_database
-            .entry(schema::of(&statement.file))
-            .or_default()
-            .push(statement);
-    }
-    by_database
 }

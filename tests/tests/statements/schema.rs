@@ -1,11 +1,12 @@
 //! Databases with the tables that migrations make.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use testkit::TestDatabase;
 
-use crate::sources::root;
+use crate::sources::{Statement, root};
 
 /// Whose tables a database has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,18 @@ pub(crate) fn of(file: &str) -> Tables {
         Some(name) if folder("services", name).is_dir() => Tables::Of(name.to_owned()),
         _ => Tables::All,
     }
+}
+
+/// By the crate whose tables they are about.
+pub(crate) fn by_database(statements: Vec<Statement>) -> BTreeMap<Tables, Vec<Statement>> {
+    let mut by_database: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for statement in statements {
+        by_database
+            .entry(of(&statement.file))
+            .or_default()
+            .push(statement);
+    }
+    by_database
 }
 
 /// A new database with these tables.

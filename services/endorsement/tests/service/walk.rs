@@ -430,7 +430,11 @@ async fn rows(world: &mut World, walk: &mut Walk) {
         answers.push(problems.filter(|row| !row.is_empty()).collect::<Vec<_>>());
     }
     let expected = MISTAKES.iter().map(|(field, reason, _)| (*field, *reason));
-    let expected: Vec<_> = expected.chain([("policy_number", "ROW_REPEATED")]).collect();
+    let plain = [
+        ("policyholder.phones", "CHANGED_ONLINE"),
+        ("policy_number", "ROW_REPEATED"),
+    ];
+    let expected: Vec<_> = expected.chain(plain).collect();
     assert_eq!(answers[0].len(), expected.len(), "{:?}", answers[0]);
     for ((field, reason), (ja, en)) in expected.into_iter().zip(answers[0].iter().zip(&answers[1])) {
         let told: Vec<_> = ja.iter().map(|told| (&*told.field, &*told.reason)).collect();

@@ -8,8 +8,11 @@ use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
 
 use crate::grpc::messages::{Catalogue, Language, Languages};
 
-/// Wrong fields that the status message names; the details name all.
+/// Wrong fields that the status message names.
 const FIELDS_IN_MESSAGE: usize = 3;
+/// Wrong fields that the details tell, each in two languages: details travel as a header, and most clients take 16 KiB of
+/// those. The message says how many there are.
+const FIELDS_IN_DETAILS: usize = 20;
 
 /// A problem as gRPC carries it: `ErrorInfo` (domain `madoguchi.<service>`, reason, metadata), `BadRequest` per
 /// wrong field, `RetryInfo` where waiting helps, `LocalizedMessage`. The status message is English, for developers.
@@ -35,7 +38,7 @@ pub(crate) fn coded_status(
     let mut details = ErrorDetails::new();
     details.set_error_info(reason(problem), format!("madoguchi.{service}"), metadata(problem));
     if !problem.violations.is_empty() {
-        let violations = problem.violations.iter();
+        let violations = problem.violations.iter().take(FIELDS_IN_DETAILS);
         let violations = violations.map(|violation| field(problem, violation, language, catalogue));
         details.set_bad_request(violations.collect::<Vec<_>>());
     }

@@ -69,7 +69,7 @@ fn every_text_every_bytes_and_every_list_of_a_request_has_a_rule() {
 }
 
 /// Texts that may hold any character: they are parsed into something else, or only hashed.
-const OF_ANY_CHARACTERS: [&str; 21] = [
+const OF_ANY_CHARACTERS: [&str; 24] = [
     "claim_images.v1.AccidentRow.branch_number",
     "claim_images.v1.AccidentRow.claim_number",
     "claim_images.v1.AccidentRow.customer_number",
@@ -85,6 +85,9 @@ const OF_ANY_CHARACTERS: [&str; 21] = [
     "endorsement.v1.PartyRow.customer_number",
     "endorsement.v1.PartyRow.phones",
     "endorsement.v1.PhonesChange.numbers",
+    "endorsement.v1.PolicyOfCustomer.branch_number",
+    "endorsement.v1.PolicyOfCustomer.customer_number",
+    "endorsement.v1.PolicyOfCustomer.policy_number",
     "identity.v1.InitialCredential.branch_number",
     "identity.v1.InitialCredential.code",
     "identity.v1.InitialCredential.customer_number",

@@ -227,10 +227,13 @@ pub(crate) async fn refusals(walk: &mut Walk) {
     stage.running.stop().await.unwrap();
 }
 
+/// The RPC, what is sent as metadata and as message, and how it is refused.
+type Row<'a> = (&'a str, Vec<(&'static str, &'a str)>, &'a str, Refusal);
+
 /// What is wrong with a call before its message.
 async fn of_calls(stage: &Stage, walk: &mut Walk) {
     let large = "x".repeat(MOST_METADATA);
-    let table: [(&str, Vec<(&'static str, &str)>, &str, Refusal); 4] = [
+    let table: [Row<'_>; 4] = [
         (
             FEED,
             vec![],

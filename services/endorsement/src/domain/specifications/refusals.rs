@@ -94,8 +94,12 @@ fn en_7_the_effective_date_is_required_not_past_and_not_too_far() {
         effective_date: date.map(day),
         ..to_new(Section::Insured)
     };
-    let problem = refused(a_contract(), with(None), "EFFECTIVE_DATE_REQUIRED");
-    assert_eq!(problem.violations[0].field, "effective_date");
+    let problem = refused(a_contract(), with(None), "INVALID_ARGUMENT");
+    let missing = &problem.violations[0];
+    assert_eq!(
+        (&*missing.field, missing.reason),
+        ("effective_date", "EFFECTIVE_DATE_REQUIRED")
+    );
     let problem = refused(a_contract(), with(Some("2026-11-15")), "EFFECTIVE_DATE_PAST");
     assert_eq!(problem.metadata["today"], "2026-11-16");
     refused(a_contract(), with(Some("2036-11-16")), "EFFECTIVE_DATE_TOO_FAR");
