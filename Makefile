@@ -48,8 +48,10 @@ bench: cargo install ## Measure the store, the way into the views and a rebuild 
 doors: build ## Send every kind of value to every field of every RPC, the long form of what `make test` does
 	@DOORS=long $(BIN)/testkit-servers run -- cargo test --workspace --locked --test doors
 
-fuzz: build ## Read a million damaged rows of the core system's files (ROWS=n)
+fuzz: build ## Read a million damaged rows of the core system's files, import ten thousand (ROWS=n, SERVICE_ROWS=n)
 	@CSV_FUZZ_ROWS=$(or $(ROWS),1000000) cargo test --workspace --locked --lib -- files::fuzz --nocapture
+	@CSV_FUZZ_SERVICE_ROWS=$(or $(SERVICE_ROWS),10000) $(BIN)/testkit-servers run -- \
+		cargo test --workspace --locked --test system -- import_fuzz:: --nocapture
 
 test-kurrentdb: build ## Run the event store's suite and the journey on the KurrentDB at KURRENTDB_URL, which must be empty
 	@test -n "$(KURRENTDB_URL)" || { echo 'Say where it is: make test-kurrentdb KURRENTDB_URL=esdb://user:password@host:2113' >&2; exit 64; }

@@ -52,7 +52,7 @@ impl Expiry {
             let accident = self.accidents.load(upload.accident_id).await?.state;
             let kept = accident
                 .known()
-                .is_ok_and(|standing| standing.registered(upload.image_id).is_ok());
+                .is_ok_and(|current| current.registered(upload.image_id).is_ok());
             if !kept {
                 let drop_it = self.originals.drop_all(upload.subject, sha256);
                 self.uploads.release_original(&upload, sha256, drop_it).await??;
@@ -89,10 +89,8 @@ impl Expiry {
 /// The spool could not be tidied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DropError {
-    /// The spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// The rows.
     #[error(transparent)]
     Rows(#[from] sqlx::Error),
 }

@@ -62,7 +62,6 @@ service::configuration! {
     }
 }
 
-/// The service.
 pub struct ClaimImages;
 
 impl Service for ClaimImages {

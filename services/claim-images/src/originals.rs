@@ -28,7 +28,6 @@ pub(crate) enum StorageError {
     /// What should be there is not.
     #[error("an original is missing from the store")]
     Missing,
-    /// The keyring.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// What is there is not what was stored.
@@ -56,7 +55,6 @@ impl From<object_store::Error> for StorageError {
 pub(crate) enum Kind {
     /// As the customer sent it, byte for byte (CI-5).
     Original,
-    /// Derived from it.
     Thumbnail,
 }
 
@@ -76,13 +74,11 @@ impl Kind {
         }
     }
 
-    /// **Format.**
     fn path(self, subject: SubjectId, sha256: Sha256) -> ObjectPath {
         ObjectPath::from_iter([self.folder().to_owned(), subject.to_string(), sha256.to_string()])
     }
 }
 
-/// The store.
 #[derive(Debug, Clone)]
 pub(crate) struct Originals {
     store: Arc<dyn ObjectStore>,

@@ -22,10 +22,8 @@ const UNFINISHED: &str = "unfinished";
 /// Why the spool failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpoolError {
-    /// The disk.
     #[error("the spool's disk")]
     Disk(#[from] io::Error),
-    /// The keyring.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// A segment is not what was written.

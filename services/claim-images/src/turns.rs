@@ -8,7 +8,6 @@ use kernel::ids::UploadId;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-/// Hands out turns.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Turns(Arc<Mutex<HashMap<UploadId, Weak<Slot>>>>);
 

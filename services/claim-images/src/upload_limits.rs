@@ -1,6 +1,6 @@
 //! What one upload may be.
 
-/// Most bytes of one file: 32 MiB.
+/// Most bytes of one file: 32 MiB, as the proto says.
 pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Most bytes of one chunk: 1 MiB, as the proto says.
 pub const MAX_CHUNK_BYTES: usize = 1024 * 1024;

@@ -18,11 +18,9 @@ use crate::domain::{Category, Sha256};
 /// Where an upload stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadState {
-    /// Receiving.
     Receiving,
     /// It became a picture, received or refused.
     Finished,
-    /// Given up.
     Aborted,
 }
 
@@ -42,7 +40,6 @@ impl UploadState {
     }
 }
 
-/// A started upload.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
     pub(crate) id: UploadId,
@@ -59,7 +56,6 @@ pub(crate) struct Upload {
     pub(crate) expires_at: Timestamp,
 }
 
-/// The rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads(pub(crate) PgPool);
 
@@ -87,7 +83,6 @@ impl Uploads {
         self.find(upload.id).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
-    /// One row.
     pub(crate) async fn find(&self, upload: UploadId) -> Result<Option<Upload>, sqlx::Error> {
         let row = sqlx::query("SELECT * FROM claim_images.upload WHERE upload_id = $1")
             .bind(upload.as_uuid())
@@ -223,7 +218,6 @@ impl Uploads {
         Ok(ended.rows_affected())
     }
 
-    /// Drops the row.
     pub(crate) async fn forget(&self, upload: UploadId) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM claim_images.upload WHERE upload_id = $1")
             .bind(upload.as_uuid())

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use client::import::{FileSummary, Progress};
 
-/// Writes one line.
 pub fn line(text: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     // Nobody reads any more; the work goes on.

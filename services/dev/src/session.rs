@@ -12,7 +12,6 @@ const FILE: &str = "session.json";
 /// A token this close to its end is exchanged first.
 const MARGIN_US: i64 = 30_000_000;
 
-/// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The customer logged in last.
@@ -31,17 +30,14 @@ pub struct Session {
 /// A customer who is logged in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedIn {
-    /// User ID.
     pub email: String,
     /// Password, so that people can try to log in again.
     pub password: String,
     /// A number that is registered for the call.
     pub phone: String,
-    /// Access token.
     pub access_token: String,
     /// Its end, microseconds since the Unix epoch.
     pub access_expires_at_us: i64,
-    /// Refresh token.
     pub refresh_token: String,
 }
 
@@ -81,7 +77,6 @@ impl Session {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Remembers it.
     pub fn write(&self, folder: &DataFolder) -> Result<(), StackError> {
         folder.write(
             &folder.file(FILE),

@@ -19,7 +19,6 @@ use crate::schedule::Schedule;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The service.
 pub struct Endorsement;
 
 impl Service for Endorsement {

@@ -32,7 +32,6 @@ pub(crate) fn insurers(insurers: &[InsurerShare]) -> Vec<proto::InsurerShare> {
     insurers.iter().map(insurer).collect()
 }
 
-/// YYYY-MM-DD, or nothing.
 pub(crate) fn date(date: Option<Date>) -> String {
     date.map(|date| date.to_string()).unwrap_or_default()
 }

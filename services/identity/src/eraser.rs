@@ -13,7 +13,7 @@ use service::tokens::{CUSTOMER_ISSUER, IssueError};
 use service::{Context, ErasureCertificate, issue_certificate};
 
 use crate::credentials::Credentials;
-use crate::domain::subject::{Approved, Destroyed, Standing};
+use crate::domain::subject::{Approved, Destroyed, ErasureState};
 use crate::domain::{
     Account, AccountCommand, AccountEvent, AccountRejection, Reservation, ReservationCommand, ReservationId,
     ReservationRejection, Subject, SubjectCommand, SubjectEvent, SubjectRejection,
@@ -25,7 +25,6 @@ use crate::signing::Signer;
 const RECORD: &str = "record-erased";
 const LOSE: &str = "lose-subject";
 
-/// Finishes erasures.
 #[derive(Clone)]
 pub struct Eraser {
     context: Context,
@@ -43,7 +42,6 @@ pub enum EraserError {
     /// The subject says no.
     #[error(transparent)]
     Subject(#[from] ExecuteError<SubjectRejection>),
-    /// An account failed.
     #[error(transparent)]
     Account(#[from] ExecuteError<AccountRejection>),
     /// A user ID failed.
@@ -52,10 +50,8 @@ pub enum EraserError {
     /// A stream cannot be read.
     #[error(transparent)]
     Load(#[from] eventsourcing::LoadError),
-    /// The keyring failed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The rows failed.
     #[error(transparent)]
     Rows(#[from] sqlx::Error),
     /// The certificate cannot be signed.
@@ -269,10 +265,10 @@ impl Eraser {
 
 /// The approval of an erasure that is under way or done.
 fn approval(subject: &Subject) -> Option<&Approved> {
-    match &subject.standing {
-        Standing::Approved(approved) => Some(approved),
-        Standing::Erased(erased) => Some(&erased.approved),
-        Standing::Kept | Standing::Requested(_) => None,
+    match &subject.erasure {
+        ErasureState::Approved(approved) => Some(approved),
+        ErasureState::Erased(erased) => Some(&erased.approved),
+        ErasureState::Kept | ErasureState::Requested(_) => None,
     }
 }
 

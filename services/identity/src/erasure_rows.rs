@@ -9,9 +9,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::domain::Subject;
-use crate::domain::subject::Standing;
+use crate::domain::subject::ErasureState;
 
-/// The rows.
 #[derive(Debug, Clone)]
 pub struct ErasureRows {
     pool: PgPool,
@@ -53,9 +52,9 @@ impl ErasureRows {
 
     /// The subject stands so at this revision.
     pub async fn put(&self, id: SubjectId, subject: &Subject, revision: u64) -> Result<(), sqlx::Error> {
-        let waiting = match &subject.standing {
-            Standing::Requested(request) => Some(request.at.to_sqlx()),
-            Standing::Kept | Standing::Approved(_) | Standing::Erased(_) => None,
+        let waiting = match &subject.erasure {
+            ErasureState::Requested(request) => Some(request.at.to_sqlx()),
+            ErasureState::Kept | ErasureState::Approved(_) | ErasureState::Erased(_) => None,
         };
         sqlx::query(
             "INSERT INTO identity.pending_erasure AS mine (subject_id, requested_at, revision) VALUES ($1, $2, $3)

@@ -69,12 +69,12 @@ service::configuration! {
     }
 }
 
-/// The service.
 pub struct Identity;
 
 impl Service for Identity {
     const NAME: &'static str = names::IDENTITY;
     const MESSAGES: &'static str = MESSAGES;
+    const PRIVATE: &'static [&'static str] = publish::PRIVATE;
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {

@@ -131,7 +131,7 @@ fn registering(event: &RecordedEvent) -> Result<Option<AccountId>, ReactionError
         Entitlement::CATEGORY => match decode_sealed(event)? {
             EntitlementEvent::Registered { account_id } => Some(account_id),
             EntitlementEvent::CodeIssued { .. }
-            | EntitlementEvent::ContractHeard { .. }
+            | EntitlementEvent::ContractRecorded { .. }
             | EntitlementEvent::Released { .. } => None,
         },
         Subject::CATEGORY => None,
@@ -162,7 +162,7 @@ impl Contracts {
         let message = EndorsementEvent::decode(delivery.payload.clone());
         let message = message.map_err(|error| HandlerError::of(delivery.event_id, Malformed::from(error)))?;
         let heard =
-            react::contract_heard(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
+            react::contract_facts(message).map_err(|error| HandlerError::of(delivery.event_id, error))?;
         let Some((contract, command)) = heard else {
             return Ok(());
         };

@@ -6,7 +6,10 @@ use decider::Decider as _;
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
-use crate::domain::{Account, AccountEvent, Subject, SubjectEvent};
+use crate::domain::{Account, AccountEvent, Entitlement, Reservation, Subject, SubjectEvent};
+
+/// Nothing is told of these.
+pub const PRIVATE: &[&str] = &[Entitlement::CATEGORY, Reservation::CATEGORY];
 
 /// The integration event of a stored event, if it is told.
 pub fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
@@ -209,6 +212,24 @@ mod tests {
         }
         assert_eq!(name("reservation", fixture!("reservation.taken.v1")), None);
         assert_eq!(name("entitlement", fixture!("entitlement.registered.v1")), None);
+    }
+
+    #[test]
+    fn of_a_private_category_nothing_is_told() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/events");
+        for &category in PRIVATE {
+            let mut met = 0;
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if name.split('.').next() == Some(category) {
+                    let fixture = std::fs::read_to_string(&path).unwrap();
+                    assert_eq!(publish(&recorded(category, &fixture)).unwrap(), None, "{name}");
+                    met += 1;
+                }
+            }
+            assert!(met > 0, "{category}");
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use kernel::{AccountId, ChallengeId, ContractId, LoginId, SubjectId};
 use messaging::Malformed;
 use messaging::malformed::id;
 
-use crate::domain::entitlement::Heard;
+use crate::domain::entitlement::ContractFacts;
 use crate::domain::{AccountCommand, EntitlementCommand};
 
 /// Endorsement told of a contract: what kind it is, whose it is (ID-2).
-pub fn contract_heard(
+pub fn contract_facts(
     event: EndorsementEvent,
 ) -> Result<Option<(ContractId, EntitlementCommand)>, Malformed> {
     let contract = match event.event.ok_or(Malformed::UnknownKind)? {
@@ -23,14 +23,14 @@ pub fn contract_heard(
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
     let contract_id: ContractId = id("entity_id", &event.entity_id)?;
     let subject: SubjectId = id("policyholder.subject_id", &policyholder.subject_id)?;
-    let heard = Heard {
+    let facts = ContractFacts {
         contract_kind: contract.kind,
         policyholder_kind: policyholder.kind,
         subject,
         offline_reason: contract.offline_reason,
         version: event.version,
     };
-    Ok(Some((contract_id, EntitlementCommand::Hear { heard })))
+    Ok(Some((contract_id, EntitlementCommand::RecordContract { facts })))
 }
 
 /// Phone verification matched a call: the login it belongs to is verified (PV-1).
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_kind_that_is_not_known_here_is_never_ignored() {
         assert!(matches!(
-            contract_heard(of_endorsement(None)),
+            contract_facts(of_endorsement(None)),
             Err(Malformed::UnknownKind)
         ));
         assert!(matches!(
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_known_kind_that_says_nothing_to_identity_is_ignored() {
         let phones = endorsement_event::Event::PartyFieldChanged(PartyFieldChanged::default());
-        assert!(contract_heard(of_endorsement(Some(phones))).unwrap().is_none());
+        assert!(contract_facts(of_endorsement(Some(phones))).unwrap().is_none());
         let opened = phone_verification_event::Event::ChallengeOpened(ChallengeOpened::default());
         assert!(
             call_matched(of_phone_verification(Some(opened)))

@@ -16,7 +16,6 @@ const BATCH: i64 = 100;
 const REPLAYED: &str = "REPLAYED";
 const EXPIRED: &str = "EXPIRED";
 
-/// The rows.
 #[derive(Debug, Clone)]
 pub struct RefreshFamilies {
     pool: PgPool,
@@ -25,11 +24,8 @@ pub struct RefreshFamilies {
 /// A family whose session is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndingFamily {
-    /// The session.
     pub session: SessionId,
-    /// Its account.
     pub account: AccountId,
-    /// Why.
     pub ending: Ending,
 }
 

@@ -22,7 +22,6 @@ const USE_CODE: &str = "use-code";
 const OUTCOME: &str = "outcome";
 const GIVE_BACK: &str = "give-back";
 
-/// Finishes registrations.
 #[derive(Clone)]
 pub struct Registrar {
     accounts: Repository<Account>,
@@ -41,13 +40,10 @@ pub enum RegistrarError {
     /// The account's stream cannot be read.
     #[error(transparent)]
     Load(#[from] eventsourcing::LoadError),
-    /// The reservation failed.
     #[error(transparent)]
     Reservation(ExecuteError<ReservationRejection>),
-    /// The entitlement failed.
     #[error(transparent)]
     Entitlement(ExecuteError<EntitlementRejection>),
-    /// The index failed.
     #[error(transparent)]
     Index(#[from] sqlx::Error),
 }

@@ -17,7 +17,6 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Under this pepper.
     pub const fn new(pepper: Pepper) -> Self {
         Self { pepper }
     }

@@ -16,7 +16,6 @@ use crate::refresh_families::{EndingFamily, RefreshFamilies};
 /// Pause between two looks for families that end; nobody waits for it.
 const LOOK_EVERY_US: i64 = 10_000_000;
 
-/// Ends sessions.
 #[derive(Clone)]
 pub struct Sessions {
     accounts: Repository<Account>,
@@ -26,7 +25,6 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Of these accounts.
     pub fn new(accounts: Repository<Account>, families: RefreshFamilies) -> Self {
         Self {
             accounts,

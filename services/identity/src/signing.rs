@@ -51,7 +51,6 @@ impl Signer {
         })
     }
 
-    /// The key's id.
     pub fn id(&self) -> &str {
         &self.id
     }

@@ -61,7 +61,6 @@ impl Explain for Throttled {
 /// Why an attempt was not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAdmitted {
-    /// Too many failed.
     #[error(transparent)]
     Throttled(#[from] Throttled),
     /// The counters cannot be had.
@@ -78,7 +77,6 @@ impl Classify for NotAdmitted {
     }
 }
 
-/// The counters.
 #[derive(Debug, Clone)]
 pub struct Throttle {
     pool: PgPool,
@@ -89,7 +87,6 @@ pub struct Throttle {
 #[derive(Debug)]
 #[must_use = "an attempt that was right must be taken back"]
 pub struct Attempt {
-    /// Pair, credential, source.
     keys: [Uuid; 3],
 }
 

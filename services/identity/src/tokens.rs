@@ -35,7 +35,6 @@ pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
     Timestamp::from_second(end.as_second()).unwrap_or(end)
 }
 
-/// Issues tokens.
 #[derive(Debug, Clone)]
 pub struct TokenIssuer {
     signer: Arc<Signer>,
@@ -46,7 +45,6 @@ pub struct TokenIssuer {
 /// The secret of a new refresh token, and what is kept of it.
 pub struct NewRefresh {
     secret: Zeroizing<[u8; 32]>,
-    /// What is kept.
     pub hash: TokenHash,
 }
 
@@ -59,7 +57,6 @@ pub struct PresentedRefresh {
     pub account: AccountId,
     /// The session it names.
     pub session: SessionId,
-    /// Itself.
     pub token: PresentedToken,
 }
 
@@ -73,7 +70,6 @@ impl TokenIssuer {
         }
     }
 
-    /// The public keys.
     pub fn keys(&self) -> &JwkSet {
         &self.keys
     }

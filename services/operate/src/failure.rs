@@ -57,7 +57,6 @@ pub(crate) struct Failure {
     /// `UPPER_SNAKE`, where a service gave one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) reason: String,
-    /// What to do.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) hint: &'static str,
 }

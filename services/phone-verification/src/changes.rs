@@ -14,7 +14,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Changes(Arc<Notify>);
 
 impl Changes {
-    /// Something changed.
     pub(crate) fn tell(&self) {
         self.0.notify_waiters();
     }

@@ -17,7 +17,6 @@ pub(crate) struct ExpiryRows {
 /// A challenge whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// The challenge.
     pub(crate) challenge_id: ChallengeId,
     /// The event that opened it; the command's request id derives from it.
     pub(crate) opened_event_id: EventId,

@@ -8,6 +8,7 @@ mod expiry_rows;
 pub mod hashing;
 mod line_rows;
 mod listen;
+mod metrics;
 mod openings;
 mod publish;
 mod react;
@@ -27,6 +28,7 @@ use domain::{Call, Challenge, LinePool, Numbers};
 use expiry_rows::ExpiryRows;
 use line_rows::LineRows;
 use listen::Listener;
+use metrics::Metrics;
 use openings::Openings;
 use roll_forward::{CallReaction, ChallengeReaction};
 use unknown_days::UnknownDays;
@@ -41,13 +43,13 @@ service::configuration! {
     }
 }
 
-/// The service.
 pub struct PhoneVerification;
 
 impl Service for PhoneVerification {
     const NAME: &'static str = names::PHONE_VERIFICATION;
     const MESSAGES: &'static str = include_str!("../messages.toml");
     const LISTENS_TO: &'static [&'static str] = &[names::ENDORSEMENT, names::IDENTITY];
+    const PRIVATE: &'static [&'static str] = publish::PRIVATE;
     type Config = Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {
@@ -106,6 +108,7 @@ fn api(context: &Context, pool: LinePool) -> Api {
         rows,
         pool,
         changes,
+        metrics: Metrics::new(&opentelemetry::global::meter(names::PHONE_VERIFICATION)),
     }
 }
 

@@ -26,13 +26,11 @@ pub(crate) struct LineRows {
 pub(crate) struct Ask<'a> {
     /// The challenge to be opened.
     pub(crate) challenge_id: ChallengeId,
-    /// Whose login.
     pub(crate) account_id: AccountId,
     /// Tells which of two logins is the newer one.
     pub(crate) login_expires_at: Timestamp,
     /// The caller numbers that verify, and whose they are; not empty.
     pub(crate) numbers: &'a BTreeMap<NumberHash, SubjectId>,
-    /// Now; whole microseconds.
     pub(crate) now: Timestamp,
     /// When it will end; whole microseconds.
     pub(crate) expires_at: Timestamp,
@@ -47,7 +45,6 @@ pub(crate) struct Given {
     pub(crate) line: PhoneNumber,
     /// When it was taken; of an earlier attempt if there was one.
     pub(crate) opened_at: Timestamp,
-    /// When it ends.
     pub(crate) expires_at: Timestamp,
     /// The account's older challenges.
     pub(crate) supersedes: BTreeSet<ChallengeId>,
@@ -56,9 +53,7 @@ pub(crate) struct Given {
 /// A challenge that expects a caller on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// The challenge.
     pub(crate) challenge_id: ChallengeId,
-    /// Whose login.
     pub(crate) account_id: AccountId,
     /// Whose number it is.
     pub(crate) subject: SubjectId,
@@ -69,9 +64,7 @@ pub(crate) struct Expected {
 /// The one open challenge of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Alone {
-    /// The challenge.
     pub(crate) challenge_id: ChallengeId,
-    /// Whose login.
     pub(crate) account_id: AccountId,
 }
 
@@ -81,7 +74,6 @@ pub(crate) enum TakeError {
     /// The customer has to do something, or wait.
     #[error(transparent)]
     Refused(#[from] OpeningRejection),
-    /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }

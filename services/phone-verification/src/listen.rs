@@ -16,12 +16,11 @@ use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use crate::domain::{Numbers, NumbersCommand};
-use crate::react::{self, Heard, Said, SealedNumber};
+use crate::react::{self, ContractUpdate, NumbersUpdate, SealedNumber};
 
 /// How many policyholders' streams are written at the same time.
 const AT_ONCE: usize = 16;
 
-/// Handles endorsement's events.
 pub(crate) struct Listener {
     numbers: Repository<Numbers>,
     keyring: Keyring,
@@ -51,18 +50,18 @@ impl Listener {
         &self,
         batch: &[Delivery],
         mut policyholders: BTreeMap<ContractId, SubjectId>,
-        heard: Vec<(usize, Heard)>,
+        heard: Vec<(usize, ContractUpdate)>,
     ) -> Result<(Vec<Step>, BTreeMap<ContractId, SubjectId>), HandlerError> {
         let mut steps = Vec::with_capacity(heard.len());
         let mut changed = BTreeMap::new();
         for (
             place,
-            Heard {
+            ContractUpdate {
                 event_id,
                 contract_id,
                 version,
                 subject,
-                said,
+                update,
             },
         ) in heard
         {
@@ -79,14 +78,16 @@ impl Listener {
                     command,
                 });
             };
-            match said {
-                Said::NotPolicyholder => push(0, subject, NumbersCommand::Withdraw { contract_id, version }),
-                Said::Policyholder { numbers, period_end } => {
+            match update {
+                NumbersUpdate::NotPolicyholder => {
+                    push(0, subject, NumbersCommand::Withdraw { contract_id, version });
+                }
+                NumbersUpdate::Policyholder { numbers, period_end } => {
                     let numbers = self.open(event_id, numbers).await?;
                     push(
                         0,
                         subject,
-                        NumbersCommand::Hear {
+                        NumbersCommand::Record {
                             contract_id,
                             version,
                             numbers,
@@ -167,7 +168,7 @@ impl Handler for Listener {
     }
 }
 
-fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
+fn read(batch: &[Delivery]) -> Result<Vec<(usize, ContractUpdate)>, HandlerError> {
     let mut found = Vec::new();
     for (place, delivery) in batch.iter().enumerate() {
         let message = EndorsementEvent::decode(delivery.payload.clone()).map_err(Malformed::from);
@@ -179,10 +180,10 @@ fn read(batch: &[Delivery]) -> Result<Vec<(usize, Heard)>, HandlerError> {
     Ok(found)
 }
 
-fn sealed_fields(heard: &Heard) -> Vec<(EventId, &SealedField)> {
-    match &heard.said {
-        Said::NotPolicyholder => vec![],
-        Said::Policyholder { numbers, .. } => numbers
+fn sealed_fields(heard: &ContractUpdate) -> Vec<(EventId, &SealedField)> {
+    match &heard.update {
+        NumbersUpdate::NotPolicyholder => vec![],
+        NumbersUpdate::Policyholder { numbers, .. } => numbers
             .iter()
             .map(|number| (heard.event_id, &number.field))
             .collect(),

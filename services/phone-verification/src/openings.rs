@@ -19,7 +19,6 @@ use crate::domain::{
 use crate::hashing::number_hash;
 use crate::line_rows::{Ask, LineRows, TakeError};
 
-/// Opens challenges.
 #[derive(Clone)]
 pub(crate) struct Openings {
     pub(crate) challenges: Repository<Challenge>,
@@ -153,7 +152,6 @@ impl Openings {
 
 /// The end of older challenges by a newer one; the same step inline and in the reaction.
 pub(crate) struct Superseding<'a> {
-    /// The newer challenge.
     pub(crate) by: ChallengeId,
     /// The event that opened it.
     pub(crate) intent: EventId,

@@ -9,7 +9,10 @@ use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
 use kernel::{AccountId, LoginId};
 use messaging::{Envelope, Outgoing, outgoing};
 
-use crate::domain::{Challenge, ChallengeEvent};
+use crate::domain::{Call, Challenge, ChallengeEvent, Numbers};
+
+/// Nothing is told of these.
+pub(crate) const PRIVATE: &[&str] = &[Call::CATEGORY, Numbers::CATEGORY];
 
 /// Turns a stored event into what others hear, or nothing.
 pub(crate) fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
@@ -82,6 +85,12 @@ fn ended(account_id: AccountId, login_id: LoginId, reason: &str) -> (&'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of everything else nothing is told, and of an event that cannot be read nothing but its category is known.
+    #[test]
+    fn challenges_are_not_private() {
+        assert!(!PRIVATE.contains(&Challenge::CATEGORY));
+    }
 
     #[test]
     fn op_8_whatever_is_stored_fits_a_message() {

@@ -13,25 +13,21 @@ use messaging::{Malformed, sealed_from_wire};
 
 /// What is heard of one contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct ContractUpdate {
     /// The event; its sealed fields are opened with it.
     pub(crate) event_id: EventId,
-    /// The contract.
     pub(crate) contract_id: ContractId,
     /// Revision of the contract's stream.
     pub(crate) version: u64,
-    /// Whose numbers.
     pub(crate) subject: SubjectId,
-    /// What is heard.
-    pub(crate) said: Said,
+    pub(crate) update: NumbersUpdate,
 }
 
 /// What is heard of a party's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum NumbersUpdate {
     /// The party is the policyholder, and these are all the numbers in force or scheduled.
     Policyholder {
-        /// Sealed.
         numbers: Vec<SealedNumber>,
         /// End of the contract's term, if it has one.
         period_end: Option<Timestamp>,
@@ -43,7 +39,6 @@ pub(crate) enum Said {
 /// A number that was not opened yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SealedNumber {
-    /// The number.
     pub(crate) field: SealedField,
     /// The first instant at which it counts.
     pub(crate) counts_from: Timestamp,
@@ -52,12 +47,12 @@ pub(crate) struct SealedNumber {
 }
 
 /// What an event of endorsement says of numbers, if anything.
-pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malformed> {
+pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<ContractUpdate>, Malformed> {
     let (event_id, contract_id) = (
         id("event_id", &message.event_id)?,
         id("entity_id", &message.entity_id)?,
     );
-    let (subject, said) = match message.event.ok_or(Malformed::UnknownKind)? {
+    let (subject, update) = match message.event.ok_or(Malformed::UnknownKind)? {
         Event::ContractImported(contract) => imported(contract)?,
         Event::PartyFieldChanged(changed) => match changed.field.clone() {
             Some(field) if field.kind() == PartyFieldKind::Phones => phones_changed(&changed, field)?,
@@ -66,16 +61,16 @@ pub(crate) fn heard(message: EndorsementEvent) -> Result<Option<Heard>, Malforme
         },
         Event::EndorsementChanged(_) => return Ok(None),
     };
-    Ok(Some(Heard {
+    Ok(Some(ContractUpdate {
         event_id,
         contract_id,
         version: message.version,
         subject,
-        said,
+        update,
     }))
 }
 
-fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> {
+fn imported(contract: ContractImported) -> Result<(SubjectId, NumbersUpdate), Malformed> {
     let policyholder = contract.policyholder.ok_or(Malformed::Missing("policyholder"))?;
     let mut fields = policyholder.fields.into_iter();
     let phones = fields.find(|field| field.kind() == PartyFieldKind::Phones);
@@ -83,19 +78,22 @@ fn imported(contract: ContractImported) -> Result<(SubjectId, Said), Malformed> 
     let period_end = contract.period_end_us.map(instant_of_micros);
     Ok((
         id("policyholder.subject_id", &policyholder.subject_id)?,
-        Said::Policyholder { numbers, period_end },
+        NumbersUpdate::Policyholder { numbers, period_end },
     ))
 }
 
-fn phones_changed(changed: &PartyFieldChanged, phones: PartyField) -> Result<(SubjectId, Said), Malformed> {
+fn phones_changed(
+    changed: &PartyFieldChanged,
+    phones: PartyField,
+) -> Result<(SubjectId, NumbersUpdate), Malformed> {
     let subject = id("subject_id", &changed.subject_id)?;
     // The insured's numbers count only where both are one person; then the event says policyholder too.
     if !changed.policyholder {
-        return Ok((subject, Said::NotPolicyholder));
+        return Ok((subject, NumbersUpdate::NotPolicyholder));
     }
     Ok((
         subject,
-        Said::Policyholder {
+        NumbersUpdate::Policyholder {
             numbers: numbers(phones)?,
             period_end: changed.period_end_us.map(instant_of_micros),
         },
@@ -195,7 +193,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(heard_import.subject.to_string(), id(3));
-        let Said::Policyholder { numbers, period_end } = heard_import.said else {
+        let NumbersUpdate::Policyholder { numbers, period_end } = heard_import.update else {
             unreachable!()
         };
         assert_eq!(
@@ -205,11 +203,11 @@ mod tests {
         assert_eq!(numbers[0].counts_until.unwrap().as_microsecond(), 2);
 
         assert_eq!(
-            heard(event(Some(changed(false)))).unwrap().unwrap().said,
-            Said::NotPolicyholder
+            heard(event(Some(changed(false)))).unwrap().unwrap().update,
+            NumbersUpdate::NotPolicyholder
         );
         let both = heard(event(Some(changed(true)))).unwrap().unwrap();
-        assert!(matches!(both.said, Said::Policyholder { .. }));
+        assert!(matches!(both.update, NumbersUpdate::Policyholder { .. }));
         assert_eq!(both.version, 7);
     }
 

@@ -17,7 +17,6 @@ use crate::expiry_rows::{Due, ExpiryRows};
 use crate::line_rows::LineRows;
 use crate::openings::Superseding;
 
-/// Finishes calls.
 #[derive(Clone)]
 pub(crate) struct CallReaction {
     pub(crate) calls: Calls,

@@ -28,7 +28,6 @@ use crate::sources::projector;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The service.
 pub struct Views;
 
 impl Service for Views {

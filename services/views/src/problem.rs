@@ -4,17 +4,11 @@ use std::time::Duration;
 
 use decider::{Problem, ProblemKind};
 
-/// A field does not keep a rule.
-pub(crate) fn invalid(field: &str, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
-}
-
 /// No such accident, or somebody else's (CI-9): nobody can tell which.
 pub(crate) fn accident_not_found() -> Problem {
     Problem::new(ProblemKind::NotFound, "ACCIDENT_NOT_FOUND")
 }
 
-/// No such contract.
 pub(crate) fn contract_not_found() -> Problem {
     Problem::new(ProblemKind::NotFound, "CONTRACT_NOT_FOUND")
 }

@@ -10,8 +10,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::problem::invalid;
-
 /// An order a list can be asked for: what to sort by, and which way. The id breaks ties, the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order<K> {
@@ -31,7 +29,7 @@ pub(crate) fn order<K: Copy>(text: &str, keys: &[(&str, K)], default: Order<K>) 
     let known = keys.iter().find(|(key, _)| *key == name.trim_end());
     known.map(|(_, by)| Order { by: *by, descending }).ok_or_else(|| {
         let allowed: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
-        invalid("order_by", "ORDER_BY_INVALID").with("allowed", allowed.join(", "))
+        Problem::invalid("order_by", "ORDER_BY_INVALID").with("allowed", allowed.join(", "))
     })
 }
 
@@ -69,7 +67,7 @@ pub(crate) fn limit<P>(page: &Page<P>) -> i64 {
 
 /// An id in a request.
 pub(crate) fn id(text: &str, field: &'static str, reason: &'static str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(text).map_err(|_| invalid(field, reason))
+    Uuid::parse_str(text).map_err(|_| Problem::invalid(field, reason))
 }
 
 /// An instant that may be absent.

@@ -21,6 +21,8 @@ pub struct Change {
     pub items: Vec<EndorsementItem>,
     /// From which day on, in Japan (YYYY-MM-DD).
     pub effective_date: String,
+    /// The warnings of the review (`UPPER_SNAKE`) in spite of which it is submitted.
+    pub acknowledged_warnings: Vec<String>,
 }
 
 impl Change {
@@ -30,6 +32,7 @@ impl Change {
             contract_id: contract_id.to_owned(),
             items: vec![item],
             effective_date: jst_date(SystemClock.now()).to_string(),
+            acknowledged_warnings: Vec::new(),
         }
     }
 
@@ -61,7 +64,7 @@ impl Change {
             items: self.items.clone(),
             effective_date: self.effective_date.clone(),
             confirm_token: confirm_token.to_owned(),
-            acknowledged_warnings: Vec::new(),
+            acknowledged_warnings: self.acknowledged_warnings.clone(),
         };
         client.endorsement(bearer).submit_endorsement(request).await
     }

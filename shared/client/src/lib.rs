@@ -1,5 +1,6 @@
 //! What a program needs to talk to the services as their callers do: typed clients with deadlines, refusals decoded, the
 //! flows log in, change and hand in, the core system's files and their import. Prints nothing, keeps no session.
+#![warn(missing_docs)]
 
 mod address;
 mod bearer;

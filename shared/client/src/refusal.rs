@@ -71,10 +71,11 @@ fn violation(violation: &tonic_types::FieldViolation) -> Violation {
 
 impl Refusal {
     /// Whether the same call may well succeed a moment later. A broken connection reads as one of several codes, without a
-    /// reason.
+    /// reason; what is exhausted for good (a message too large) comes without a time to try again.
     pub fn is_transient(&self) -> bool {
         match self.code {
-            Code::Unavailable | Code::Aborted | Code::ResourceExhausted | Code::DeadlineExceeded => true,
+            Code::Unavailable | Code::Aborted | Code::DeadlineExceeded => true,
+            Code::ResourceExhausted => self.reason.is_empty() || self.retry_after.is_some(),
             Code::Unknown | Code::Internal | Code::Cancelled => self.reason.is_empty(),
             _ => false,
         }
@@ -153,6 +154,14 @@ mod tests {
             text.contains("items[0]: one too many") && text.contains("try again in 2.0 s"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_message_too_large_is_not_sent_again() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("MESSAGE_TOO_LARGE", "madoguchi.test", HashMap::new());
+        let refusal = Refusal::from(Status::with_error_details(Code::ResourceExhausted, "", details));
+        assert!(!refusal.is_transient());
     }
 
     #[test]

@@ -362,7 +362,6 @@ pub const TABLE: &[Rule] = &[
     ),
     // the standard services of every server
     rule("/grpc.health.v1.Health/Check", &[Allowed::Anyone]).during_maintenance(),
-    rule("/grpc.health.v1.Health/List", &[Allowed::Anyone]).during_maintenance(),
     rule("/grpc.health.v1.Health/Watch", &[Allowed::Anyone])
         .during_maintenance()
         .long_running(),

@@ -1,5 +1,6 @@
 //! The published language: messages and services generated from `proto/`, every NATS name, and the table of who may call
 //! which RPC. Nothing else crosses the border of a service. Depends on none of our crates.
+#![warn(missing_docs)]
 
 pub mod access;
 pub mod names;

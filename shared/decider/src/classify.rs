@@ -73,6 +73,17 @@ impl Class {
         Self::Defect(Defect { blame, told: None })
     }
 
+    /// Whether what is stored or was sent cannot be used, so that who can do without it goes on.
+    pub const fn blames_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Defect(Defect {
+                blame: Blame::Content,
+                ..
+            })
+        )
+    }
+
     /// The same, with what a caller is told in place of the usual answer.
     #[must_use]
     pub fn telling(self, problem: Problem) -> Self {

@@ -1,5 +1,6 @@
 //! The words a domain is written in: the decider, a rejection in the caller's terms, and how deciders and their events are
 //! tested. Pure: with `kernel` and `rulebook` all that a domain sees.
+#![warn(missing_docs)]
 
 mod classify;
 #[cfg(feature = "database")]

@@ -15,6 +15,8 @@ pub struct Problem {
     pub metadata: BTreeMap<&'static str, String>,
     /// Which fields of the request are wrong.
     pub violations: Vec<FieldViolation>,
+    /// How many more are wrong than are named there.
+    pub more_violations: usize,
     /// When the same request may succeed, where waiting helps.
     pub retry_after: Option<Duration>,
 }
@@ -100,6 +102,7 @@ impl Problem {
             reason,
             metadata: BTreeMap::new(),
             violations: Vec::new(),
+            more_violations: 0,
             retry_after: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Event sourcing: the repository that runs deciders, and the event store they rest on.
 //! Everything a service knows happened is an event here; nothing else is history (docs/adr/0001, 0002).
+#![warn(missing_docs)]
 
 mod bounded;
 mod classify;

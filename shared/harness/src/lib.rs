@@ -1,5 +1,6 @@
 //! A service in process with its world, for the services' own tests: databases, a prefix on NATS, a clock, settings,
 //! stand-ins for its neighbours, and callers with real tokens. A dev-dependency everywhere; on its errors it panics.
+#![warn(missing_docs)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -47,6 +47,18 @@ fn publish(recorded: &RecordedEvent) -> Result<Option<Outgoing>, CodecError> {
     }))
 }
 
+async fn run(service: &str, toml: &str, overrides: Overrides) -> Running {
+    let index = SERVICES.iter().position(|known| *known == service);
+    let running = match index {
+        Some(0) => start_in_process::<Neighbour<0>>(toml, overrides).await,
+        Some(1) => start_in_process::<Neighbour<1>>(toml, overrides).await,
+        Some(2) => start_in_process::<Neighbour<2>>(toml, overrides).await,
+        Some(3) => start_in_process::<Neighbour<3>>(toml, overrides).await,
+        _ => panic!("{service} publishes nothing"),
+    };
+    running.unwrap()
+}
+
 /// A stand-in that runs.
 pub struct StandIn {
     /// For whom it stands in.
@@ -55,6 +67,8 @@ pub struct StandIn {
     pub database: TestDatabase,
     running: Running,
     store: PostgresStore,
+    toml: String,
+    overrides: Overrides,
 }
 
 impl StandIn {
@@ -65,20 +79,20 @@ impl StandIn {
         overrides: Overrides,
     ) -> Self {
         let toml = settings.to_toml();
-        let index = SERVICES.iter().position(|known| *known == service);
-        let running = match index {
-            Some(0) => start_in_process::<Neighbour<0>>(&toml, overrides).await,
-            Some(1) => start_in_process::<Neighbour<1>>(&toml, overrides).await,
-            Some(2) => start_in_process::<Neighbour<2>>(&toml, overrides).await,
-            Some(3) => start_in_process::<Neighbour<3>>(&toml, overrides).await,
-            _ => panic!("{service} publishes nothing"),
-        };
         Self {
             service,
-            running: running.unwrap(),
+            running: run(service, &toml, overrides.clone()).await,
             store: PostgresStore::new(database.pool.clone()),
             database,
+            toml,
+            overrides,
         }
+    }
+
+    /// Another instance takes its place, at another address.
+    pub(crate) async fn restart(&mut self) {
+        let next = run(self.service, &self.toml, self.overrides.clone()).await;
+        std::mem::replace(&mut self.running, next).stop().await.unwrap();
     }
 
     /// Where it serves its feed.

@@ -17,6 +17,7 @@ impl<S: Service> Service for Tested<S> {
     const NAME: &'static str = S::NAME;
     const MESSAGES: &'static str = S::MESSAGES;
     const LISTENS_TO: &'static [&'static str] = S::LISTENS_TO;
+    const PRIVATE: &'static [&'static str] = S::PRIVATE;
     type Config = S::Config;
 
     fn migrations() -> Vec<&'static sqlx::migrate::Migrator> {

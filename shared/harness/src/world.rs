@@ -108,6 +108,15 @@ impl<S: Service> World<S> {
         found.unwrap_or_else(|| panic!("nobody stands in for {service}"))
     }
 
+    /// Stops the stand-in for a neighbour and starts it again; the next instance that starts hears it.
+    pub async fn restart_stand_in(&mut self, service: &str) {
+        let found = self.stand_ins.iter_mut().find(|found| found.service == service);
+        let stand_in = found.unwrap_or_else(|| panic!("nobody stands in for {service}"));
+        stand_in.restart().await;
+        self.settings
+            .set(&format!("feeds.{}", stand_in.service), stand_in.url());
+    }
+
     /// Starts it, as it is set now. Leases that a killed instance left behind have run out by then: no test waits for that.
     pub async fn start(&mut self) {
         if std::mem::take(&mut self.left_leases) {

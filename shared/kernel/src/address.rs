@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::marks;
+use crate::{characters, marks};
 
 /// Digits of a postcode.
 const POSTCODE_DIGITS: usize = 7;
@@ -50,7 +50,7 @@ pub enum AddressReason {
     Postcode,
     /// Nothing but blanks where something must be.
     Missing,
-    /// It holds control characters or marks that nobody sees.
+    /// It holds what no text of one line may, or marks that nobody sees.
     Unreadable,
 }
 
@@ -189,7 +189,7 @@ fn is_blank(text: &str) -> bool {
 
 /// Why a text is none that people read. How long it may be is the protos' to say.
 fn unusable(text: &str) -> Option<AddressReason> {
-    let unseen = |c: char| c.is_control() || (marks::is_blank(c) && !c.is_whitespace());
+    let unseen = |c: char| !characters::is_of_one_line(c) || (marks::is_blank(c) && !c.is_whitespace());
     text.chars().any(unseen).then_some(AddressReason::Unreadable)
 }
 
@@ -263,6 +263,19 @@ mod tests {
                 ("building", "ADDRESS_UNREADABLE"),
             ]
         );
+    }
+
+    #[test]
+    fn a_mark_that_no_line_may_hold_cannot_be_taken_of_any_part() {
+        for mark in ['\t', '\u{85}', '\u{61C}', '\u{2028}', '\u{2029}', '\u{2066}'] {
+            let odd = AddressParts {
+                building: format!("見本{mark}ビル"),
+                ..parts()
+            };
+            assert_eq!(wrong(&odd), [("building", "ADDRESS_UNREADABLE")], "{mark:?}");
+            let line = format!("東京都{mark}千代田区");
+            assert!(Address::imported("1000001", &line).is_err(), "{mark:?}");
+        }
     }
 
     #[test]

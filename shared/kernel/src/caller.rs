@@ -2,9 +2,10 @@
 //! What a report may be believed is decided by whoever receives it (PV-10), not here.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::marks;
-use crate::phone::{PhoneNumber, PhoneNumberError};
+use crate::phone::{COUNTRY, PhoneNumber, PhoneNumberError, is_separator};
 
 /// The caller of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +68,18 @@ impl CallerId {
     /// # Errors
     /// The number is there and is no Japanese telephone number.
     pub fn from_report(number: &str, display_name: &str) -> Result<Self, PhoneNumberError> {
-        match number_of_carrier(number) {
+        let folded = folded(number);
+        let subscriber = Subscriber::of(&folded);
+        let told = |names: [&str; 2]| names.into_iter().find_map(MissingReason::from_display_name);
+        match subscriber.number() {
             Ok(number) => Ok(Self::Number(number)),
             Err(PhoneNumberError::Empty) => Ok(Self::Missing(
-                MissingReason::from_display_name(display_name).unwrap_or(MissingReason::Unavailable),
+                told([display_name, subscriber.name]).unwrap_or(MissingReason::Unavailable),
             )),
-            Err(error) => MissingReason::from_display_name(user_part(number))
+            Err(error @ PhoneNumberError::NotANumber) => told([subscriber.name, subscriber.user])
                 .map(Self::Missing)
                 .ok_or(error),
+            Err(error) => Err(error),
         }
     }
 
@@ -87,35 +92,90 @@ impl CallerId {
     }
 }
 
-/// OP-9: a telephone number as carriers report it: as people write it, as a URI, or as E.164 without its plus sign.
+/// OP-9: a telephone number as carriers report it: as people write it, as a URI with or without a display name, or as E.164
+/// without its plus sign.
 ///
 /// # Errors
 /// The text is no Japanese telephone number.
 pub fn number_of_carrier(text: &str) -> Result<PhoneNumber, PhoneNumberError> {
-    let user = user_part(text);
-    PhoneNumber::parse(user).or_else(|error| without_plus(user).ok_or(error))
+    Subscriber::of(&folded(text)).number()
 }
 
-/// The subscriber of a `tel:` (RFC 3966), `sip:` or `sips:` URI (RFC 3261), without host and parameters; any other text as
-/// it stands.
-fn user_part(text: &str) -> &str {
-    let text = text.trim_matches(|c| matches!(c, '<' | '>' | '"') || marks::is_blank(c));
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return text;
-    };
-    if !["tel", "sip", "sips"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-    {
-        return text;
+/// In the widths of ASCII, with plus signs that were escaped for a URI.
+fn folded(text: &str) -> String {
+    let folded: String = text.nfkc().collect();
+    folded.replace("%2B", "+").replace("%2b", "+")
+}
+
+/// What a carrier writes of a subscriber, taken apart.
+struct Subscriber<'a> {
+    /// The display name in front of the URI; empty where there is none.
+    name: &'a str,
+    /// The number, or what stands in its place.
+    user: &'a str,
+    /// The prefix of a number that is local to it (`phone-context`).
+    context: Option<&'a str>,
+}
+
+impl<'a> Subscriber<'a> {
+    /// Reads a `tel:` (RFC 3966), `sip:` or `sips:` URI (RFC 3261), also as `"name" <uri>`; any other text stands for the
+    /// user.
+    fn of(text: &'a str) -> Self {
+        let bracketed = text.rsplit_once('<').and_then(|(name, rest)| {
+            let (uri, _) = rest.split_once('>')?;
+            uri.contains(':').then_some((name, uri))
+        });
+        let (name, uri) = bracketed.unwrap_or(("", text));
+        let uri = uri.trim_matches(|c| matches!(c, '<' | '>' | '"') || marks::is_blank(c));
+        let rest = uri.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
+        let Some((_, rest)) = rest else {
+            return Self {
+                name,
+                user: uri,
+                context: None,
+            };
+        };
+        let subscriber = rest.split_once('@').map_or(rest, |(subscriber, _)| subscriber);
+        let (user, parameters) = subscriber.split_once(';').unwrap_or((subscriber, ""));
+        Self {
+            name,
+            user,
+            context: context(parameters),
+        }
     }
-    let user = rest.split_once('@').map_or(rest, |(user, _)| user);
-    user.split_once(';').map_or(user, |(user, _)| user)
+
+    fn number(&self) -> Result<PhoneNumber, PhoneNumberError> {
+        let foreign = |context: &str| !context.starts_with(COUNTRY) && !self.user.starts_with('+');
+        if self.context.is_some_and(foreign) {
+            return Err(PhoneNumberError::Foreign);
+        }
+        PhoneNumber::parse(self.user).or_else(|error| {
+            without_plus(self.user)
+                .or_else(|| PhoneNumber::parse(&format!("{}{}", self.context?, self.user)).ok())
+                .ok_or(error)
+        })
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    ["tel", "sip", "sips"]
+        .iter()
+        .any(|known| text.eq_ignore_ascii_case(known))
+}
+
+/// A context can also be a domain name, which says nothing of the number.
+fn context(parameters: &str) -> Option<&str> {
+    parameters
+        .split(';')
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, value)| name.eq_ignore_ascii_case("phone-context") && value.starts_with('+'))
+        .map(|(_, value)| value)
 }
 
 /// `819012345678`: E.164 whose plus sign a switch has dropped. No number is dialled so within Japan, where all begin with 0.
 fn without_plus(user: &str) -> Option<PhoneNumber> {
-    let whole = user.starts_with("81") && user.bytes().all(|byte| byte.is_ascii_digit());
+    let mut digits = user.chars().filter(|c| !is_separator(*c));
+    let whole = digits.next() == Some('8') && digits.next() == Some('1');
     whole
         .then(|| PhoneNumber::parse(&format!("+{user}")).ok())
         .flatten()
@@ -169,20 +229,51 @@ mod tests {
     fn op_9_a_caller_is_read_as_carriers_write_it() {
         for text in [
             "819055500001",
+            "81-90-5550-0001",
+            "81 90 5550 0001",
+            "(81) 90-5550-0001",
+            "８１９０５５５００００１",
             "+819055500001",
+            "%2B819055500001",
             "tel:+819055500001",
             "TEL:09055500001;phone-context=+81",
+            "tel:9055500001;phone-context=+81",
+            "tel:9055500001;isub=1;Phone-Context=+81",
+            "tel:55500001;phone-context=+81-90",
+            "tel:819055500001;phone-context=+81",
+            "tel:09055500001;phone-context=trunk.example.jp",
             "sip:+819055500001@trunk.example.jp;user=phone",
+            "sip:%2B819055500001@trunk.example.jp",
+            "sip:%2b81-90-5550-0001@trunk.example.jp",
             "<sips:09055500001;cpc=ordinary@192.0.2.1>",
+            "\"090-5550-0001\" <sip:+819055500001@trunk.example.jp>",
+            "\"a < b\" <tel:+819055500001>;tag=1",
+            "Anonymous <sip:+819055500001@trunk.example.jp>",
+            "＜ｔｅｌ：＋８１９０５５５００００１＞",
             "090-5550-0001",
         ] {
             let caller = CallerId::from_report(text, "").unwrap();
             assert_eq!(caller.number().unwrap().as_e164(), "+819055500001", "{text}");
         }
-        for text in ["Anonymous", "sip:anonymous@anonymous.invalid"] {
+    }
+
+    #[test]
+    fn op_9_a_caller_without_a_number_of_japan_says_why() {
+        for (text, reason) in [
+            ("Anonymous", MissingReason::Withheld),
+            ("sip:anonymous@anonymous.invalid", MissingReason::Withheld),
+            (
+                "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
+                MissingReason::Withheld,
+            ),
+            (
+                "\"Coin line/payphone\" <sip:anonymous@anonymous.invalid>",
+                MissingReason::Payphone,
+            ),
+        ] {
             assert_eq!(
                 CallerId::from_report(text, ""),
-                Ok(CallerId::Missing(MissingReason::Withheld)),
+                Ok(CallerId::Missing(reason)),
                 "{text}"
             );
         }
@@ -192,12 +283,22 @@ mod tests {
             "12125550100",
             "http://09055500001",
             "taro",
+            "\"090-5550-0001\" <sip:taro@trunk.example.jp>",
+            "tel:9055500001",
+            "tel:9055500001;phone-context=trunk.example.jp",
         ] {
             assert!(CallerId::from_report(text, "").is_err(), "{text}");
         }
-        assert_eq!(
-            CallerId::from_report("tel:+12125550100", ""),
-            Err(PhoneNumberError::Foreign)
-        );
+        for text in [
+            "tel:+12125550100",
+            "\"Anonymous\" <sip:+12125550100@trunk.example.jp>",
+            "tel:0905550001;phone-context=+39",
+        ] {
+            assert_eq!(
+                CallerId::from_report(text, ""),
+                Err(PhoneNumberError::Foreign),
+                "{text}"
+            );
+        }
     }
 }

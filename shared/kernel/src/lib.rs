@@ -1,9 +1,11 @@
 //! Words all domains use: typed ids, time, phone numbers, policy numbers, match keys. What an insurer's rulebook changes is
 //! in `rulebook`. Pure: no I/O, no async, and nothing of ours beneath it.
 //! Values are parsed once, at the door; a value that exists is well formed.
+#![warn(missing_docs)]
 
 pub mod address;
 pub mod caller;
+pub mod characters;
 pub mod clock;
 pub mod dated;
 pub mod email;

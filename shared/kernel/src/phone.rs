@@ -45,7 +45,7 @@ impl PhoneNumberError {
     }
 }
 
-const COUNTRY: &str = "+81";
+pub(crate) const COUNTRY: &str = "+81";
 const COUNTRY_DIGITS: &str = "81";
 
 impl PhoneNumber {
@@ -95,7 +95,8 @@ impl PhoneNumber {
     }
 }
 
-fn is_separator(c: char) -> bool {
+/// Marks between the digits of a number as people write it.
+pub(crate) fn is_separator(c: char) -> bool {
     marks::is_blank(c)
         || marks::is_dash_like(c)
         || marks::is_middle_dot(c)

@@ -127,6 +127,18 @@ impl BranchNumber {
         digits.parse().map(Self).map_err(|_| NumberError::TooLarge)
     }
 
+    /// The same of a text that may be blank: a contract without branches is 000.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_or_default(text: &str) -> Result<Self, NumberError> {
+        if text.trim().is_empty() {
+            Ok(Self::default())
+        } else {
+            Self::parse(text)
+        }
+    }
+
     /// The bare number.
     pub const fn get(self) -> u16 {
         self.0

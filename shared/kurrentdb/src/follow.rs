@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::connection::{Connection, Lent};
 use crate::failure::{NoAnswer, store_failure};
 use crate::records;
-use crate::subscription::{self, Next, Said};
+use crate::subscription::{self, Next, Notice};
 
 struct Follower {
     connection: Arc<Connection>,
@@ -27,7 +27,7 @@ struct Subscribed {
     /// The server still reads its log for us: whatever it does, it gives signs of life.
     behind: bool,
     /// The end was reached and said, and nothing has come since.
-    said: bool,
+    notice: bool,
 }
 
 pub(crate) fn follow(
@@ -55,12 +55,12 @@ impl Follower {
             None => self.subscribe().await?,
         };
         loop {
-            let Some(said) = self.hear(&mut subscribed).await? else {
+            let Some(notice) = self.hear(&mut subscribed).await? else {
                 self.subscribed = Some(subscribed);
                 return Ok(Followed::CaughtUp);
             };
-            match said {
-                Said::Event(event) => {
+            match notice {
+                Notice::Event(event) => {
                     let entry = records::entry(&event)?.map(|marked| marked.event);
                     let cursor = entry_position(&entry).cursor;
                     // The server starts after the position it was given; one that repeats it doubles nothing.
@@ -68,18 +68,18 @@ impl Follower {
                         continue;
                     }
                     self.after = Some(cursor);
-                    subscribed.said = false;
+                    subscribed.notice = false;
                     self.subscribed = Some(subscribed);
                     return Ok(entry.into());
                 }
-                Said::CaughtUp => subscribed.behind = false,
-                Said::FellBehind => subscribed.behind = true,
-                Said::Alive => {}
-                Said::Failed(error) => {
+                Notice::CaughtUp => subscribed.behind = false,
+                Notice::FellBehind => subscribed.behind = true,
+                Notice::Alive => {}
+                Notice::Failed(error) => {
                     self.connection.failed(&subscribed.lent, &error);
                     return Err(store_failure(error));
                 }
-                Said::Ended => {
+                Notice::Ended => {
                     self.connection.put_aside(&subscribed.lent);
                     return Err(StoreError::Unavailable(
                         "the server ended the subscription".into(),
@@ -108,18 +108,18 @@ impl Follower {
             lent,
             next,
             behind: true,
-            said: false,
+            notice: false,
         })
     }
 
     /// What the subscription says next; nothing where its end is reached and that has to be said.
-    async fn hear(&mut self, subscribed: &mut Subscribed) -> Result<Option<Said>, StoreError> {
-        if !subscribed.behind && !subscribed.said {
+    async fn hear(&mut self, subscribed: &mut Subscribed) -> Result<Option<Notice>, StoreError> {
+        if !subscribed.behind && !subscribed.notice {
             // Live, and perhaps there is something already. The wait itself goes on: it is never dropped.
             match futures::poll!(subscribed.next.as_mut()) {
                 Poll::Ready(heard) => return Ok(Some(self.note(subscribed, heard))),
                 Poll::Pending => {
-                    subscribed.said = true;
+                    subscribed.notice = true;
                     return Ok(None);
                 }
             }
@@ -138,12 +138,12 @@ impl Follower {
         Ok(Some(self.note(subscribed, heard)))
     }
 
-    fn note(&self, subscribed: &mut Subscribed, heard: (Option<eventstore::Subscription>, Said)) -> Said {
-        let (subscription, said) = heard;
+    fn note(&self, subscribed: &mut Subscribed, heard: (Option<eventstore::Subscription>, Notice)) -> Notice {
+        let (subscription, notice) = heard;
         if let Some(subscription) = subscription {
             subscribed.next = subscription::next(subscription);
             self.connection.succeeded(&subscribed.lent);
         }
-        said
+        notice
     }
 }

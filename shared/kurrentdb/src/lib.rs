@@ -1,5 +1,6 @@
 //! The KurrentDB (EventStoreDB) backend of the event store. Alone in knowing the frozen client library, its faults and its
 //! types (docs/adr/0011); to everybody else it is an `eventsourcing::EventStore`.
+#![warn(missing_docs)]
 
 mod connection;
 mod failure;

@@ -26,7 +26,7 @@ use tracing::{Event, Level, Metadata};
 const WINDOW: u32 = 1_000;
 
 /// What the subscription said, or how it ended.
-pub(crate) enum Said {
+pub(crate) enum Notice {
     Event(Box<eventstore::RecordedEvent>),
     CaughtUp,
     FellBehind,
@@ -38,7 +38,7 @@ pub(crate) enum Said {
 }
 
 /// The next thing a subscription says. It owns the subscription, because the library loses it when a wait is cancelled.
-pub(crate) type Next = Pin<Box<dyn Future<Output = (Option<Subscription>, Said)> + Send>>;
+pub(crate) type Next = Pin<Box<dyn Future<Output = (Option<Subscription>, Notice)> + Send>>;
 
 /// Subscribes to all streams of `service` after a position; connects when first polled.
 pub(crate) async fn subscribe(client: &Client, service: &str, after: Option<Position>) -> Next {
@@ -54,17 +54,17 @@ pub(crate) async fn subscribe(client: &Client, service: &str, after: Option<Posi
 /// Waits for what the subscription says next.
 pub(crate) fn next(mut subscription: Subscription) -> Next {
     let waiting = async move {
-        let said = match subscription.next_subscription_event().await {
+        let notice = match subscription.next_subscription_event().await {
             Ok(SubscriptionEvent::EventAppeared(event)) => match event.event {
-                Some(event) => Said::Event(Box::new(event)),
-                None => Said::Alive,
+                Some(event) => Notice::Event(Box::new(event)),
+                None => Notice::Alive,
             },
-            Ok(SubscriptionEvent::CaughtUp) => Said::CaughtUp,
-            Ok(SubscriptionEvent::FellBehind) => Said::FellBehind,
-            Ok(_) => Said::Alive,
-            Err(error) => return (None, Said::Failed(error)),
+            Ok(SubscriptionEvent::CaughtUp) => Notice::CaughtUp,
+            Ok(SubscriptionEvent::FellBehind) => Notice::FellBehind,
+            Ok(_) => Notice::Alive,
+            Err(error) => return (None, Notice::Failed(error)),
         };
-        (Some(subscription), said)
+        (Some(subscription), notice)
     };
     Box::pin(Unspinning {
         inner: Box::pin(waiting),
@@ -76,7 +76,7 @@ struct Unspinning {
 }
 
 impl Future for Unspinning {
-    type Output = (Option<Subscription>, Said);
+    type Output = (Option<Subscription>, Notice);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         static LISTENER: OnceLock<Dispatch> = OnceLock::new();
@@ -87,7 +87,7 @@ impl Future for Unspinning {
         }));
         match polled {
             Ok(polled) => polled,
-            Err(payload) if is_spin(&*payload) => Poll::Ready((None, Said::Ended)),
+            Err(payload) if is_spin(&*payload) => Poll::Ready((None, Notice::Ended)),
             Err(panic) => resume_unwind(panic),
         }
     }
@@ -165,10 +165,10 @@ mod tests {
     use super::*;
 
     /// What comes of a wait that does this in one poll and then says it is alive.
-    async fn said_after(doing: impl FnOnce() + Send + 'static) -> Said {
+    async fn notice_after(doing: impl FnOnce() + Send + 'static) -> Notice {
         let waiting = async move {
             doing();
-            (None, Said::Alive)
+            (None, Notice::Alive)
         };
         let inner: Next = Box::pin(waiting);
         Unspinning { inner }.await.1
@@ -182,33 +182,33 @@ mod tests {
     async fn a_wait_that_warns_without_end_in_one_poll_is_ended() {
         // Beside another listener of the process each of the two is asked about each event.
         let _other = Dispatch::new(NoSubscriber::default());
-        let said = said_after(|| (0..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
-        assert!(matches!(said, Said::Ended));
+        let notice = notice_after(|| (0..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
+        assert!(matches!(notice, Notice::Ended));
     }
 
     #[tokio::test]
     async fn a_few_warnings_in_each_poll_are_no_end() {
         for _ in 0..3 {
-            let said = said_after(|| (1..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
-            assert!(matches!(said, Said::Alive));
+            let notice = notice_after(|| (1..TURNS_OF_A_SPIN).for_each(|_| warn())).await;
+            assert!(matches!(notice, Notice::Alive));
         }
     }
 
     #[tokio::test]
     async fn other_words_are_no_end_however_many() {
-        let said = said_after(|| {
+        let notice = notice_after(|| {
             for _ in 0..2 * TURNS_OF_A_SPIN {
                 tracing::error!(target: "eventstore::commands", "another level");
                 tracing::warn!(target: "eventstore::operations", "another place");
                 let _span = tracing::warn_span!(target: "eventstore::commands", "a span").entered();
             }
         });
-        assert!(matches!(said.await, Said::Alive));
+        assert!(matches!(notice.await, Notice::Alive));
     }
 
     #[tokio::test]
     #[should_panic(expected = "of its own")]
     async fn a_panic_of_its_own_goes_on() {
-        said_after(|| panic!("of its own")).await;
+        notice_after(|| panic!("of its own")).await;
     }
 }

@@ -127,6 +127,22 @@ pub enum OnDiverged {
     Await,
 }
 
+/// Whether a failure can pass, or has to be mended by whoever runs the service; of every other what was handled is to blame.
+/// One rule for messages of others, for a service's own events and for its deadlines.
+pub fn is_waited_for(error: &impl Classify) -> bool {
+    match error.classify() {
+        Class::Unavailable(_)
+        | Class::Defect(Defect {
+            blame: Blame::Ours, ..
+        }) => true,
+        Class::Refused(_)
+        | Class::Defect(Defect {
+            blame: Blame::Content,
+            ..
+        }) => false,
+    }
+}
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a batch was not applied.
@@ -149,19 +165,13 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// What a failure means for the message that was being handled: what can pass, or has to be mended by whoever runs the
-    /// service, is waited for; of everything else the message is to blame.
+    /// What a failure means for the message that was being handled: what [`is_waited_for`] is tried again, for
+    /// everything else the message is to blame.
     pub fn of(event_id: EventId, error: impl Classify) -> Self {
-        match error.classify() {
-            Class::Unavailable(_)
-            | Class::Defect(Defect {
-                blame: Blame::Ours, ..
-            }) => Self::transient(error),
-            Class::Refused(_)
-            | Class::Defect(Defect {
-                blame: Blame::Content,
-                ..
-            }) => Self::content(event_id, error),
+        if is_waited_for(&error) {
+            Self::transient(error)
+        } else {
+            Self::content(event_id, error)
         }
     }
 

@@ -6,7 +6,7 @@ use eventsourcing::Position;
 
 use crate::headers;
 
-/// Sends the last published position; without one, a heartbeat that names none. A lost heartbeat is no trouble: the
+/// Sends the last published position; without one, a heartbeat that names none. A lost heartbeat is no failure: the
 /// next one follows.
 pub(crate) async fn send(nats: &Client, subject: &str, published: Option<&Position>) {
     let headers = published.map_or_else(HeaderMap::new, headers::position_headers);

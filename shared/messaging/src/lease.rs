@@ -44,7 +44,7 @@ impl Lease {
 
     /// Waits until the lease is ours. Never gives up: a standby stands by for as long as it lives.
     pub(crate) async fn acquire(&self) -> Held<'_> {
-        let mut trouble = Backoff::new();
+        let mut failure = Backoff::new();
         let mut announced = false;
         loop {
             let sent_at = Instant::now();
@@ -65,10 +65,10 @@ impl Lease {
                     sleep(self.ttl / 4).await;
                 }
                 Err(error) => {
-                    if trouble.is_fresh() {
+                    if failure.is_fresh() {
                         tracing::warn!(lease.name = %self.name, %error, "waiting for the database that keeps the lease");
                     }
-                    trouble.pause().await;
+                    failure.pause().await;
                 }
             }
         }

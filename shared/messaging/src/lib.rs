@@ -1,6 +1,7 @@
 //! From a service's store to the others: the relay sends published events to JetStream, subscriptions apply them in
 //! the consumer's own transactions, and the feed serves what JetStream lost. JetStream is transport, never truth:
 //! wiping it at any moment loses nothing and doubles nothing.
+#![warn(missing_docs)]
 
 mod backoff;
 mod checkpoint;
@@ -31,7 +32,9 @@ mod transaction;
 
 pub use backoff::Backoff;
 pub use checkpoint::relay_position;
-pub use delivery::{Delivery, Divergence, Handler, HandlerError, OnDiverged, PreparedBatch, Via};
+pub use delivery::{
+    Delivery, Divergence, Handler, HandlerError, OnDiverged, PreparedBatch, Via, is_waited_for,
+};
 pub use exclusive::exclusively;
 pub use fault::chain;
 pub use feed::client::{FeedClient, FeedError, PeerSecretError, feed_pages};

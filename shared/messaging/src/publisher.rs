@@ -2,7 +2,7 @@
 //! passes over the feed has a placeholder for.
 
 use contracts::names;
-use eventsourcing::{Entry, Position, RecordedEvent};
+use eventsourcing::{Entry, Position, RecordedEvent, StreamName};
 use uuid::Uuid;
 
 use crate::fault::chain;
@@ -62,13 +62,13 @@ impl Reason {
 pub struct Withheld {
     /// Where it stands.
     pub position: Position,
-    /// Its stream, as stored.
+    /// Its stream, as [`Withheld::place_of`] tells it.
     pub stream: String,
     /// Its revision there.
     pub revision: u64,
     /// The entity, where it can be told.
     pub entity: Option<Uuid>,
-    /// Its type, as stored.
+    /// Its type, as stored, but for what no table holds.
     pub event_type: String,
     /// Why.
     pub reason: Reason,
@@ -79,34 +79,49 @@ pub struct Withheld {
 impl Withheld {
     /// `entry`, for `reason`; `error` says more about it, unless the entry itself cannot be read.
     pub fn of(entry: &Entry, reason: Reason, error: String) -> Self {
+        let (stream, revision) = Self::place_of(entry);
         match entry {
             Ok(event) => Self {
                 position: event.position(),
-                stream: event.stream.to_string(),
-                revision: event.revision,
+                stream,
+                revision,
                 entity: Some(event.stream.id()),
-                event_type: event.event_type.clone(),
+                event_type: storable(&event.event_type),
                 reason,
                 error,
             },
             Err(unreadable) => Self {
                 position: unreadable.position,
-                stream: unreadable.stream.clone(),
-                revision: unreadable.revision,
+                stream,
+                revision,
                 entity: unreadable.entity(),
-                event_type: unreadable.event_type.clone(),
+                event_type: storable(&unreadable.event_type),
                 reason: Reason::Unreadable,
                 error: chain(unreadable),
             },
         }
     }
 
+    /// Stream and revision of an entry, readable or not. The stream is named as it is noted: as stored, but for what no
+    /// table holds.
+    pub fn place_of(entry: &Entry) -> (String, u64) {
+        match entry {
+            Ok(event) => (event.stream.to_string(), event.revision),
+            Err(unreadable) => (storable(&unreadable.stream), unreadable.revision),
+        }
+    }
+
     /// The subject of its placeholder: of the aggregate's kind where that is known.
     pub(crate) fn subject(&self, service: &str) -> String {
-        let kind = self.stream.parse::<eventsourcing::StreamName>();
+        let kind = self.stream.parse::<StreamName>();
         let kind = kind.map_or_else(|_| "unknown".to_owned(), |stream| stream.category().to_owned());
         names::bare_subject(service, &kind, names::SET_ASIDE)
     }
+}
+
+/// Another program's event may have the one character that PostgreSQL does not hold.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A service's way of telling events, within the largest message.
@@ -114,12 +129,24 @@ impl Withheld {
 pub struct Publisher {
     publish: Publish,
     largest: MessageSize,
+    private: &'static [&'static str],
 }
 
 impl Publisher {
-    /// `publish` within messages of `largest`.
+    /// `publish` within messages of `largest`. Of any category something may be told.
     pub const fn new(publish: Publish, largest: MessageSize) -> Self {
-        Self { publish, largest }
+        Self {
+            publish,
+            largest,
+            private: &[],
+        }
+    }
+
+    /// The same where `publish` tells nothing of the streams of these categories, whatever happens there: an event of theirs
+    /// that cannot be read is none that others lack.
+    #[must_use]
+    pub const fn keeping(self, private: &'static [&'static str]) -> Self {
+        Self { private, ..self }
     }
 
     /// Why an entry that others should hear of cannot be told, if it cannot.
@@ -132,8 +159,10 @@ impl Publisher {
 
     pub(crate) fn carry(&self, entry: &Entry) -> Carried {
         let withheld = |reason, error| Carried::Withheld(Withheld::of(entry, reason, error));
-        let Ok(event) = entry else {
-            return withheld(Reason::Unreadable, String::new());
+        let event = match entry {
+            Ok(event) => event,
+            Err(unreadable) if self.keeps(&unreadable.stream) => return Carried::Nothing,
+            Err(_) => return withheld(Reason::Unreadable, String::new()),
         };
         match (self.publish)(event) {
             Ok(None) => Carried::Nothing,
@@ -153,10 +182,84 @@ impl Publisher {
         !matches!(self.carry(entry), Carried::Nothing)
     }
 
+    /// Whether a stream is of a category that nothing is ever told of. A name of nobody is of none.
+    fn keeps(&self, stream: &str) -> bool {
+        let name = stream.parse::<StreamName>();
+        name.is_ok_and(|name| self.private.contains(&name.category()))
+    }
+
     fn too_large(&self, event: &RecordedEvent, outgoing: &Outgoing) -> Option<String> {
         let traceparent = event.metadata.traceparent.as_ref().map_or(0, String::len);
         let (bytes, most) = (outgoing.payload.len() + traceparent, self.largest.payload());
         (bytes > most)
             .then(|| format!("its message has {bytes} bytes, and the largest that is sent has {most}"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use eventsourcing::{Cursor, Unreadable};
+    use kernel::ids::EventId;
+
+    use super::*;
+
+    fn unreadable(stream: &str) -> Entry {
+        Err(Unreadable {
+            position: Position {
+                cursor: Cursor::postgres(1, 2, 3),
+                event_id: EventId::from_uuid(Uuid::from_u128(4)),
+            },
+            stream: stream.to_owned(),
+            revision: 5,
+            event_type: "reservation.taken.v1".to_owned(),
+            problem: "its metadata".into(),
+        })
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_withheld_unless_nothing_is_told_of_its_category() {
+        let id = Uuid::from_u128(6);
+        let private = unreadable(&format!("identity.reservation-{id}"));
+        let publisher = Publisher::new(|_| Ok(None), MessageSize::STANDARD);
+        assert!(publisher.is_public(&private), "nobody said that it is private");
+
+        let publisher = publisher.keeping(&["entitlement", "reservation"]);
+        assert!(matches!(publisher.carry(&private), Carried::Nothing));
+        assert_eq!(publisher.withheld(&private), None);
+        for stream in [
+            format!("identity.account-{id}"),
+            format!("Identity.reservation-{id}"),
+            "reservation".to_owned(),
+        ] {
+            let withheld = publisher.withheld(&unreadable(&stream));
+            assert_eq!(
+                withheld.map(|withheld| withheld.reason),
+                Some(Reason::Unreadable),
+                "{stream}"
+            );
+        }
+    }
+
+    /// As a KurrentDB may keep it, which other programs write to as well.
+    #[test]
+    fn what_no_table_holds_is_replaced_in_what_is_noted() {
+        let Err(other) = unreadable("identity.no\0body") else {
+            panic!("it cannot be read");
+        };
+        let entry = Err(Unreadable {
+            event_type: "no\0type".to_owned(),
+            ..other
+        });
+        let withheld = Withheld::of(&entry, Reason::Unhandled, String::new());
+        assert_eq!(
+            (withheld.stream.as_str(), withheld.event_type.as_str()),
+            ("identity.no\u{fffd}body", "no\u{fffd}type")
+        );
+        assert_eq!(
+            Withheld::place_of(&entry),
+            (withheld.stream, 5),
+            "it is found under the name that is noted"
+        );
     }
 }

@@ -147,6 +147,28 @@ pub async fn settle(
     Ok(settled.rows_affected() > 0)
 }
 
+/// Whether `follower`'s event was settled by this very settlement: who did not hear the answer asks again.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_settled_by(
+    pool: &PgPool,
+    follower: &str,
+    event_id: EventId,
+    settlement: &Settlement,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM messaging.set_aside
+          WHERE follower = $1 AND event_id = $2 AND settled_at IS NOT NULL AND settled_by = $3 AND settled_reason = $4)",
+    )
+    .bind(follower)
+    .bind(event_id.as_uuid())
+    .bind(&settlement.by)
+    .bind(&settlement.reason)
+    .fetch_one(pool)
+    .await
+}
+
 /// A page of what is set aside in this database, after `after`, in the order of the store and then of followers.
 ///
 /// # Errors

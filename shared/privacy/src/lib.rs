@@ -1,5 +1,6 @@
 //! Personal data at rest: a key per person (the keyring), sealed fields in events, sealed files, keyed hashes.
 //! Depends on kernel and decider alone. The bytes it writes are a Format: see docs/adr/0004-personal-data.md.
+#![warn(missing_docs)]
 
 mod cache;
 mod classify;

@@ -1,5 +1,6 @@
 //! The insurer's rulebook: everything in which insurers differ, as validated data, and what is asked of it: the business
 //! calendar, opening hours, which telephone numbers count. Pure: no I/O, no async; knows the kernel's words only.
+#![warn(missing_docs)]
 
 mod calendar;
 mod contact;

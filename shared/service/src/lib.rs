@@ -1,6 +1,7 @@
 //! The runtime every service's `main.rs` hands itself to. It owns the sequence of start and end, the one way through which
 //! calls come in (who calls, may they, now?), how an error reads from outside, and the loops that follow the service's own
 //! events and deadlines. A service brings its name, its settings and its wiring.
+#![warn(missing_docs)]
 
 pub mod config;
 mod follow;

@@ -1,5 +1,6 @@
 //! Private PostgreSQL and NATS servers for tests and for the runner of `make run`, and waiting that ends. Nothing started here outlives its owner, not even an owner that was killed. A dev-dependency everywhere
 //! but in `services/dev`.
+#![warn(missing_docs)]
 
 mod certificates;
 pub mod customer_issuer;

@@ -36,7 +36,6 @@ impl From<LedgerId> for Uuid {
     }
 }
 
-/// Notes the amount.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Note(pub(crate) u64);
 

@@ -27,7 +27,6 @@ const GIVEN_UP_PERCENT: u32 = 5;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
-    /// Refused for good.
     Refused(Refusal),
     /// The client gave up, or the command is stuck.
     GivenUp,
@@ -48,7 +47,6 @@ pub(crate) struct Command<'a> {
     pub(crate) effects: Vec<Effect>,
 }
 
-/// Sends commands.
 #[derive(Debug)]
 pub(crate) struct Calls<'a> {
     pub(crate) ledger: &'a Ledger,

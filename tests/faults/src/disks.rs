@@ -141,7 +141,6 @@ fn resize(mount: &Path, size: &str) -> Result<(), Failure> {
     run("mount", &["-o".as_ref(), options.as_ref(), mount.as_os_str()])
 }
 
-/// Bytes in use.
 fn used(mount: &Path) -> Result<u64, Failure> {
     let output = Command::new("df")
         .args(["--output=used", "-B1"])

@@ -21,16 +21,13 @@ const TOKEN_S: u32 = 3_600;
 pub(crate) struct Environment {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) observer: Observer,
-    /// Through the proxies.
     pub(crate) client: Client,
     pub(crate) secrets: Secrets,
-    /// Past the proxies.
     pub(crate) nats_url: String,
     pub(crate) disks: Disks,
 }
 
 impl Environment {
-    /// Starts everything.
     pub(crate) async fn start(programs: &Path, lease_ms: u32) -> Result<(Self, Stack), Failure> {
         let disks = Disks::new()?;
         let proxies = Arc::new(Proxies::default());

@@ -37,7 +37,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
     pub const ALL: [Self; 14] = [
         Self::Paused,
         Self::ConnectionCut,

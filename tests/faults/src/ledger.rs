@@ -15,9 +15,7 @@ use crate::failure::Failure;
 /// An event a command is to leave, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Effect {
-    /// In whose store.
     pub(crate) service: String,
-    /// Of which type.
     pub(crate) event_type: String,
     /// In which stream; any if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +32,6 @@ pub(crate) struct Effect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum End {
-    /// Answered with success.
     Acknowledged,
     /// Answered with a refusal that another try does not change.
     Refused(String),
@@ -73,7 +70,6 @@ pub(crate) struct Entry {
     pub(crate) end: Option<End>,
 }
 
-/// The open file.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     path: PathBuf,

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-/// Lets time pass.
 #[allow(
     clippy::disallowed_methods,
     reason = "the passing of time is the fault, or the client's pace; nothing is waited for"

@@ -17,7 +17,6 @@ use crate::options::Options;
 pub(crate) enum Component {
     /// A service; its relay lives in it.
     Service(&'static str),
-    /// The message server.
     Nats,
     /// PostgreSQL as a whole.
     Postgres,
@@ -91,11 +90,9 @@ impl Component {
 pub(crate) enum Injection {
     /// SIGKILL, aimed at a phase.
     Kill(Component, Phase),
-    /// Another fault.
     Fault(Fault),
 }
 
-/// A round.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) injections: Vec<Injection>,

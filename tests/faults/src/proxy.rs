@@ -24,7 +24,6 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// What a proxy does with the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Carries them.
     Pass,
     /// Carries each piece later by this much, in both directions.
     Delay(Duration),
@@ -89,7 +88,6 @@ impl Proxies {
         }
     }
 
-    /// Closes everything.
     pub(crate) async fn close(&self) {
         self.end.cancel();
         self.tasks.close();

@@ -64,7 +64,6 @@ impl Tally {
 /// The report, printed and written to `target/faults.json`.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The seed.
     pub seed: u64,
     /// Rounds that were played to their end and judged.
     pub rounds: u32,
@@ -86,20 +85,16 @@ pub struct Report {
     pub not_run: BTreeMap<Fault, String>,
     /// From a fault until a command tried after it is acknowledged and the views hold its event.
     pub recovery: Felt,
-    /// What is wrong.
     pub problems: Vec<String>,
 }
 
 /// Commands by how they ended.
 #[derive(Debug, Default, Serialize)]
 pub struct Commands {
-    /// Answered with success.
     pub acknowledged: u64,
-    /// Refused for good.
     pub refused: u64,
     /// Not asked again after a try whose outcome is unknown.
     pub given_up: u64,
-    /// Never answered.
     pub stuck: u64,
 }
 
@@ -112,7 +107,6 @@ pub struct Felt {
     pub p50_ms: u128,
     /// All but one of a hundred at most so long.
     pub p99_ms: u128,
-    /// The longest.
     pub max_ms: u128,
 }
 

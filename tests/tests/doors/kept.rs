@@ -21,7 +21,6 @@ pub(crate) struct Expected<T> {
     pub(crate) value: String,
 }
 
-/// What was accepted.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) contracts: Vec<Expected<Contract>>,

@@ -8,10 +8,16 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../system/ground.rs"]
+#[path = "../system/setup.rs"]
 #[allow(dead_code, reason = "the journey is not played here")]
-mod ground;
+mod setup;
 
+#[path = "../system/restored.rs"]
+#[allow(dead_code, reason = "only the restore itself is needed here")]
+mod restored;
+
+mod changes;
+mod instants;
 mod kept;
 mod raw;
 mod rows;
@@ -26,14 +32,21 @@ use crate::stage::Stage;
 async fn op_8_whatever_is_accepted_comes_back_equal_and_all_else_is_refused_by_its_field() {
     let mut stage = Stage::new().await;
     let mut kept = Kept::default();
+    stage.plant_what_nobody_can_read().await;
     rows::contracts(&stage, &mut kept).await;
     rows::accidents(&stage, &mut kept).await;
+    instants::of_rows(&stage, &mut kept).await;
     rows::submissions(&stage, &mut kept).await;
+    changes::addresses(&stage, &mut kept).await;
     kept.is_shown(&stage, "after it was accepted").await;
+    stage.accident.clone_from(&kept.accident);
     sweep::every_field(&stage).await;
+    sweep::largest_messages(&stage).await;
     stage.nothing_suffered().await;
     stage.rebuild().await;
     kept.is_shown(&stage, "after a rebuild of the views").await;
+    let mut stage = stage.restored().await;
+    kept.is_shown(&stage, "on new servers after a restore").await;
     stage.nothing_suffered().await;
     stage.stop().await;
 }

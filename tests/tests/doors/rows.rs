@@ -19,7 +19,6 @@ const AT_ONCE: usize = 500;
 
 /// A column of contracts: where values go, and where they are shown.
 struct Column {
-    /// In the row.
     name: &'static str,
     /// Of the message that has its rule.
     rule: &'static str,
@@ -69,7 +68,7 @@ const COLUMNS: [Column; 6] = [
         name: "agency_name",
         rule: "endorsement.v1.ContractRow.agency_name",
         set: |row, value| row.agency_name = value,
-        shown: None,
+        shown: Some(|contract| contract.agency_name.clone()),
         listed: None,
     },
     Column {
@@ -82,7 +81,7 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// The values of a field by its full name, as texts.
-fn texts(rule: &str) -> Vec<(String, Generated)> {
+pub(crate) fn texts(rule: &str) -> Vec<(String, Generated)> {
     let pool = DescriptorPool::decode(contracts::FILE_DESCRIPTOR_SET).unwrap();
     let (message, field) = rule.rsplit_once('.').unwrap();
     let message = pool.get_message_by_name(&format!("madoguchi.{message}")).unwrap();
@@ -124,18 +123,7 @@ pub(crate) async fn contracts(stage: &Stage, kept: &mut Kept) {
         }
     }
     for batch in rows.chunks(AT_ONCE) {
-        let request = ImportContractsRequest {
-            request_id: request_id(),
-            rows: batch.iter().map(|(.., row)| row.clone()).collect(),
-            as_of_us: as_of_now(),
-            dry_run: false,
-        };
-        let answer = stage
-            .client
-            .endorsement(&stage.staff)
-            .import_contracts(request)
-            .await;
-        let results = answered(answer).unwrap().results;
+        let results = import_contracts(stage, batch.iter().map(|(.., row)| row.clone()).collect()).await;
         assert_eq!(results.len(), batch.len());
         for ((column, text, generated, row), result) in batch.iter().zip(&results) {
             if taken(result, column.name, generated) {
@@ -147,6 +135,42 @@ pub(crate) async fn contracts(stage: &Stage, kept: &mut Kept) {
             }
         }
     }
+}
+
+async fn import_contracts(stage: &Stage, rows: Vec<ContractRow>) -> Vec<ImportRowResult> {
+    let request = ImportContractsRequest {
+        request_id: request_id(),
+        rows,
+        as_of_us: as_of_now(),
+        dry_run: false,
+    };
+    let answer = stage
+        .client
+        .endorsement(&stage.staff)
+        .import_contracts(request)
+        .await;
+    answered(answer).unwrap().results
+}
+
+/// A contract of the customer's without end.
+pub(crate) async fn contract_that_begins(stage: &Stage, policy: &str, at: &str) -> ImportOutcome {
+    let row = ContractRow {
+        policy_number: policy.to_owned(),
+        period_start: at.to_owned(),
+        period_end: String::new(),
+        ..stage.contract.row.clone()
+    };
+    import_contracts(stage, vec![row]).await[0].outcome()
+}
+
+/// An accident of the customer's.
+pub(crate) async fn accident_that_happened(stage: &Stage, claim: &str, at: &str) -> ImportOutcome {
+    let row = AccidentRow {
+        claim_number: claim.to_owned(),
+        occurred_at: at.to_owned(),
+        ..accident(stage, 1)
+    };
+    import(stage, vec![row]).await[0].outcome()
 }
 
 fn keep<T>(

@@ -7,20 +7,22 @@ use client::import::as_of_now;
 use client::login::{self, Credentials, IncomingCall};
 use client::{Bearer, Client, Refusal, answered, request_id};
 use contracts::access::{Allowed, Rule};
-use contracts::admin::v1::ListParkedRequest;
+use contracts::admin::v1::{ListParkedRequest, ListSetAsideRequest};
 use contracts::common::v1::{ImportOutcome, ImportRowResult};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::identity::v1::{ImportInitialCredentialsRequest, RegisterWithInitialCredentialsRequest};
-use contracts::names::{ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
+use contracts::names::{ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, SERVICES, VIEWS};
 use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest};
 use dev::sample::{Book, BookContract, Kind, Recipe};
 use dev::stack::{Secrets, Stack};
 use kernel::{Clock as _, SystemClock};
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
+use sqlx::{Connection as _, PgConnection};
 use testkit::wait_for;
 use tonic::transport::Channel;
 
-use crate::ground::{data_folder, programs};
+use crate::restored::{Restored, command, text};
+use crate::setup::{data_folder, programs};
 
 /// How long anything may take to be heard of elsewhere.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
@@ -31,9 +33,13 @@ const PASSWORD: &str = "Tegami wo todokeru";
 
 pub(crate) struct Stage {
     stack: Stack,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub(crate) client: Client,
     channels: BTreeMap<String, Channel>,
+    /// The entity of the planted event (UUID).
+    unreadable: String,
+    /// An accident of the customer's, once there is one (UUID).
+    pub(crate) accident: String,
     /// A contract of the book, which the customer has.
     pub(crate) contract: BookContract,
     pub(crate) customer: Bearer,
@@ -58,6 +64,8 @@ impl Stage {
         let mut stage = Self {
             client: Client::new(&stack.description().services).unwrap(),
             channels: channels(&stack),
+            unreadable: request_id(),
+            accident: String::new(),
             contract: plain_contract(),
             customer: Bearer::nobody(),
             staff: Bearer::new(&staff_token),
@@ -66,7 +74,7 @@ impl Stage {
             carrier: secrets.carrier().to_owned(),
             peer: std::fs::read_to_string(stack.folder().file("secrets/peer_views")).unwrap(),
             stack,
-            _folder: folder,
+            folder,
         };
         stage.import().await;
         stage.register().await;
@@ -196,7 +204,7 @@ impl Stage {
         for (name, value) in [
             ("request_id", request_id()),
             ("contract_id", contract.to_string()),
-            ("accident_id", contract.to_string()),
+            ("accident_id", self.accident.clone()),
             ("subject_id", request_id()),
             ("effective_date", "2026-12-31".to_owned()),
         ] {
@@ -207,19 +215,50 @@ impl Stage {
         base
     }
 
-    /// No service ended, and nobody set a message aside.
+    /// An event that nobody can read any more, as older data or a mistake of ours would leave it: it is set aside where it is
+    /// recorded and parked by whoever listens, and nothing else suffers.
+    pub(crate) async fn plant_what_nobody_can_read(&self) {
+        let mut database = PgConnection::connect(&self.stack.database_url(ENDORSEMENT))
+            .await
+            .unwrap();
+        let planted = sqlx::query(
+            "INSERT INTO store.event (epoch, stream, revision, event_id, request_key, request_index, type, data, metadata)
+             SELECT epoch, 'endorsement.contract-' || $1, 0, gen_random_uuid(), gen_random_uuid(), 0, type, '{}', metadata
+               FROM store.event WHERE type = 'contract.imported.v1' LIMIT 1",
+        )
+        .bind(&self.unreadable)
+        .execute(&mut database)
+        .await
+        .unwrap();
+        assert_eq!(planted.rows_affected(), 1);
+    }
+
+    /// No service ended, and nobody set an event or a message aside but the one that was planted.
     pub(crate) async fn nothing_suffered(&mut self) {
         if let Some(fallen) = self.stack.fallen() {
             panic!("{fallen}");
         }
         for service in [IDENTITY, PHONE_VERIFICATION, VIEWS] {
-            let mut parking = self.client.parking_admin(service, &self.staff);
-            let parked = answered(parking.list_parked(ListParkedRequest::default()).await).unwrap();
-            assert!(
-                parked.messages.is_empty(),
-                "{service} parked {:?}",
-                parked.messages
-            );
+            wait_for("the planted event to be parked, and no other", SOON, async || {
+                let mut parking = self.client.parking_admin(service, &self.staff);
+                let parked = answered(parking.list_parked(ListParkedRequest::default()).await).unwrap();
+                match &parked.messages[..] {
+                    [only] if only.entity_id == self.unreadable => Ok(()),
+                    _ => Err(format!("{service}: {:?}", parked.messages)),
+                }
+            })
+            .await;
+        }
+        for service in SERVICES {
+            let mut admin = self.client.set_aside_admin(service, &self.staff);
+            let aside = answered(admin.list_set_aside(ListSetAsideRequest::default()).await).unwrap();
+            let others = aside
+                .events
+                .iter()
+                .filter(|event| !event.stream.ends_with(&self.unreadable));
+            let others: Vec<_> = others.collect();
+            assert!(others.is_empty(), "{service} set aside {others:?}");
+            assert_eq!(service == ENDORSEMENT, !aside.events.is_empty(), "{service}");
         }
     }
 
@@ -255,6 +294,23 @@ impl Stage {
             .filter(|table| table.differing_rows > 0)
             .collect();
         assert!(differing.is_empty(), "{differing:?}");
+    }
+
+    /// Backs everything up, and restores it into new servers on which everything goes on.
+    pub(crate) async fn restored(self) -> Self {
+        let data = self.folder.path().join("data");
+        let saved = self.folder.path().join("backup");
+        let settings = data.join("config");
+        command(&["backup", text(&saved), "--settings", text(&settings)]).await;
+        self.stack.stop().await;
+        let new = Restored::from(&data, &saved, self.folder.path()).await;
+        let stack = Stack::start(&new.finish().await, &programs()).await.unwrap();
+        Self {
+            client: Client::new(&stack.description().services).unwrap(),
+            channels: channels(&stack),
+            stack,
+            ..self
+        }
     }
 
     /// What a contract's RPC answers, for staff.

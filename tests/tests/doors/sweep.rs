@@ -16,7 +16,7 @@ use tonic_types::StatusExt as _;
 
 use crate::raw::call;
 use crate::stage::Stage;
-use crate::values::{Generated, Rule, of_field};
+use crate::values::{Generated, Rule, largest, of_field};
 
 /// Calls under way at the same time.
 const AT_ONCE: usize = 8;
@@ -73,6 +73,28 @@ pub(crate) async fn every_field(stage: &Stage) {
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// Every RPC with everything at once, as large as the rules allow: it is read, and what is wrong with it is told.
+pub(crate) async fn largest_messages(stage: &Stage) {
+    let pool = DescriptorPool::decode(contracts::FILE_DESCRIPTOR_SET).unwrap();
+    for service in pool.services() {
+        for method in service.methods() {
+            let rpc = format!("/{}/{}", service.full_name(), method.name());
+            let message = largest(&method.input()).encode_to_vec();
+            let bytes = message.len();
+            let (channel, authorization) = stage.caller_of(rule_of(&rpc).unwrap());
+            let answer = call(&channel, &rpc, authorization.as_deref(), message).await;
+            let Err(status) = answer else { continue };
+            assert!(!broken(status.code()), "{rpc}, {bytes} bytes: {status:?}");
+            let reason = status.get_details_error_info().map(|info| info.reason);
+            assert_ne!(
+                reason.as_deref(),
+                Some("MESSAGE_TOO_LARGE"),
+                "{rpc}, {bytes} bytes"
+            );
+        }
+    }
 }
 
 /// Every field of a message that is no message itself, however deep, and every list of messages.

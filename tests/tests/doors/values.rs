@@ -3,9 +3,8 @@
 use std::iter;
 
 use bytes::Bytes;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
-/// A generated value.
 pub(crate) struct Generated {
     pub(crate) what: String,
     pub(crate) value: Value,
@@ -67,6 +66,10 @@ impl Rule {
     fn scalar(&mut self, scalar: &DynamicMessage) {
         for (field, value) in scalar.fields() {
             let number = value.as_i32().map(i64::from).or(value.as_u32().map(i64::from));
+            let large = value
+                .as_u64()
+                .map(|large| i64::try_from(large).unwrap_or(i64::MAX));
+            let number = number.or(value.as_i64()).or(large);
             match field.name() {
                 "max_len" => self.most = value.as_u64(),
                 "gte" => self.least = number,
@@ -122,6 +125,38 @@ pub(crate) fn of_field(field: &FieldDescriptor) -> Vec<Generated> {
         beyond: item.beyond,
     }));
     lists
+}
+
+/// A message with everything in it, and everything as large as its rule allows: of alternatives the last.
+pub(crate) fn largest(message: &MessageDescriptor) -> DynamicMessage {
+    let mut largest = DynamicMessage::new(message.clone());
+    for field in message.fields() {
+        let rule = Rule::of(&field);
+        let kind = field.kind();
+        let Some(value) = largest_of(&kind, rule) else {
+            continue;
+        };
+        let value = if field.is_list() {
+            let most = usize::try_from(rule.most_items.unwrap()).unwrap();
+            Value::List(vec![value; most])
+        } else {
+            value
+        };
+        largest.set_field(&field, value);
+    }
+    largest
+}
+
+fn largest_of(kind: &Kind, rule: Rule) -> Option<Value> {
+    let most = || usize::try_from(rule.most.unwrap()).unwrap();
+    match kind {
+        Kind::String => Some(Value::String("長".repeat(most()))),
+        Kind::Bytes => Some(Value::Bytes(Bytes::from(vec![0xFF; most()]))),
+        Kind::Message(inner) => Some(Value::Message(self::largest(inner))),
+        Kind::Enum(_) => Some(Value::EnumNumber(1)),
+        Kind::Bool => Some(Value::Bool(false)),
+        _ => None,
+    }
 }
 
 fn of_kind(kind: &Kind, rule: Rule) -> Vec<Generated> {

@@ -151,7 +151,6 @@ impl<'ast> Visit<'ast> for Finder {
         }
     }
 
-    /// Documentation quotes statements.
     fn visit_attribute(&mut self, _attribute: &'ast Attribute) {}
 
     fn visit_lit_str(&mut self, literal: &'ast LitStr) {

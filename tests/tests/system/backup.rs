@@ -1,7 +1,6 @@
 //! A backup taken while an import goes on is restored into new servers, on which everything goes on: nobody is ahead of
 //! whom they listen to, views fill themselves, pictures open, and a request made before has no second effect.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::import::{Plan, Silent, import};
@@ -10,13 +9,14 @@ use contracts::claim_images::v1::DownloadOriginalRequest;
 use contracts::views::v1::{ListAccidentsRequest, ListGalleryRequest};
 use dev::sample::{Book, BookContract, Kind, Recipe, compose, write};
 use dev::session::Session;
-use dev::stack::{DataFolder, SERVICES, Secrets, Stack};
+use dev::stack::{SERVICES, Secrets, Stack};
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use testkit::{PostgresOptions, PrivatePostgres, wait_for};
+use testkit::wait_for;
 
-use crate::ground::{data_folder, play_journey, programs};
 use crate::kill::{log_in, register, registration};
+use crate::restored::{Restored, command, text};
+use crate::setup::{data_folder, play_journey, programs};
 
 const SOON: Duration = Duration::from_mins(1);
 /// Those of the journey, and many more.
@@ -32,10 +32,10 @@ const STREAMS_WITH_GAPS: &str = "SELECT count(*) FROM (SELECT FROM store.event G
 
 #[tokio::test]
 async fn a_backup_taken_while_commands_go_on_is_restored_into_new_servers_and_everything_goes_on() {
-    let ground = data_folder();
-    let data = ground.path().join("data");
-    let saved = ground.path().join("backup");
-    play_journey(ground.path());
+    let folder = data_folder();
+    let data = folder.path().join("data");
+    let saved = folder.path().join("backup");
+    play_journey(folder.path());
     let stack = Stack::start(&data, &programs()).await.unwrap();
     let client = client(&stack);
 
@@ -54,8 +54,8 @@ async fn a_backup_taken_while_commands_go_on_is_restored_into_new_servers_and_ev
     let in_the_end = events(&stack).await;
     stack.stop().await;
 
-    let new = Restored::from(&data, &saved, ground.path()).await;
-    new.nobody_is_ahead_of_whom_they_listen_to().await;
+    let new = Restored::from(&data, &saved, folder.path()).await;
+    nobody_is_ahead_of_whom_they_listen_to(&new).await;
     let data = new.finish().await;
     let stack = Stack::start(&data, &programs()).await.unwrap();
     let client = self::client(&stack);
@@ -100,125 +100,36 @@ async fn a_backup_taken_while_commands_go_on_is_restored_into_new_servers_and_ev
     stack.stop().await;
 }
 
-/// New servers' data with the backup in it, before any service has seen it.
-struct Restored {
-    data: PathBuf,
-    postgres: PrivatePostgres,
-}
-
-impl Restored {
-    async fn from(old: &Path, saved: &Path, ground: &Path) -> Self {
-        let data = ground.join("new");
-        let folder = DataFolder::open(&data).unwrap();
-        // Kept apart from the backup, as docs/operations.md asks for; the session is the test's own.
-        for entry in std::fs::read_dir(old.join("secrets")).unwrap() {
-            let path = entry.unwrap().path();
-            std::fs::copy(&path, data.join("secrets").join(path.file_name().unwrap())).unwrap();
-        }
-        for name in ["session.json", "sample/recipe.json"] {
-            std::fs::copy(old.join(name), data.join(name)).unwrap();
-        }
-        let postgres = PrivatePostgres::start_with(&folder.file("postgres"), PostgresOptions::default())
-            .await
-            .unwrap();
-        let originals = data.join("services/claim-images");
-        std::fs::create_dir_all(&originals).unwrap();
-        let mut arguments = vec!["restore".to_owned(), text(saved).to_owned()];
-        for service in SERVICES {
-            let database = service.replace('-', "_");
-            postgres.create_database(&database).await.unwrap();
-            postgres.create_database("keyring").await.unwrap();
-            let mut settings = format!(
-                "[database]\nurl = \"{}\"\n[keyring]\nurl = \"{}\"\n",
-                postgres.url(&database),
-                postgres.url("keyring")
+/// What the one moment of all databases is for: whatever a consumer has applied, its source still has.
+async fn nobody_is_ahead_of_whom_they_listen_to(restored: &Restored) {
+    let mut cursors = 0;
+    for consumer in SOURCES {
+        let mut connection = restored.connect(consumer).await;
+        let applied: Vec<(String, String)> = sqlx::query_as(
+            "SELECT source, event_id::text FROM messaging.subscription WHERE event_id IS NOT NULL",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        for (source, event_id) in applied {
+            let there: bool =
+                sqlx::query_scalar("SELECT EXISTS (SELECT FROM store.event WHERE event_id = $1::uuid)")
+                    .bind(&event_id)
+                    .fetch_one(&mut restored.connect(&source).await)
+                    .await
+                    .unwrap();
+            assert!(
+                there,
+                "{consumer} has applied {event_id}, which {source} does not have"
             );
-            if service == "claim-images" {
-                let files = format!(
-                    "[service]\noriginals_folder = \"{}/originals\"\n",
-                    originals.display()
-                );
-                settings.push_str(&files);
-            }
-            let file = ground.join(format!("{service}.toml"));
-            std::fs::write(&file, settings).unwrap();
-            arguments.extend(["--settings".to_owned(), text(&file).to_owned()]);
+            cursors += 1;
         }
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        command(&arguments).await;
-        let refused = run(&arguments).await.unwrap_err();
-        assert!(
-            refused.contains("is not empty"),
-            "a restore writes over nothing: {refused}"
-        );
-        Self { data, postgres }
     }
-
-    /// What the one moment of all databases is for: whatever a consumer has applied, its source still has.
-    async fn nobody_is_ahead_of_whom_they_listen_to(&self) {
-        let mut cursors = 0;
-        for consumer in SOURCES {
-            let mut connection = self.connect(consumer).await;
-            let applied: Vec<(String, String)> = sqlx::query_as(
-                "SELECT source, event_id::text FROM messaging.subscription WHERE event_id IS NOT NULL",
-            )
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-            for (source, event_id) in applied {
-                let there: bool =
-                    sqlx::query_scalar("SELECT EXISTS (SELECT FROM store.event WHERE event_id = $1::uuid)")
-                        .bind(&event_id)
-                        .fetch_one(&mut self.connect(&source).await)
-                        .await
-                        .unwrap();
-                assert!(
-                    there,
-                    "{consumer} has applied {event_id}, which {source} does not have"
-                );
-                cursors += 1;
-            }
-        }
-        assert!(cursors >= 2, "only {cursors} cursors were looked at");
-    }
-
-    async fn connect(&self, service: &str) -> PgConnection {
-        let url = self.postgres.url(&service.replace('-', "_"));
-        PgConnection::connect(&url).await.unwrap()
-    }
-
-    async fn finish(mut self) -> PathBuf {
-        self.postgres.stop().await;
-        self.data
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+    assert!(cursors >= 2, "only {cursors} cursors were looked at");
 }
 
 fn client(stack: &Stack) -> Client {
     Client::new(&stack.description().services).unwrap()
-}
-
-/// A command of operators.
-async fn command(arguments: &[&str]) {
-    let said = run(arguments).await;
-    assert!(said.is_ok(), "{arguments:?}: {said:?}");
-}
-
-async fn run(arguments: &[&str]) -> Result<String, String> {
-    let output = tokio::process::Command::new(programs().join("madoguchi-operate"))
-        .args(arguments)
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    if output.status.success() {
-        Ok(said)
-    } else {
-        Err(said)
-    }
 }
 
 async fn number(stack: &Stack, service: &str, query: &'static str) -> i64 {

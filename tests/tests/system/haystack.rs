@@ -7,7 +7,6 @@ use testkit::search::{Place, files, tables};
 /// The schema whose plaintext is its purpose.
 const VIEWS: &str = "view";
 
-/// Everything, read now.
 pub(crate) async fn everything(stack: &Stack) -> Vec<Place> {
     let mut places = Vec::new();
     for (database, url) in &stack.description().databases {

@@ -7,7 +7,7 @@ use client::{Bearer, Client};
 use contracts::endorsement::v1::GetContractRequest;
 use dev::stack::{Secrets, Stack};
 
-use crate::ground::{data_folder, programs};
+use crate::setup::{data_folder, programs};
 
 struct Importer {
     client: Client,
@@ -37,7 +37,7 @@ impl Importer {
 }
 
 /// A file of the cases.
-fn case(name: &str) -> PathBuf {
+pub(crate) fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/client/tests/fixtures/cases")
         .join(name)
@@ -57,7 +57,6 @@ fn contracts(file: PathBuf) -> Files {
     }
 }
 
-/// Lines with reason.
 fn told(rows: &[client::files::BadRow]) -> Vec<(u32, &str)> {
     rows.iter().map(|row| (row.line, row.reason.as_str())).collect()
 }
@@ -81,7 +80,9 @@ async fn en_16_each_file_by_itself_however_it_was_written() {
     };
     accidents_stray_quotes_csv(&importer).await;
     accidents_crlf_bad_rows_csv(&importer).await;
+    accidents_nul_in_place_csv(&importer).await;
     contracts_compact_dates_csv(&importer).await;
+    one_row_far_too_long_refuses_itself_alone(&importer, folder.path()).await;
     an_accident_of_a_policy_that_is_not_its_customers(&importer, folder.path()).await;
     a_dry_run_knows_the_contracts_it_has_read(&importer, folder.path()).await;
     stack.stop().await;
@@ -116,6 +117,44 @@ async fn accidents_crlf_bad_rows_csv(importer: &Importer) {
     assert_eq!(columns, [(3, "kind"), (5, "kind")]);
 }
 
+async fn accidents_nul_in_place_csv(importer: &Importer) {
+    let summary = importer.only(accidents(case("accidents-nul-in-place.csv"))).await;
+    assert_eq!((summary.recorded, summary.refused), (0, 1));
+    let bad: Vec<_> = summary
+        .problems
+        .iter()
+        .map(|bad| (bad.line, bad.column.as_str(), bad.reason.as_str()))
+        .collect();
+    assert_eq!(bad, [(2, "place", "TEXT_CONTROL_CHARACTER")]);
+}
+
+/// Larger than a message may be, beside a policy number and a row that is repeated.
+async fn one_row_far_too_long_refuses_itself_alone(importer: &Importer, folder: &Path) {
+    let file = folder.join("long.csv");
+    let row = |number: usize, policy: &str, place: &str| {
+        format!("T2KLONG{number:04},{policy},,T2V0353,20261001,{place},FIRE,,T2,OPEN\n")
+    };
+    let rows = [
+        row(1, "T2CSV0353", &"長".repeat(12_000_000)),
+        row(2, &"9".repeat(65), ""),
+        row(3, "T2CSV0353", &"長".repeat(501)),
+        row(4, "T2CSV0353", ""),
+        row(4, "T2CSV0353", "again"),
+    ];
+    std::fs::write(&file, format!("{ACCIDENTS}{}", rows.concat())).unwrap();
+    let summary = importer.only(accidents(file)).await;
+    assert_eq!((summary.recorded, summary.refused), (1, 4));
+    assert_eq!(
+        told(&summary.problems),
+        [
+            (2, "TEXT_TOO_LONG"),
+            (3, "TEXT_TOO_LONG"),
+            (4, "TEXT_TOO_LONG"),
+            (6, "ROW_REPEATED"),
+        ]
+    );
+}
+
 async fn contracts_compact_dates_csv(importer: &Importer) {
     let file = case("contracts-compact-dates.csv");
     let summary = importer.only(contracts(file)).await;
@@ -137,6 +176,8 @@ async fn contracts_compact_dates_csv(importer: &Importer) {
         four.as_microsecond(),
         "the product's clock"
     );
+    let end = "2027-04-01T16:00:00+09:00".parse::<kernel::Timestamp>().unwrap();
+    assert_eq!(contract.period_end_us, Some(end.as_microsecond()), "its end too");
 }
 
 const ACCIDENTS: &str = "claim_number,policy_number,branch_number,customer_number,occurred_at,place,kind,adjuster_id,office,state\n";

@@ -9,7 +9,7 @@ use contracts::identity::v1::{ImportInitialCredentialsRequest, InitialCredential
 use dev::sample::{Book, BookContract, Kind, Recipe};
 use dev::stack::{Secrets, Stack};
 
-use crate::ground::{data_folder, programs};
+use crate::setup::{data_folder, programs};
 
 /// What every service makes of these rows: one with a blank branch, the same thing again by branch 000, one whose
 /// policy number cannot be read, and one without.

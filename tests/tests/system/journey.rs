@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::ground::{data_folder, play_journey};
+use crate::setup::{data_folder, play_journey};
 
 #[test]
 fn the_journey_holds_on_an_empty_folder_and_again_on_the_same_one() {

@@ -13,7 +13,7 @@ use dev::stack::{Secrets, Stack};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::wait_for;
 
-use crate::ground::{data_folder, programs};
+use crate::setup::{data_folder, programs};
 
 const SOON: Duration = Duration::from_secs(30);
 const IDENTITY: &str = "identity";

@@ -8,7 +8,7 @@ use contracts::names::SERVICES;
 use serde_json::Value;
 use testkit::{GuardedCommand, GuardedProcess, poll};
 
-use crate::ground::{data_folder, play_journey_with, programs};
+use crate::setup::{data_folder, play_journey_with, programs};
 
 const SOON: Duration = Duration::from_secs(30);
 

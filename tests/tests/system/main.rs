@@ -8,7 +8,7 @@
 )]
 
 mod backup;
-mod ground;
+mod cases;
 mod haystack;
 mod import_files;
 mod import_fuzz;
@@ -18,5 +18,7 @@ mod kill;
 mod kurrentdb;
 mod plaintext;
 mod rebuild;
+mod restored;
+mod setup;
 mod trace;
 mod unreadable;

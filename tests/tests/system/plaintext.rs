@@ -13,8 +13,8 @@ use kernel::PhoneNumber;
 use sqlx::{Connection as _, PgConnection};
 use testkit::search::{Needle, Search};
 
-use crate::ground::{data_folder, play_journey, programs};
 use crate::haystack::everything;
+use crate::setup::{data_folder, play_journey, programs};
 
 /// How long the relays may take to send everything again.
 const TOLD_WITHIN: Duration = Duration::from_mins(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::{OtlpReceiver, ReceivedSpan, wait_for};
 
-use crate::ground::{data_folder, play_journey_with};
+use crate::setup::{data_folder, play_journey_with};
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -13,7 +13,7 @@ use kernel::{BranchNumber, ContractId, CustomerNumber, PolicyNumber, SubjectId};
 use sqlx::{Connection as _, PgConnection};
 use testkit::wait_for;
 
-use crate::ground::{data_folder, programs};
+use crate::setup::{data_folder, programs};
 
 const SOON: Duration = Duration::from_mins(1);
 

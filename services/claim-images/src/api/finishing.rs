@@ -70,8 +70,8 @@ pub(super) async fn finish(
         .await
         .map_err(refuse)?;
     api.spool.remove(upload_id).await.map_err(refuse)?;
-    let standing = executed.state.of(&owner.subjects).map_err(rejected)?;
-    let image = standing.images.get(&upload.image_id).map(|image| {
+    let current = executed.state.of(&owner.subjects).map_err(rejected)?;
+    let image = current.images.get(&upload.image_id).map(|image| {
         let refusal = match image.state {
             ImageState::Refused(reason) => reason_text(reason.as_str()),
             _ => String::new(),

@@ -3,20 +3,13 @@
 use std::str::FromStr;
 
 use contracts::claim_images::v1 as proto;
-use decider::{FieldViolation, Problem, ProblemKind};
+use decider::{Problem, ProblemKind};
 use kernel::ids::ImageId;
 
 use crate::domain::{Category, Sha256};
-use crate::upload_limits::MAX_FILE_BYTES;
 
-/// A field that cannot be taken.
-pub(super) fn invalid(field: impl Into<String>, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
-}
-
-/// An id.
 pub(super) fn id<T: FromStr>(field: &str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| invalid(field, "ID_INVALID"))
+    text.parse().map_err(|_| Problem::invalid(field, "ID_INVALID"))
 }
 
 /// What a started upload is to be.
@@ -26,7 +19,7 @@ pub(super) struct NewUpload {
     pub(super) file_name: String,
 }
 
-/// Reads a start, with everything that is wrong in one answer.
+/// Reads a start, with everything that is wrong in one answer; the door refuses what is too large.
 pub(super) fn new_upload(request: &proto::StartUploadRequest) -> Result<NewUpload, Problem> {
     let category = match request.category() {
         proto::ImageCategory::Unspecified => None,
@@ -41,10 +34,6 @@ pub(super) fn new_upload(request: &proto::StartUploadRequest) -> Result<NewUploa
     }
     if request.size_bytes == 0 {
         problem = problem.field("size_bytes", "FILE_EMPTY");
-    } else if request.size_bytes > MAX_FILE_BYTES {
-        let too_large = FieldViolation::new("size_bytes", "FILE_TOO_LARGE");
-        let mib = (MAX_FILE_BYTES / (1024 * 1024)).to_string();
-        problem.violations.push(too_large.with("max_mib", mib));
     }
     match category {
         Some(category) if problem.violations.is_empty() => Ok(NewUpload {
@@ -61,7 +50,7 @@ pub(super) fn sha256(bytes: &[u8]) -> Result<Sha256, Problem> {
     bytes
         .try_into()
         .map(Sha256::from_bytes)
-        .map_err(|_| invalid("sha256", "SHA256_INVALID"))
+        .map_err(|_| Problem::invalid("sha256", "SHA256_INVALID"))
 }
 
 /// Which pictures to send.

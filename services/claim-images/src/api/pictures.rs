@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Api, parse, rejected, restricted_to, staff};
-use crate::domain::{Command, Image, Standing};
+use crate::domain::{Command, CurrentAccident, Image};
 use crate::originals::{Kind, Reading};
 
 /// Frames of 64 KiB that wait for a slow reader.
@@ -29,12 +29,12 @@ pub(super) async fn thumbnail(
     let accident_id: AccidentId = parse::id("accident_id", &request.get_ref().accident_id).map_err(refuse)?;
     let image_id: ImageId = parse::id("image_id", &request.get_ref().image_id).map_err(refuse)?;
     let accident = api.accidents.load(accident_id).await.map_err(refuse)?.state;
-    let standing = match &restricted_to {
+    let current = match &restricted_to {
         Some(owner) => accident.of(&owner.subjects),
         None => accident.known(),
     }
     .map_err(rejected)?;
-    let image = standing.registered(image_id).map_err(rejected)?;
+    let image = current.registered(image_id).map_err(rejected)?;
     let Some(size) = image.thumbnail else {
         return Err(status(Problem::new(
             ProblemKind::FailedPrecondition,
@@ -43,7 +43,7 @@ pub(super) async fn thumbnail(
     };
     let jpeg = api
         .originals
-        .read(Kind::Thumbnail, standing.subject, image.sha256)
+        .read(Kind::Thumbnail, current.subject, image.sha256)
         .await
         .map_err(refuse)?;
     Ok(Response::new(proto::GetThumbnailResponse {
@@ -61,10 +61,10 @@ pub(super) async fn download(
     let accident_id: AccidentId = parse::id("accident_id", &request.get_ref().accident_id).map_err(refuse)?;
     let image_id: ImageId = parse::id("image_id", &request.get_ref().image_id).map_err(refuse)?;
     let accident = api.accidents.load(accident_id).await.map_err(refuse)?.state;
-    let (standing, image) = original(&accident, image_id).map_err(rejected)?;
+    let (current, image) = original(&accident, image_id).map_err(rejected)?;
     let reading = api
         .originals
-        .open(Kind::Original, standing.subject, image.sha256)
+        .open(Kind::Original, current.subject, image.sha256)
         .await
         .map_err(refuse)?;
     // Recorded before the first byte leaves. Each download is an event of its own, so its id comes of who and when.
@@ -96,9 +96,9 @@ pub(super) async fn download(
 fn original(
     accident: &crate::domain::Accident,
     image: ImageId,
-) -> Result<(&Standing, &Image), crate::domain::Rejection> {
-    let standing = accident.known()?;
-    Ok((standing, standing.registered(image)?))
+) -> Result<(&CurrentAccident, &Image), crate::domain::Rejection> {
+    let current = accident.known()?;
+    Ok((current, current.registered(image)?))
 }
 
 /// Opens and sends frame by frame; ends when the caller leaves.

@@ -64,7 +64,6 @@ pub(super) fn read(row: &AccidentRow, now: Timestamp) -> Result<ImportedAccident
     })
 }
 
-/// Never ahead.
 fn occurred_at(problems: &mut Violations, text: &str, now: Timestamp) -> Option<Timestamp> {
     let instant = columns::instant(problems, "occurred_at", text)?;
     if instant > now {

@@ -31,8 +31,8 @@ pub(super) async fn send(
         .execute(accident_id, &envelope, command)
         .await
         .map_err(refuse)?;
-    let standing = executed.state.of(&owner.subjects).map_err(rejected)?;
-    let sent = standing.submissions.get(&submission_id);
+    let current = executed.state.of(&owner.subjects).map_err(rejected)?;
+    let sent = current.submissions.get(&submission_id);
     Ok(Response::new(proto::SendSubmissionResponse {
         submission_id: submission_id.to_string(),
         image_ids: sent

@@ -30,21 +30,21 @@ pub(super) async fn start(
     let accident_id = parse::id("accident_id", &request.accident_id).map_err(refuse)?;
     let new = parse::new_upload(&request).map_err(refuse)?;
     let accident = api.accidents.load(accident_id).await.map_err(refuse)?.state;
-    let standing = accident.of(&owner.subjects).map_err(rejected)?;
-    standing.check_room(new.size_bytes).map_err(rejected)?;
+    let current = accident.of(&owner.subjects).map_err(rejected)?;
+    current.check_room(new.size_bytes).map_err(rejected)?;
     let upload_id = UploadId::from_uuid(envelope.key.derive_id("upload"));
     let started = if let Some(started) = api.uploads.find(upload_id).await.map_err(refuse)? {
         started
     } else {
         check_receiving(api, &owner, envelope.at).await?;
         let keyring = &api.context.keyring;
-        let file_name = seal_name(keyring, upload_id, standing.subject, &new.file_name).await;
+        let file_name = seal_name(keyring, upload_id, current.subject, &new.file_name).await;
         let upload = Upload {
             id: upload_id,
             image_id: ImageId::from_uuid(envelope.key.derive_id("image")),
             accident_id,
             account_id: owner.account,
-            subject: standing.subject,
+            subject: current.subject,
             category: new.category,
             size_bytes: new.size_bytes,
             file_name: file_name.map_err(refuse)?,

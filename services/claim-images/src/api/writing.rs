@@ -27,7 +27,7 @@ pub(super) async fn write(
         .await
         .map_err(|_| status(stalled()))?;
     let Some(first) = first? else {
-        return Err(refuse(parse::invalid("upload_id", "ID_INVALID")));
+        return Err(refuse(Problem::invalid("upload_id", "ID_INVALID")));
     };
     let upload_id: UploadId = parse::id("upload_id", &first.upload_id).map_err(refuse)?;
     find(api, upload_id, &owner).await?;
@@ -149,7 +149,7 @@ impl Receiving {
     fn take(&mut self, chunk: proto::WriteUploadRequest) -> Result<(), Stopped> {
         let data = Zeroizing::new(chunk.data);
         if chunk.upload_id != self.upload.id.to_string() {
-            return Err(parse::invalid("upload_id", "UPLOAD_ID_CHANGED").into());
+            return Err(Problem::invalid("upload_id", "UPLOAD_ID_CHANGED").into());
         }
         if crc32c::crc32c(&data) != chunk.crc32c {
             return Err(Problem::new(ProblemKind::InvalidArgument, "CHUNK_CORRUPT")

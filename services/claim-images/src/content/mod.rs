@@ -17,7 +17,6 @@ const MAX_SIDE: u32 = 20_000;
 /// A picture as its structure tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inspected {
-    /// What it is.
     pub content_type: ContentType,
     /// As stored, before any turning; none where the header is not read.
     pub stored: Option<Dimensions>,
@@ -28,7 +27,6 @@ pub struct Inspected {
 pub struct Refused {
     /// What it seems to be.
     pub content_type: Option<ContentType>,
-    /// Why.
     pub reason: RefusalReason,
 }
 

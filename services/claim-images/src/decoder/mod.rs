@@ -27,12 +27,9 @@ const MAX_ANSWER_BYTES: u64 = 2 * 1024 * 1024;
 /// Signals by which the limits end a child: out of memory aborts, out of time kills.
 const LIMIT_SIGNALS: [i32; 3] = [6, 9, 24];
 
-/// What decoding gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
-    /// Upright.
     pub dimensions: Dimensions,
-    /// Of the thumbnail.
     pub thumbnail_dimensions: Dimensions,
     /// Upright JPEG without metadata (CI-5).
     pub thumbnail: Bytes,
@@ -46,7 +43,6 @@ pub struct DecoderError {
     source: std::io::Error,
 }
 
-/// Starts decoding children.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     program: PathBuf,

@@ -4,18 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Dimensions, RefusalReason};
 
-/// The line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     /// The picture was decoded whole.
     Decoded {
-        /// Upright.
         dimensions: Dimensions,
         /// Of the JPEG that follows the line.
         thumbnail: Dimensions,
     },
-    /// It cannot be.
     Refused(RefusalReason),
 }
 

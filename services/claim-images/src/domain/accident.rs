@@ -18,23 +18,19 @@ use super::rejection::Rejection;
 /// The state of one accident.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Accident {
-    /// Never imported.
     #[default]
     Unknown,
-    /// Imported.
-    Known(Box<Standing>),
+    Known(Box<CurrentAccident>),
 }
 
 /// An imported accident as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// Whose it is.
+pub struct CurrentAccident {
     pub subject: SubjectId,
     /// Whether the insurer still works on it.
     pub state: AccidentState,
     /// Every picture, refused ones too.
     pub images: BTreeMap<ImageId, Image>,
-    /// Every submission.
     pub submissions: BTreeMap<SubmissionId, Submission>,
     row_digest: String,
     row_as_of: Timestamp,
@@ -45,7 +41,6 @@ pub struct Standing {
 /// What was sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// What was sent.
     pub image_ids: Vec<ImageId>,
     /// Whether the adjuster has looked.
     pub seen: bool,
@@ -53,23 +48,23 @@ pub struct Submission {
 
 impl Accident {
     /// The accident, if it is one of this owner's; somebody else's does not exist for them (CI-9).
-    pub fn of(&self, owner: &BTreeSet<SubjectId>) -> Result<&Standing, Rejection> {
+    pub fn of(&self, owner: &BTreeSet<SubjectId>) -> Result<&CurrentAccident, Rejection> {
         self.known()
             .ok()
-            .filter(|standing| owner.contains(&standing.subject))
+            .filter(|current| owner.contains(&current.subject))
             .ok_or(Rejection::AccidentNotFound)
     }
 
     /// The accident, for staff.
-    pub fn known(&self) -> Result<&Standing, Rejection> {
+    pub fn known(&self) -> Result<&CurrentAccident, Rejection> {
         match self {
             Self::Unknown => Err(Rejection::AccidentNotFound),
-            Self::Known(standing) => Ok(standing),
+            Self::Known(current) => Ok(current),
         }
     }
 }
 
-impl Standing {
+impl CurrentAccident {
     /// A picture that was registered, not refused.
     pub fn registered(&self, image: ImageId) -> Result<&Image, Rejection> {
         self.images
@@ -231,8 +226,8 @@ impl Decider for Accident {
                 dimensions,
                 thumbnail,
             } => {
-                let standing = self.of(&image.owner)?;
-                standing.receive(image, content_type, dimensions, thumbnail)
+                let current = self.of(&image.owner)?;
+                current.receive(image, content_type, dimensions, thumbnail)
             }
             Command::RefuseImage {
                 image,
@@ -253,12 +248,12 @@ impl Decider for Accident {
                 note,
                 at,
             } => {
-                let standing = self.of(&owner)?;
+                let current = self.of(&owner)?;
                 Ok(vec![Event::SubmissionSent {
                     submission_id,
-                    subject: standing.subject,
-                    image_ids: standing.sendable(image_ids)?,
-                    note: (!note.is_empty()).then(|| Personal::new(standing.subject, note)),
+                    subject: current.subject,
+                    image_ids: current.sendable(image_ids)?,
+                    note: (!note.is_empty()).then(|| Personal::new(current.subject, note)),
                     sent_at: at,
                 }])
             }
@@ -279,7 +274,7 @@ impl Decider for Accident {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        let mut standing = match (self, event) {
+        let mut current = match (self, event) {
             (
                 state,
                 Event::Imported {
@@ -289,35 +284,35 @@ impl Decider for Accident {
                 },
             ) => return state.imported(accident, row_digest, *as_of),
             (Self::Unknown, _) => return Self::Unknown,
-            (Self::Known(standing), _) => standing,
+            (Self::Known(current), _) => current,
         };
         match event {
             Event::Imported { .. } | Event::OriginalViewed { .. } => {}
-            Event::ImageReceived { .. } | Event::ImageRefused { .. } => standing.record(event.image()),
+            Event::ImageReceived { .. } | Event::ImageRefused { .. } => current.record(event.image()),
             Event::SubmissionSent {
                 submission_id,
                 image_ids,
                 ..
             } => {
-                standing.move_on(image_ids, ImageState::Sent(*submission_id));
+                current.move_on(image_ids, ImageState::Sent(*submission_id));
                 let submission = Submission {
                     image_ids: image_ids.clone(),
                     seen: false,
                 };
-                standing.submissions.insert(*submission_id, submission);
+                current.submissions.insert(*submission_id, submission);
             }
             Event::SubmissionSeen {
                 submission_id,
                 image_ids,
                 ..
             } => {
-                standing.move_on(image_ids, ImageState::Seen(*submission_id));
-                if let Some(submission) = standing.submissions.get_mut(submission_id) {
+                current.move_on(image_ids, ImageState::Seen(*submission_id));
+                if let Some(submission) = current.submissions.get_mut(submission_id) {
                     submission.seen = true;
                 }
             }
         }
-        Self::Known(standing)
+        Self::Known(current)
     }
 }
 
@@ -328,12 +323,12 @@ impl Accident {
         row_digest: String,
         as_of: AsOf<Timestamp>,
     ) -> Result<Vec<Event>, Rejection> {
-        if let Self::Known(standing) = self {
-            if !as_of.is_news(&row_digest, &standing.row_digest, standing.row_as_of)? {
+        if let Self::Known(current) = self {
+            if !as_of.is_news(&row_digest, &current.row_digest, current.row_as_of)? {
                 return Ok(Vec::new());
             }
             // A corrected customer number would show the first customer's pictures to the second.
-            if standing.subject != accident.subject && !standing.images.is_empty() {
+            if current.subject != accident.subject && !current.images.is_empty() {
                 return Err(Rejection::CustomerChanged);
             }
         }
@@ -347,9 +342,9 @@ impl Accident {
     fn imported(self, accident: &ImportedAccident, row_digest: &str, as_of: Timestamp) -> Self {
         let (images, submissions, order) = match self {
             Self::Unknown => Default::default(),
-            Self::Known(standing) => (standing.images, standing.submissions, standing.order),
+            Self::Known(current) => (current.images, current.submissions, current.order),
         };
-        Self::Known(Box::new(Standing {
+        Self::Known(Box::new(CurrentAccident {
             subject: accident.subject,
             state: accident.state,
             images,

@@ -161,11 +161,8 @@ fn importing_the_same_row_again_records_nothing_and_a_changed_row_is_recorded() 
     let (_, state) = given::<Accident>([imported(), received(1, 1, 10)])
         .when(import("d2", AccidentState::Closed))
         .then_accepted();
-    let standing = state.known().unwrap();
-    assert_eq!(
-        (standing.state, standing.images.len()),
-        (AccidentState::Closed, 1)
-    );
+    let current = state.known().unwrap();
+    assert_eq!((current.state, current.images.len()), (AccidentState::Closed, 1));
 }
 
 #[test]

@@ -15,7 +15,6 @@ use super::import::ImportedAccident;
 pub enum Command {
     /// Record the core system's content.
     Import {
-        /// What it says.
         accident: Box<ImportedAccident>,
         /// Keyed hash of the row: an equal one changes nothing.
         row_digest: String,
@@ -24,29 +23,23 @@ pub enum Command {
     },
     /// Record a file that arrived whole and is a picture (CI-5).
     ReceiveImage {
-        /// The file.
         image: NewImage,
-        /// What it is.
         content_type: ContentType,
         /// Upright; none where nothing decodes it here.
         dimensions: Option<Dimensions>,
-        /// Of the thumbnail.
         thumbnail: Option<Dimensions>,
     },
     /// Record a file that arrived whole and is refused (CI-4).
     RefuseImage {
-        /// The file.
         image: NewImage,
         /// What it seems to be, where that is known.
         content_type: Option<ContentType>,
-        /// Why.
         reason: RefusalReason,
     },
     /// Answer once more for a file that was recorded before.
     ConfirmImage {
         /// Whose accidents are the caller's own.
         owner: BTreeSet<SubjectId>,
-        /// The picture.
         image_id: ImageId,
     },
     /// Send registered pictures to the adjuster (CI-1, CI-2).
@@ -59,25 +52,18 @@ pub enum Command {
         image_ids: Vec<ImageId>,
         /// A word to the adjuster; empty = none.
         note: String,
-        /// Now.
         at: Timestamp,
     },
     /// Record that the adjuster has looked at a submission.
     MarkSeen {
-        /// The submission.
         submission_id: SubmissionId,
-        /// Staff id.
         by: String,
-        /// Now.
         at: Timestamp,
     },
     /// Record that an original is handed out (OP-3).
     ViewOriginal {
-        /// The picture.
         image_id: ImageId,
-        /// Staff id.
         by: String,
-        /// Now.
         at: Timestamp,
     },
 }
@@ -89,14 +75,10 @@ pub struct NewImage {
     pub owner: BTreeSet<SubjectId>,
     /// The id of the picture that comes into being.
     pub image_id: ImageId,
-    /// What it shows.
     pub category: Category,
     /// Name on the customer's device; shown back, never trusted.
     pub file_name: String,
-    /// Bytes.
     pub size_bytes: u64,
-    /// Of the bytes.
     pub sha256: Sha256,
-    /// Now.
     pub at: Timestamp,
 }

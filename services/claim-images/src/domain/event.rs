@@ -15,7 +15,6 @@ pub enum Event {
     /// The core system's content was recorded, new or changed.
     #[serde(rename = "accident.imported.v1")]
     Imported {
-        /// What it says.
         accident: ImportedAccident,
         /// Keyed hash of the imported row: the same row again changes nothing.
         row_digest: String,
@@ -25,19 +24,14 @@ pub enum Event {
     /// A picture was registered; its original is in the store of originals.
     #[serde(rename = "accident.image_received.v1")]
     ImageReceived {
-        /// The picture.
         image_id: ImageId,
-        /// Whose accident.
         subject: SubjectId,
-        /// What it shows.
         category: Category,
         /// Name on the customer's device.
         file_name: Personal<String>,
-        /// By content.
         content_type: ContentType,
         /// Bytes of the original.
         size_bytes: u64,
-        /// Of the original.
         sha256: Sha256,
         /// Upright; absent where nothing decodes it here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +42,6 @@ pub enum Event {
         /// The picture of this accident that has the same bytes (CI-7).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duplicate_of: Option<ImageId>,
-        /// When.
         received_at: Timestamp,
     },
     /// A file was refused; its bytes were dropped (CI-4).
@@ -56,7 +49,6 @@ pub enum Event {
     ImageRefused {
         /// The picture it would have been.
         image_id: ImageId,
-        /// Whose accident.
         subject: SubjectId,
         /// What it was to show.
         category: Category,
@@ -65,52 +57,37 @@ pub enum Event {
         /// What it seems to be, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content_type: Option<ContentType>,
-        /// Bytes.
         size_bytes: u64,
-        /// Of the bytes.
         sha256: Sha256,
-        /// Why.
         reason: RefusalReason,
-        /// When.
         refused_at: Timestamp,
     },
     /// Registered pictures were sent to the adjuster: one submission (CI-2).
     #[serde(rename = "accident.submission_sent.v1")]
     SubmissionSent {
-        /// The submission.
         submission_id: SubmissionId,
-        /// Whose accident.
         subject: SubjectId,
-        /// What was sent.
         image_ids: Vec<ImageId>,
         /// A word to the adjuster.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Personal<String>>,
-        /// When.
         sent_at: Timestamp,
     },
     /// The adjuster has looked at a submission.
     #[serde(rename = "accident.submission_seen.v1")]
     SubmissionSeen {
-        /// The submission.
         submission_id: SubmissionId,
-        /// Whose accident.
         subject: SubjectId,
         /// What was in it.
         image_ids: Vec<ImageId>,
-        /// Staff id.
         seen_by: String,
-        /// When.
         seen_at: Timestamp,
     },
     /// An original was handed out to staff (OP-3).
     #[serde(rename = "accident.original_viewed.v1")]
     OriginalViewed {
-        /// The picture.
         image_id: ImageId,
-        /// Staff id.
         viewed_by: String,
-        /// When.
         viewed_at: Timestamp,
     },
 }

@@ -21,9 +21,7 @@ pub enum Category {
     DamagedProperty,
     /// The place of the accident.
     AccidentPlace,
-    /// A document.
     Document,
-    /// Anything else.
     Other,
 }
 
@@ -54,10 +52,8 @@ impl Category {
 /// What a file is by its content; names and declared types are never looked at (CI-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContentType {
-    /// JPEG.
     #[serde(rename = "image/jpeg")]
     Jpeg,
-    /// PNG.
     #[serde(rename = "image/png")]
     Png,
     /// HEIC; kept, not shown.
@@ -115,9 +111,7 @@ impl RefusalReason {
 /// Upright width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dimensions {
-    /// Pixels.
     pub width: u32,
-    /// Pixels.
     pub height: u32,
 }
 
@@ -132,12 +126,10 @@ pub struct Sha256([u8; 32]);
 pub struct Sha256Error;
 
 impl Sha256 {
-    /// The bare bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bare bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -195,17 +187,13 @@ pub enum ImageState {
 /// A picture as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its id.
     pub image_id: ImageId,
-    /// What it shows.
     pub category: Category,
-    /// Where it stands.
     pub state: ImageState,
     /// By content; none of a refused file whose kind is unknown.
     pub content_type: Option<ContentType>,
     /// Bytes of the original.
     pub size_bytes: u64,
-    /// Of the original.
     pub sha256: Sha256,
     /// Upright; none where nothing decodes it here.
     pub dimensions: Option<Dimensions>,

@@ -5,23 +5,16 @@ use kernel::policy::{ClaimNumber, PolicyNumber};
 use kernel::{Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccidentKind {
-    /// Water leaked.
     WaterLeak,
-    /// Fire.
     Fire,
-    /// Theft.
     Theft,
-    /// Something broke.
     Breakage,
-    /// Wind, flood, snow.
     Storm,
     /// Liability to somebody else.
     Liability,
-    /// Anything else.
     Other,
 }
 
@@ -59,9 +52,7 @@ impl AccidentKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccidentState {
-    /// Being worked on.
     Open,
-    /// Done.
     Closed,
 }
 
@@ -87,18 +78,14 @@ impl AccidentState {
 pub struct ImportedAccident {
     /// Accident number (事故受付番号).
     pub claim_number: ClaimNumber,
-    /// The contract.
     pub contract_id: ContractId,
-    /// Its policy number.
     pub policy_number: PolicyNumber,
     /// The policyholder, whose accident it is.
     pub subject: SubjectId,
-    /// When it happened.
     pub occurred_at: Timestamp,
     /// Where, as told; absent if nothing was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Personal<String>>,
-    /// What happened.
     pub kind: AccidentKind,
     /// Staff id of the adjuster; absent = the office's queue (CI-3).
     #[serde(default, skip_serializing_if = "Option::is_none")]

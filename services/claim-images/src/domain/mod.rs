@@ -8,7 +8,7 @@ mod image;
 mod import;
 mod rejection;
 
-pub use accident::{Accident, Standing, Submission};
+pub use accident::{Accident, CurrentAccident, Submission};
 pub use command::{Command, NewImage};
 pub use event::Event;
 pub use image::{

@@ -5,7 +5,6 @@ use kernel::ids::ImageId;
 
 use super::image::{MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES};
 
-/// A refused command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// There is no such accident, or it is somebody else's (CI-9).

@@ -92,3 +92,31 @@ async fn an_import_takes_500_rows_and_is_for_administrators() {
         .unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
 }
+
+/// Also in a message of nine million bytes, which is read all the same.
+#[tokio::test]
+async fn accidents_nul_in_place_csv_is_refused_by_its_column_and_the_other_row_is_recorded() {
+    let world = World::new().await;
+    let before = world.event_types().await.len();
+    let of = |number: &str, place: String| proto::AccidentRow {
+        place,
+        ..row(number, "C0001")
+    };
+    let rows = vec![
+        of("T2CSVK0361", "見本\0町361番地".to_owned()),
+        of("T2CSVK0362", String::new()),
+        of("T2CSVK0363", "長".repeat(3_000_000)),
+    ];
+    let results = world.import(rows).await;
+    let outcomes: Vec<_> = results.iter().map(ImportRowResult::outcome).collect();
+    assert_eq!(outcomes, [Refused, Recorded, Refused]);
+    for (result, reason) in [(0, "TEXT_CONTROL_CHARACTER"), (2, "TEXT_TOO_LONG")] {
+        let told = &results[result].problems;
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (told[0].field.as_str(), told[0].reason.as_str()),
+            ("place", reason)
+        );
+    }
+    assert_eq!(world.event_types().await.len(), before + 1);
+}

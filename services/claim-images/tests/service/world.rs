@@ -38,7 +38,6 @@ impl DerefMut for World {
     }
 }
 
-/// Who calls.
 #[derive(Clone, Copy)]
 pub(crate) enum As {
     /// The policyholder with this customer number.
@@ -248,7 +247,6 @@ impl World {
             .into_inner())
     }
 
-    /// Head and bytes.
     pub(crate) async fn download(
         &self,
         caller: As,

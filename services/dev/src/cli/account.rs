@@ -60,7 +60,7 @@ pub(super) struct ChangePhones {
     /// A number that is to stand there; several times for several, in their order
     #[arg(long, required = true, value_name = "NUMBER")]
     phone: Vec<String>,
-    /// Submit it; without, the command shows what would change
+    /// Submit it in spite of any warning; without, the command shows what would change
     #[arg(long)]
     yes: bool,
 }
@@ -73,7 +73,7 @@ impl ChangePhones {
             Party::Insured => Section::Insured,
         };
         let numbers: Vec<&str> = self.phone.iter().map(String::as_str).collect();
-        let change = Change::today(&self.contract, phones(section, &numbers));
+        let mut change = Change::today(&self.contract, phones(section, &numbers));
         let review = answered(change.prepare(&environment.client, &bearer).await)?;
         review.changes.iter().for_each(show);
         for warning in &review.warnings {
@@ -83,6 +83,8 @@ impl ChangePhones {
             say!("from {} on; with --yes it is submitted", review.effective_date);
             return Ok(());
         }
+        let warnings = review.warnings.iter();
+        change.acknowledged_warnings = warnings.map(|warning| warning.reason.clone()).collect();
         let submitted = change
             .submit(&environment.client, &bearer, &review.confirm_token, &request_id())
             .await;

@@ -158,7 +158,6 @@ fn asked(new: &AddressChange) -> contracts::endorsement::v1::EndorsementItem {
     item(Section::Insured, ItemChange::Address(new.clone()))
 }
 
-/// An invented address.
 fn typed(street: &str) -> AddressChange {
     AddressChange {
         postcode: "530-0001".to_owned(),

@@ -12,11 +12,8 @@ use client::Refusal;
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// What must hold.
     pub what: String,
-    /// Whether it did.
     pub passed: bool,
-    /// What was seen.
     pub detail: String,
     /// Milliseconds since the check before.
     pub milliseconds: u64,
@@ -25,7 +22,6 @@ pub struct Check {
 /// One step of the journey.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    /// Its name.
     pub name: &'static str,
     /// What was looked at.
     pub checks: Vec<Check>,

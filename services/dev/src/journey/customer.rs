@@ -31,7 +31,6 @@ pub(super) struct Customer {
     pub(super) password: String,
     pub(super) contracts: Vec<OwnContract>,
     pub(super) accidents: Vec<AccidentRow>,
-    /// The open accident's.
     pub(super) adjuster: String,
 }
 

@@ -130,7 +130,6 @@ impl Traces {
         Ok(())
     }
 
-    /// Heap, indexes, WAL.
     pub(super) async fn are_in_no_file_after_housekeeping(
         &self,
         setting: &Setting<'_>,

@@ -199,7 +199,6 @@ impl Journey<'_> {
         login::password(self.setting.client, &credentials).await
     }
 
-    /// The first factor.
     pub(super) async fn login_token(&self, checks: &mut Checks) -> Result<String, Halt> {
         let call = self.password(&self.customer.password).await;
         let login = checks.answer("the password is accepted", call)?;

@@ -55,7 +55,6 @@ pub struct Setting<'a> {
     pub client: &'a Client,
     /// The staff issuer and the carrier's secret.
     pub secrets: &'a Secrets,
-    /// The sample book.
     pub book: &'a Book,
     /// Its files, as they were written to the data folder.
     pub files: &'a [SampleFile],

@@ -10,13 +10,11 @@ use client::UploadSource;
 /// Why there are no pictures.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PictureError {
-    /// The pinned photographs.
     #[error(transparent)]
     Photos(#[from] PhotoError),
     /// The user's own folder.
     #[error("{folder}: {source}")]
     Folder {
-        /// As given.
         folder: String,
         /// What the system says.
         source: std::io::Error,

@@ -21,7 +21,6 @@ const PAYLOAD: usize = 1_200;
 /// How long following may take.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// What was measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Following {
     /// Published events that the views applied in a second, from the first to the last.

@@ -34,7 +34,6 @@ const CONTRACTS: u32 = 40;
 /// The first seed of those books; the stack's own has a small one.
 const SEED: u64 = 1_000;
 
-/// What was measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Events in the stores when the rebuild began.
@@ -49,9 +48,7 @@ pub struct Figures {
     pub ratio: f64,
     /// The most memory the views' process had in use while it served and rebuilt, in MiB.
     pub peak_mib: f64,
-    /// Queries answered meanwhile.
     pub queries: u64,
-    /// Queries that failed.
     pub queries_failed: u64,
     /// The slowest of them, in milliseconds.
     pub slowest_query_ms: u64,
@@ -64,7 +61,6 @@ pub struct Figures {
 /// What goes on while the views are rebuilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
-    /// Nothing else.
     Nothing,
     /// Adjusters' queries and imports.
     QueriesAndCommands,

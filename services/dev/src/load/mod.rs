@@ -41,16 +41,12 @@ pub enum LoadError {
     /// NATS did not come back.
     #[error(transparent)]
     Server(#[from] testkit::ServerError),
-    /// A database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// The keyring.
     #[error(transparent)]
     Keyring(#[from] privacy::KeyringError),
-    /// A file.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,

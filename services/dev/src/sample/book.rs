@@ -18,7 +18,6 @@ use super::phones::{self, Style};
 pub const MASKED_CODE: &str = "*****";
 /// Staff ids of the adjusters the sample's accidents are assigned to.
 pub const ADJUSTERS: [&str; 5] = ["A001", "A002", "A003", "A004", "A005"];
-/// The claims offices.
 pub const OFFICES: [&str; 3] = ["TOKYO", "OSAKA", "SENDAI"];
 
 const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -66,7 +65,6 @@ pub struct BookContract {
     pub kind: Kind,
     /// As the core system exports it.
     pub row: ContractRow,
-    /// As printed.
     pub credential: InitialCredential,
 }
 
@@ -77,12 +75,10 @@ pub struct Book {
     pub recipe: Recipe,
     /// The contracts, in the order of [`Kind::ALL`] over and over.
     pub contracts: Vec<BookContract>,
-    /// The accidents.
     pub accidents: Vec<AccidentRow>,
 }
 
 impl Book {
-    /// Computes the book.
     pub fn compute(recipe: Recipe) -> Self {
         let contracts: Vec<_> = (0..recipe.contracts)
             .map(|index| contract(recipe, index))

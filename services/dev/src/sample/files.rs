@@ -20,7 +20,6 @@ pub struct Refusal {
 /// One of the three files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleFile {
-    /// Its name.
     pub name: &'static str,
     /// The lines with the header, as cells.
     pub lines: Vec<Vec<String>>,

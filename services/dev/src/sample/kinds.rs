@@ -38,7 +38,6 @@ pub enum Kind {
     Future,
     /// Ended a short while ago (PV-7).
     EndedInTail,
-    /// Ended long ago.
     EndedLongAgo,
     /// Changed before, and with an agency (OP-7).
     Agency,

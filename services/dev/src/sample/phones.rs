@@ -35,7 +35,6 @@ fn seven(serial: u32) -> String {
     format!("{:07}", (u64::from(serial) * 4_999_999 + 1_234_567) % 10_000_000)
 }
 
-/// A mobile number.
 pub(super) fn mobile(serial: u32) -> String {
     let prefix = ["090", "080", "070"][serial as usize % 3];
     format!("{prefix}{}{}", 1 + serial / 3 % 9, seven(serial))
@@ -46,7 +45,6 @@ pub(super) fn mobile_060(serial: u32) -> String {
     format!("060{}{}", 1 + serial % 9, seven(serial))
 }
 
-/// A fixed line.
 pub(super) fn fixed(serial: u32) -> String {
     let area = ["035", "066", "045", "052", "092", "011", "022"][serial as usize % 7];
     format!("{area}{}", seven(serial))

@@ -12,10 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::infrastructure::{Infrastructure, KEYRING};
 use super::{DataFolder, SERVICES, StackError};
 
-/// Where services listen.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// Where everything is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Description {
     /// `127.0.0.1:port` by service.
@@ -26,7 +24,6 @@ pub struct Description {
     pub databases: BTreeMap<String, String>,
     /// PostgreSQL's data folder; outside the data folder where that is closed to PostgreSQL's user.
     pub postgres_data: PathBuf,
-    /// NATS URL.
     pub nats: String,
     /// Folder of JetStream's files.
     pub nats_store: PathBuf,

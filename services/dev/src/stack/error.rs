@@ -8,7 +8,6 @@ use testkit::staff_issuer::IssuerError;
 /// Why the stack does not stand.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// PostgreSQL or NATS.
     #[error(transparent)]
     Server(#[from] ServerError),
     /// A service's program is not where it should be.
@@ -17,12 +16,9 @@ pub enum StackError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// A service ended.
     #[error("{service} ended; the end of {}:\n{tail}", log.display())]
     Ended {
-        /// Which.
         service: &'static str,
-        /// Its log.
         log: PathBuf,
         /// The log's last lines.
         tail: String,
@@ -30,11 +26,9 @@ pub enum StackError {
     /// A service does not say that it serves.
     #[error("{service} does not serve after {seconds} s; the end of {}:\n{tail}", log.display())]
     NotServing {
-        /// Which.
         service: &'static str,
         /// How long it was waited for.
         seconds: u64,
-        /// Its log.
         log: PathBuf,
         /// The log's last lines.
         tail: String,
@@ -48,19 +42,14 @@ pub enum StackError {
     /// A file of the data folder.
     #[error("{action} {}: {source}", path.display())]
     File {
-        /// What was tried.
         action: &'static str,
-        /// On which file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
     /// A folder with a name of ours belongs to somebody else.
     #[error("{} belongs to somebody else: remove it, or choose another data folder", path.display())]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf },
     /// The kept key of the staff tokens.
     #[error("{0}: remove the data folder to start anew")]
     StaffKey(#[from] IssuerError),

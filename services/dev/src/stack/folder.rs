@@ -29,7 +29,6 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -39,17 +38,14 @@ impl DataFolder {
         self.path.join(name)
     }
 
-    /// A secret's file.
     pub(super) fn secret(&self, name: &str) -> PathBuf {
         self.path.join("secrets").join(name)
     }
 
-    /// A service's settings.
     pub(super) fn config(&self, service: &str) -> PathBuf {
         self.path.join("config").join(format!("{service}.toml"))
     }
 
-    /// A service's log.
     pub fn log(&self, service: &str) -> PathBuf {
         self.path.join("logs").join(format!("{service}.log"))
     }

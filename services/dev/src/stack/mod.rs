@@ -31,7 +31,6 @@ pub use settings::LINES;
 /// The services, in the order they are started: identity first, because the others ask it for its keys.
 pub const SERVICES: [&str; 5] = [IDENTITY, ENDORSEMENT, PHONE_VERIFICATION, CLAIM_IMAGES, VIEWS];
 
-/// A running stack.
 pub struct Stack {
     folder: DataFolder,
     description: Description,
@@ -95,7 +94,6 @@ impl Stack {
         Ok(())
     }
 
-    /// Where everything is.
     pub const fn description(&self) -> &Description {
         &self.description
     }

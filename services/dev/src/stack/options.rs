@@ -6,9 +6,7 @@ use toml::Table;
 /// Whom a service connects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
-    /// The databases.
     Postgres,
-    /// NATS.
     Nats,
     /// Another service, for its feed or its keys.
     Service(&'static str),
@@ -26,7 +24,6 @@ pub struct StackOptions<'a> {
 }
 
 impl Default for StackOptions<'_> {
-    /// Everything connects directly.
     fn default() -> Self {
         Self {
             between: &|_, _, port| port,

@@ -13,11 +13,11 @@ pub(super) async fn get_contract(
     let restricted = restricted_to(&request)?;
     let id = parse::contract_id(&request.get_ref().contract_id).map_err(refuse)?;
     let loaded = api.contracts.load(id).await.map_err(refuse)?;
-    let standing = loaded.state.standing().map_err(rejected)?;
+    let current = loaded.state.current().map_err(rejected)?;
     if let Some(requester) = restricted {
-        standing.owned_by(&requester).map_err(rejected)?;
+        current.owned_by(&requester).map_err(rejected)?;
     }
-    let contract = render::contract(standing, &api.context.rulebook, api.now());
+    let contract = render::contract(current, &api.context.rulebook, api.now());
     Ok(Response::new(GetContractResponse {
         contract: Some(contract),
     }))

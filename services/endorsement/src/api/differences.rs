@@ -2,13 +2,14 @@
 //! from each contract as it stands.
 
 use contracts::endorsement::v1::{Difference as Listed, ListDifferencesRequest, ListDifferencesResponse};
+use decider::Classify as _;
 use kernel::ids::ContractId;
 use service::refuse;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
-use crate::domain::{Difference, Standing};
+use crate::domain::{CurrentContract, Difference};
 
 pub(super) async fn list(
     api: &Api,
@@ -31,27 +32,33 @@ pub(super) async fn list(
         Some(last) if more => page.next_token(last),
         _ => String::new(),
     };
-    let mut differences = Vec::new();
+    let (mut differences, mut unreadable_contract_ids) = (Vec::new(), Vec::new());
     for contract in contracts {
-        let loaded = api.contracts.load(ContractId::from_uuid(contract)).await;
-        let loaded = loaded.map_err(refuse)?;
-        let Ok(standing) = loaded.state.standing() else {
+        let loaded = match api.contracts.load(ContractId::from_uuid(contract)).await {
+            Err(error) if error.classify().blames_content() => {
+                unreadable_contract_ids.push(contract.to_string());
+                continue;
+            }
+            loaded => loaded.map_err(refuse)?,
+        };
+        let Ok(current) = loaded.state.current() else {
             continue;
         };
-        let found = standing.differences().into_iter();
-        differences.extend(found.map(|difference| listed(standing, difference)));
+        let found = current.differences().into_iter();
+        differences.extend(found.map(|difference| listed(current, difference)));
     }
     Ok(Response::new(ListDifferencesResponse {
         differences,
         next_page_token,
+        unreadable_contract_ids,
     }))
 }
 
-fn listed(standing: &Standing, difference: Difference) -> Listed {
+fn listed(current: &CurrentContract, difference: Difference) -> Listed {
     Listed {
-        contract_id: standing.id().to_string(),
-        policy_number: standing.terms.policy_number.to_string(),
-        branch_number: standing.terms.branch_number.to_string(),
+        contract_id: current.id().to_string(),
+        policy_number: current.terms.policy_number.to_string(),
+        branch_number: current.terms.branch_number.to_string(),
         role: difference.role.as_str().to_owned(),
         field: difference.kind.field().to_owned(),
         changed_at_us: difference.contradiction.since.as_microsecond(),

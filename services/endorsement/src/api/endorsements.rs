@@ -22,8 +22,8 @@ pub(super) async fn prepare(
     let id = parse::contract_id(&request.contract_id).map_err(refuse)?;
     let asked = parse::asked(&request.items, &request.effective_date);
     let loaded = api.contracts.load(id).await.map_err(refuse)?;
-    let standing = loaded.state.standing().map_err(rejected)?;
-    let review = standing
+    let current = loaded.state.current().map_err(rejected)?;
+    let review = current
         .review(&asked, &requester, &api.context.rulebook, api.now())
         .map_err(rejected)?;
     let token = review.token(&api.confirm_key).map_err(rejected)?;
@@ -96,20 +96,20 @@ pub(super) async fn get(
     let id = parse::contract_id(&request.contract_id).map_err(refuse)?;
     let endorsement_id = parse::endorsement_id(&request.endorsement_id).map_err(refuse)?;
     let loaded = api.contracts.load(id).await.map_err(refuse)?;
-    let standing = loaded.state.standing().map_err(rejected)?;
+    let current = loaded.state.current().map_err(rejected)?;
     if let Some(requester) = restricted {
-        standing.owned_by(&requester).map_err(rejected)?;
+        current.owned_by(&requester).map_err(rejected)?;
     }
-    let endorsement = standing.endorsement(endorsement_id).map_err(rejected)?;
+    let endorsement = current.endorsement(endorsement_id).map_err(rejected)?;
     Ok(Response::new(proto::GetEndorsementResponse {
-        endorsement: Some(render::endorsement(standing, endorsement)),
+        endorsement: Some(render::endorsement(current, endorsement)),
     }))
 }
 
 /// The request as it stood after the command, and the token of what was told of it.
 fn changed(executed: &Executed<Contract>, id: EndorsementId) -> Result<(proto::Endorsement, String), Status> {
-    let standing = executed.state.standing().map_err(rejected)?;
-    let endorsement = standing.endorsement(id).map_err(rejected)?;
+    let current = executed.state.current().map_err(rejected)?;
+    let endorsement = current.endorsement(id).map_err(rejected)?;
     let token = consistency_token(ENDORSEMENT, publish, &executed.events);
-    Ok((render::endorsement(standing, endorsement), token))
+    Ok((render::endorsement(current, endorsement), token))
 }

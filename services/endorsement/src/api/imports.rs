@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
+use super::party_row;
 use super::row::read;
-use crate::domain::{Command, ImportedContract, Kind, PartyRole, Standing};
+use crate::domain::{Command, CurrentContract, ImportedContract, Kind, PartyRole};
 
 pub(super) async fn import_contracts(
     api: &Api,
@@ -52,6 +53,19 @@ impl Import for Contracts<'_> {
         Ok(Good { row, left_out })
     }
 
+    /// EN-16: a telephone number or an e-mail address, however long, refuses nobody's contract.
+    fn leave_out(message: &mut ContractRow, field: &str) -> bool {
+        let Some((party, column)) = field.split_once('.') else {
+            return false;
+        };
+        let party = match party {
+            "policyholder" => message.policyholder.as_mut(),
+            "insured" => message.insured.as_mut(),
+            _ => None,
+        };
+        party.is_some_and(|party| party_row::leave_out(party, column))
+    }
+
     fn entity(row: &Self::Row) -> Uuid {
         id(row).as_uuid()
     }
@@ -75,7 +89,7 @@ impl Import for Contracts<'_> {
             .batch
             .carry_out(contracts, id(&row), &envelope, Command::Import(row))
             .await?;
-        let kept = done.state.standing().map(kept).unwrap_or_default();
+        let kept = done.state.current().map(kept).unwrap_or_default();
         if kept.is_empty() {
             Ok(done.into())
         } else {
@@ -85,8 +99,8 @@ impl Import for Contracts<'_> {
 }
 
 /// The fields that are not as the core system's newer row says, as a row names them.
-fn kept(standing: &Standing) -> Vec<(String, &'static str)> {
-    let differences = standing.differences().into_iter();
+fn kept(current: &CurrentContract) -> Vec<(String, &'static str)> {
+    let differences = current.differences().into_iter();
     let field = |role: PartyRole, kind: Kind| role.section_of_row().field(kind.field());
     differences
         .map(|difference| (field(difference.role, difference.kind), "CHANGED_ONLINE"))

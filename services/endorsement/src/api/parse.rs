@@ -2,7 +2,7 @@
 //! domain tells some refusals before it (EN-4, EN-5).
 
 use contracts::endorsement::v1 as proto;
-use decider::{Problem, ProblemKind};
+use decider::Problem;
 use jiff::civil::Date;
 use kernel::clock::strict_date;
 use kernel::ids::{ContractId, EndorsementId};
@@ -12,16 +12,12 @@ use crate::domain::{Asked, AskedChange, AskedItem, Section, Violation};
 
 pub(super) fn contract_id(text: &str) -> Result<ContractId, Problem> {
     text.parse()
-        .map_err(|_| invalid("contract_id", "CONTRACT_ID_INVALID"))
+        .map_err(|_| Problem::invalid("contract_id", "CONTRACT_ID_INVALID"))
 }
 
 pub(super) fn endorsement_id(text: &str) -> Result<EndorsementId, Problem> {
     text.parse()
-        .map_err(|_| invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"))
-}
-
-pub(super) fn invalid(field: &str, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
+        .map_err(|_| Problem::invalid("endorsement_id", "ENDORSEMENT_ID_INVALID"))
 }
 
 /// The change as far as it can be read.

@@ -9,6 +9,8 @@ use service::import::columns;
 
 use crate::domain::{Party, PartyField, PartyFields, PartyKind};
 
+const MAX_PHONES: usize = 20;
+
 /// Reads a party under `prefix`; its phones count from `at` (PV-16), and so does its address. A telephone number or an e-mail
 /// address that cannot be read is `left_out`: for its sake nobody's contract shall be missing.
 pub(super) fn party(
@@ -43,6 +45,24 @@ pub(super) fn party(
     })
 }
 
+/// Empties a telephone number or an e-mail address that is beyond its limits, in its place, so that the others keep theirs; of
+/// too many numbers the first stay.
+pub(super) fn leave_out(row: &mut PartyRow, column: &str) -> bool {
+    if column == "email" {
+        row.email.clear();
+    } else if column == "phones" {
+        row.phones.truncate(MAX_PHONES);
+    } else if let Some(index) = column.strip_prefix("phones[") {
+        let index = index.trim_end_matches(']').parse::<usize>();
+        if let Some(phone) = index.ok().and_then(|index| row.phones.get_mut(index)) {
+            phone.clear();
+        }
+    } else {
+        return false;
+    }
+    true
+}
+
 fn kind(field: &str, text: &str, problems: &mut Violations) -> Option<PartyKind> {
     match text {
         "INDIVIDUAL" => Some(PartyKind::Individual),
@@ -62,7 +82,7 @@ fn birth_date(
     problems: &mut Violations,
     at: Timestamp,
 ) -> Option<Date> {
-    let given = !row.birth_date.is_empty();
+    let given = !row.birth_date.trim().is_empty();
     if kind == Some(PartyKind::Individual) && !given {
         problems.add(field, "BIRTH_DATE_REQUIRED");
     }
@@ -101,7 +121,6 @@ fn address(prefix: &str, row: &PartyRow, problems: &mut Violations) -> Option<Ad
         .ok()
 }
 
-/// Kept as entered.
 fn email(field: &str, text: &str, left_out: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;

@@ -2,9 +2,9 @@
 //! contracts, and shall not name one that does not exist without a word.
 
 use contracts::endorsement::v1::{
-    CheckPoliciesRequest, CheckPoliciesResponse, PolicyOfCustomer, PolicyStanding,
+    CheckPoliciesRequest, CheckPoliciesResponse, PolicyMatch, PolicyOfCustomer,
 };
-use decider::Violations;
+use decider::{Classify as _, Violations};
 use eventsourcing::LoadError;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::ids::{ContractId, SubjectId};
@@ -22,12 +22,12 @@ pub(super) async fn check(
     request: Request<CheckPoliciesRequest>,
 ) -> Result<Response<CheckPoliciesResponse>, Status> {
     let policies = request.into_inner().policies;
-    let standings = stream::iter(policies.iter().map(read))
-        .map(|policy| standing(api, policy))
+    let matches = stream::iter(policies.iter().map(read))
+        .map(|policy| current(api, policy))
         .buffered(AT_ONCE);
-    let standings: Vec<PolicyStanding> = standings.try_collect().await.map_err(refuse)?;
-    let standings = standings.into_iter().map(Into::into).collect();
-    Ok(Response::new(CheckPoliciesResponse { standings }))
+    let matches: Vec<PolicyMatch> = matches.try_collect().await.map_err(refuse)?;
+    let matches = matches.into_iter().map(Into::into).collect();
+    Ok(Response::new(CheckPoliciesResponse { matches }))
 }
 
 /// Nothing where the numbers cannot be read, which the row's own service tells.
@@ -38,21 +38,24 @@ fn read(policy: &PolicyOfCustomer) -> Option<(ContractId, Option<SubjectId>)> {
     Some((contract, customer.map(|(subject, _)| subject)))
 }
 
-async fn standing(
+async fn current(
     api: &Api,
     policy: Option<(ContractId, Option<SubjectId>)>,
-) -> Result<PolicyStanding, LoadError> {
+) -> Result<PolicyMatch, LoadError> {
     let Some((contract, customer)) = policy else {
-        return Ok(PolicyStanding::Unknown);
+        return Ok(PolicyMatch::Unknown);
     };
-    let loaded = api.contracts.load(contract).await?;
-    let Ok(standing) = loaded.state.standing() else {
-        return Ok(PolicyStanding::Unknown);
+    let loaded = match api.contracts.load(contract).await {
+        Err(error) if error.classify().blames_content() => return Ok(PolicyMatch::Unreadable),
+        loaded => loaded?,
     };
-    let holder = standing.parties.policyholder().subject;
+    let Ok(current) = loaded.state.current() else {
+        return Ok(PolicyMatch::Unknown);
+    };
+    let holder = current.parties.policyholder().subject;
     Ok(if customer.is_none_or(|customer| customer == holder) {
-        PolicyStanding::Known
+        PolicyMatch::Known
     } else {
-        PolicyStanding::OtherCustomer
+        PolicyMatch::OtherCustomer
     })
 }

@@ -8,41 +8,42 @@ use rulebook::{Contact, ContactTopic, Rulebook};
 use service::{Scope, reason_text};
 
 use super::fields;
-use crate::domain::{Party, PartyRole, Review, Standing};
+use crate::domain::{CurrentContract, Party, PartyRole, Review};
 use crate::wire;
 
-pub(super) fn contract(standing: &Standing, rulebook: &Rulebook, now: Timestamp) -> proto::Contract {
-    let terms = &standing.terms;
-    let same = standing.parties.are_the_same();
-    let shown = |party: &Party, role| self::party(party, role, standing, rulebook, now);
+pub(super) fn contract(current: &CurrentContract, rulebook: &Rulebook, now: Timestamp) -> proto::Contract {
+    let terms = &current.terms;
+    let same = current.parties.are_the_same();
+    let shown = |party: &Party, role| self::party(party, role, current, rulebook, now);
     proto::Contract {
-        contract_id: standing.id().to_string(),
+        contract_id: current.id().to_string(),
         policy_number: terms.policy_number.to_string(),
         branch_number: terms.branch_number.to_string(),
         product: terms.product.clone(),
         kind: wire::contract_kind(terms.kind).to_owned(),
         period_start_us: terms.period_start.as_microsecond(),
         period_end_us: terms.period_end.map(Timestamp::as_microsecond),
-        policyholder: (!same).then(|| shown(standing.parties.policyholder(), PartyRole::Policyholder)),
+        policyholder: (!same).then(|| shown(current.parties.policyholder(), PartyRole::Policyholder)),
         insured: Some(shown(
-            standing.parties.insured(),
+            current.parties.insured(),
             if same { PartyRole::Both } else { PartyRole::Insured },
         )),
         policyholder_is_insured: same,
-        object_address: plain(&standing.object_address),
+        object_address: plain(&current.object_address),
         insurers: wire::insurers(&terms.insurers),
         last_endorsement_date: wire::date(terms.last_endorsement_date),
         online: terms.offline_reason.is_none(),
         offline_reason: terms.offline_reason.clone().unwrap_or_default(),
         contact: Some(contact(&Contact::at(rulebook, ContactTopic::Contracts, now))),
-        version: standing.revision,
+        version: current.revision,
+        agency_name: terms.agency_name.clone(),
     }
 }
 
 fn party(
     party: &Party,
     role: PartyRole,
-    standing: &Standing,
+    current: &CurrentContract,
     rulebook: &Rulebook,
     now: Timestamp,
 ) -> proto::Party {
@@ -55,7 +56,7 @@ fn party(
         email: party.email.as_ref().map(plain).unwrap_or_default(),
         ..proto::Party::default()
     };
-    fields::shown(&party.fields, standing.number_holder(role), rulebook, now, shown)
+    fields::shown(&party.fields, current.number_holder(role), rulebook, now, shown)
 }
 
 fn plain(value: &Personal<String>) -> String {
@@ -107,8 +108,8 @@ pub(super) fn review(review: &Review, confirm_token: String) -> proto::PrepareEn
 }
 
 pub(super) fn endorsement(
-    standing: &Standing,
+    current: &CurrentContract,
     endorsement: &crate::domain::Endorsement,
 ) -> proto::Endorsement {
-    wire::endorsement(standing.id(), &endorsement.summary, endorsement.state)
+    wire::endorsement(current.id(), &endorsement.summary, endorsement.state)
 }

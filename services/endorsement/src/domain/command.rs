@@ -27,18 +27,13 @@ pub enum Command {
     Submit(Box<Submit>),
     /// Take a request back (EN-10).
     Withdraw {
-        /// The request.
         endorsement_id: EndorsementId,
-        /// Who asks.
         requester: Requester,
-        /// Now.
         at: Timestamp,
     },
     /// Record that a request's instant has come (EN-10).
     TakeEffect {
-        /// The request.
         endorsement_id: EndorsementId,
-        /// Now.
         at: Timestamp,
     },
 }
@@ -58,16 +53,13 @@ pub struct ImportedContract {
     pub row_digest: String,
     /// Where the row stands in the order of rows (EN-16).
     pub as_of: AsOf<Timestamp>,
-    /// Now.
     pub at: Timestamp,
 }
 
-/// A submission.
 #[derive(Debug, Clone)]
 pub struct Submit {
     /// The id of the request that comes into being.
     pub endorsement_id: EndorsementId,
-    /// Who asks.
     pub requester: Requester,
     /// What is asked for.
     pub asked: Asked,
@@ -75,11 +67,9 @@ pub struct Submit {
     pub confirm_token: String,
     /// The reasons of the warnings that were confirmed.
     pub acknowledged_warnings: BTreeSet<String>,
-    /// Makes confirm tokens.
     pub confirm_key: ConfirmKey,
     /// The rules in force.
     pub rulebook: Arc<Rulebook>,
-    /// Now.
     pub at: Timestamp,
 }
 
@@ -95,7 +85,6 @@ pub struct Asked {
     pub malformed: Vec<Violation>,
 }
 
-/// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedItem {
     /// Its place in the request, from 0.

@@ -7,13 +7,13 @@ use kernel::ids::{ContractId, EndorsementId};
 
 use super::changes::{Change, FieldContent};
 use super::command::{Command, Submit};
+use super::current::CurrentContract;
 use super::event::Event;
 use super::import::import;
 use super::party::Parties;
 use super::rejection::Rejection;
 use super::request::{Endorsement, RequestState, RequestSummary, receipt_number};
 use super::requester::Requester;
-use super::standing::Standing;
 
 /// A contract's stream, folded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,21 +21,20 @@ pub enum Contract {
     /// No import named it yet.
     #[default]
     Unknown,
-    /// It stands.
-    Standing(Box<Standing>),
+    Imported(Box<CurrentContract>),
 }
 
 impl Contract {
     /// The contract, if an import named it.
-    pub fn standing(&self) -> Result<&Standing, Rejection> {
+    pub fn current(&self) -> Result<&CurrentContract, Rejection> {
         match self {
             Self::Unknown => Err(Rejection::ContractNotFound),
-            Self::Standing(standing) => Ok(standing),
+            Self::Imported(current) => Ok(current),
         }
     }
 }
 
-impl Standing {
+impl CurrentContract {
     fn submit(&self, submit: &Submit) -> Result<Vec<Event>, Rejection> {
         let (requester, at) = (&submit.requester, submit.at);
         let review = self.review(&submit.asked, requester, &submit.rulebook, at)?;
@@ -186,14 +185,14 @@ impl Decider for Contract {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Import(row) => Ok(import(self.standing().ok(), *row)?),
-            Command::Submit(submit) => self.standing()?.submit(&submit),
+            Command::Import(row) => Ok(import(self.current().ok(), *row)?),
+            Command::Submit(submit) => self.current()?.submit(&submit),
             Command::Withdraw {
                 endorsement_id,
                 requester,
                 at,
-            } => self.standing()?.withdraw(endorsement_id, &requester, at),
-            Command::TakeEffect { endorsement_id, at } => self.standing()?.take_effect(endorsement_id, at),
+            } => self.current()?.withdraw(endorsement_id, &requester, at),
+            Command::TakeEffect { endorsement_id, at } => self.current()?.take_effect(endorsement_id, at),
         }
     }
 
@@ -209,7 +208,7 @@ impl Decider for Contract {
                     row_digest,
                     as_of,
                 },
-            ) => Self::Standing(Box::new(Standing {
+            ) => Self::Imported(Box::new(CurrentContract {
                 terms: terms.clone(),
                 parties: Parties::new(policyholder.clone(), insured.clone()),
                 object_address: object_address.clone(),
@@ -220,11 +219,11 @@ impl Decider for Contract {
             })),
             // Every stream begins with an import; `decide` writes nothing else into an empty one.
             (Self::Unknown, _) => Self::Unknown,
-            (Self::Standing(standing), event) => {
-                let revision = standing.revision + 1;
-                Self::Standing(Box::new(Standing {
+            (Self::Imported(current), event) => {
+                let revision = current.revision + 1;
+                Self::Imported(Box::new(CurrentContract {
                     revision,
-                    ..standing.remember(event)
+                    ..current.remember(event)
                 }))
             }
         }

@@ -24,7 +24,6 @@ pub enum Event {
     Imported {
         /// All that is nobody's personal data.
         terms: Terms,
-        /// 保険契約者.
         policyholder: Party,
         /// 被保険者; absent if it is the policyholder (EN-3).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,11 +38,8 @@ pub enum Event {
     /// A change was submitted and accepted (EN-8).
     #[serde(rename = "contract.endorsement_submitted.v1")]
     EndorsementSubmitted {
-        /// The request.
         request: RequestSummary,
-        /// Who asked.
         account: AccountId,
-        /// What it changes.
         changes: Vec<Change>,
         /// The insurers as shown (EN-9).
         insurers: Vec<InsurerShare>,
@@ -58,9 +54,7 @@ pub enum Event {
     PartyFieldChanged {
         /// What the party is to the contract.
         role: PartyRole,
-        /// Whose field.
         subject: SubjectId,
-        /// The field, whole.
         field: FieldContent,
         /// The request that changed it or was taken back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,22 +65,15 @@ pub enum Event {
     },
     /// A request took effect. Written once, at its instant (EN-10).
     #[serde(rename = "contract.endorsement_effective.v1")]
-    EndorsementEffective {
-        /// The request.
-        request: RequestSummary,
-    },
+    EndorsementEffective { request: RequestSummary },
     /// A request was taken back before it took effect.
     #[serde(rename = "contract.endorsement_withdrawn.v1")]
     EndorsementWithdrawn {
-        /// The request.
         request: RequestSummary,
         /// Who took it back.
         account: AccountId,
     },
     /// The core system replaced a party of an open request, which cannot take effect any more.
     #[serde(rename = "contract.endorsement_superseded.v1")]
-    EndorsementSuperseded {
-        /// The request.
-        request: RequestSummary,
-    },
+    EndorsementSuperseded { request: RequestSummary },
 }

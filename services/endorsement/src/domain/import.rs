@@ -7,36 +7,39 @@ use kernel::{Personal, Timestamp};
 
 use super::changes::PartyFields;
 use super::command::ImportedContract;
+use super::current::CurrentContract;
 use super::event::Event;
 use super::party::{Parties, Party};
 use super::request::{Endorsement, RequestSummary};
 use super::roles::PartyRole;
-use super::standing::Standing;
 use super::terms::Terms;
 
 /// The events of recording `row`; none if it is the row that was recorded last and contradicts no change anew.
 ///
 /// # Errors
 /// Where a newer row was recorded, or another one of the same instant.
-pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Result<Vec<Event>, OutOfOrder> {
+pub(super) fn import(
+    current: Option<&CurrentContract>,
+    row: ImportedContract,
+) -> Result<Vec<Event>, OutOfOrder> {
     let as_of = row.as_of.row;
-    if let Some(standing) = standing
-        && !says_something(standing, &row)?
+    if let Some(current) = current
+        && !says_something(current, &row)?
     {
         return Ok(Vec::new());
     }
     let mut parties = Parties::new(row.policyholder, row.insured);
     let recorded = |terms, parties| recorded(terms, parties, row.object_address, row.row_digest, as_of);
-    let Some(standing) = standing else {
+    let Some(current) = current else {
         return Ok(vec![recorded(row.terms, parties)]);
     };
-    let superseded: Vec<&Endorsement> = standing
+    let superseded: Vec<&Endorsement> = current
         .open_requests(row.at)
         .filter(|request| !speaks_of(request, &parties))
         .collect();
     for role in PartyRole::ALL {
         if let Some(party) = parties.in_role_mut(role)
-            && let Some(fields) = fields_after(standing, &superseded, party, role, [as_of, row.at])
+            && let Some(fields) = fields_after(current, &superseded, party, role, [as_of, row.at])
         {
             party.fields = fields;
         }
@@ -44,7 +47,7 @@ pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Resu
     let mut terms = row.terms;
     terms.last_endorsement_date = terms
         .last_endorsement_date
-        .max(standing.terms.last_endorsement_date);
+        .max(current.terms.last_endorsement_date);
     let policyholder = parties.policyholder().subject;
     let superseded = superseded.iter().map(|request| Event::EndorsementSuperseded {
         request: RequestSummary {
@@ -59,12 +62,12 @@ pub(super) fn import(standing: Option<&Standing>, row: ImportedContract) -> Resu
 }
 
 /// Whether a row is news, or what stands said again after a change of ours that it does not know.
-fn says_something(standing: &Standing, row: &ImportedContract) -> Result<bool, OutOfOrder> {
+fn says_something(current: &CurrentContract, row: &ImportedContract) -> Result<bool, OutOfOrder> {
     let as_of = row.as_of.row;
     let is_news = row
         .as_of
-        .is_news(&row.row_digest, &standing.row_digest, standing.row_as_of)?;
-    Ok(is_news || (as_of > standing.row_as_of && standing.is_contradicted_anew(as_of)))
+        .is_news(&row.row_digest, &current.row_digest, current.row_as_of)?;
+    Ok(is_news || (as_of > current.row_as_of && current.is_contradicted_anew(as_of)))
 }
 
 fn recorded(
@@ -103,16 +106,16 @@ fn speaks_of(request: &Endorsement, parties: &Parties) -> bool {
 /// What shall stand of the party of a row: its fields in the row, but for what is ahead of it here. None where the same
 /// person did not stand in a comparable role. The instants are the row's and now.
 fn fields_after(
-    standing: &Standing,
+    current: &CurrentContract,
     superseded: &[&Endorsement],
     row: &Party,
     role: PartyRole,
     [as_of, at]: [Timestamp; 2],
 ) -> Option<PartyFields> {
     let stood = if role.is_policyholder() {
-        standing.parties.policyholder()
+        current.parties.policyholder()
     } else {
-        standing.parties.insured()
+        current.parties.insured()
     };
     if stood.subject != row.subject {
         return None;
@@ -123,7 +126,7 @@ fn fields_after(
         fields.set(change.content.undone(&fields, at));
     }
     let is_open = |kind| {
-        let open = standing.open_request_on(role, kind, at);
+        let open = current.open_request_on(role, kind, at);
         open.is_some_and(|open| !superseded.iter().any(|gone| gone.summary == open.summary))
     };
     Some(fields.after_row(&row.fields, as_of, is_open, at))

@@ -5,6 +5,7 @@ mod changes;
 mod command;
 mod confirm;
 mod contract;
+mod current;
 mod event;
 mod import;
 mod party;
@@ -14,7 +15,6 @@ mod request;
 mod requester;
 mod review;
 mod roles;
-mod standing;
 mod terms;
 
 pub use changes::{
@@ -24,6 +24,7 @@ pub use changes::{
 pub use command::{Asked, AskedItem, Command, ImportedContract, Submit};
 pub use confirm::ConfirmKey;
 pub use contract::Contract;
+pub use current::{CurrentContract, Difference};
 pub use event::Event;
 pub use party::{Parties, Party, PartyKind};
 pub use party_field::{Ahead, Contradiction, PartyField};
@@ -32,7 +33,6 @@ pub use request::{Endorsement, RequestState, RequestSummary, receipt_number};
 pub use requester::Requester;
 pub use review::{Review, ReviewedChange};
 pub use roles::{PartyRole, Section};
-pub use standing::{Difference, Standing};
 pub use terms::{ContractKind, InsurerRole, InsurerShare, Terms};
 
 #[cfg(test)]

@@ -14,9 +14,7 @@ use super::roles::{PartyRole, Section};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PartyKind {
-    /// A natural person.
     Individual,
-    /// A company.
     Corporate,
 }
 
@@ -27,13 +25,9 @@ pub struct Party {
     pub subject: SubjectId,
     /// The core system's number of the party (EN-16).
     pub customer_number: CustomerNumber,
-    /// Person or company.
     pub kind: PartyKind,
-    /// As entered.
     pub name: Personal<String>,
-    /// As entered.
     pub name_kana: Personal<String>,
-    /// Absent for companies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birth_date: Option<Personal<Date>>,
     /// As entered; absent if none.
@@ -49,11 +43,8 @@ pub struct Party {
 pub enum Parties {
     /// Policyholder and insured are one party (EN-3).
     Same(Party),
-    /// They differ.
     Separate {
-        /// 保険契約者.
         policyholder: Party,
-        /// 被保険者.
         insured: Party,
     },
 }
@@ -70,7 +61,6 @@ impl Parties {
         }
     }
 
-    /// The policyholder.
     pub const fn policyholder(&self) -> &Party {
         match self {
             Self::Same(party)
@@ -80,7 +70,6 @@ impl Parties {
         }
     }
 
-    /// The insured.
     pub const fn insured(&self) -> &Party {
         match self {
             Self::Same(party) | Self::Separate { insured: party, .. } => party,

@@ -23,7 +23,6 @@ impl SameValue for Address {
     }
 }
 
-/// A field. **Format.**
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartyField<T> {
     /// All values in force or scheduled, in order.
@@ -152,16 +151,18 @@ impl<T: SameValue> PartyField<T> {
         }
     }
 
-    /// The field after a row of the core system, as of an instant. Ours stays as long as a request on it is open or it is ahead.
+    /// The field after a row of the core system, as of an instant. Ours stays as long as a request on it is open, it is ahead, or
+    /// the row is no newer than our change: such a row was written before the core system could know of it (EN-17).
     pub(super) fn after_row(&self, row: &Self, as_of: Timestamp, is_open: bool, at: Timestamp) -> Self {
         let values = row.last_values();
-        let acknowledged = self.ahead.is_some() && same(&self.last_values(), &values);
+        let predates = self.ahead.as_ref().is_some_and(|ahead| as_of <= ahead.since);
+        let acknowledged = self.ahead.is_some() && !predates && same(&self.last_values(), &values);
         if acknowledged && !is_open {
             Self {
                 dated: self.live_at(at),
                 ahead: None,
             }
-        } else if is_open || self.is_ahead_of_core() {
+        } else if is_open || predates || self.is_ahead_of_core() {
             Self {
                 dated: self.live_at(at),
                 ahead: Some(Ahead {
@@ -198,11 +199,11 @@ impl<T: SameValue> PartyField<T> {
             ..dated.clone()
         });
         let stays = |value: &Personal<T>| {
-            let mut standing = self.dated.iter().filter(|dated| dated.counts_at(now));
-            standing.find(|dated| same_known(&dated.value, value))
+            let mut current = self.dated.iter().filter(|dated| dated.counts_at(now));
+            current.find(|dated| same_known(&dated.value, value))
         };
         let since = values.iter().map(|value| match stays(value) {
-            Some(standing) if from <= now => standing.counts_from,
+            Some(current) if from <= now => current.counts_from,
             _ => from,
         });
         let coming = values.iter().zip(since).map(|(value, counts_from)| Dated {
@@ -382,5 +383,23 @@ mod tests {
         let ours = row(&[A], 0).changed(&personal(&[B]), at(10), at(10));
         let back = ours.changed(&personal(&[A]), at(20), at(20));
         assert!(!back.is_ahead_of_core());
+    }
+
+    #[test]
+    fn en_17_a_row_that_was_written_before_a_change_of_ours_neither_replaces_nor_acknowledges_it() {
+        let ours = row(&[A], 0).changed(&personal(&[B]), at(10), at(10));
+        let back = ours.changed(&personal(&[A]), at(20), at(20));
+        let older = back.after_row(&row(&[B], 30), at(15), false, at(30));
+        assert_eq!(
+            older.in_force_at(at(30)),
+            numbers(&[A]),
+            "older than the change back"
+        );
+        let newer = older.after_row(&row(&[A], 40), at(25), false, at(40));
+        assert_eq!(newer.ahead, None, "and only a newer one acknowledges");
+
+        let before = ours.after_row(&row(&[B], 30), at(5), false, at(30));
+        let then = before.after_row(&row(&[A], 40), at(7), false, at(40));
+        assert_eq!(then.in_force_at(at(40)), numbers(&[B]));
     }
 }

@@ -25,7 +25,6 @@ impl Violation {
     }
 }
 
-/// A refused command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// There is no such contract, or it is somebody else's.
@@ -39,7 +38,6 @@ pub enum Rejection {
     NotEligible {
         /// Every reason, `UPPER_SNAKE`.
         reasons: Vec<&'static str>,
-        /// Whom to call.
         contact: Box<Contact>,
     },
     /// The contract cannot be handled online (EN-5).
@@ -47,7 +45,6 @@ pub enum Rejection {
     NotOnline {
         /// Why, as the core system says.
         reason: String,
-        /// Whom to call.
         contact: Box<Contact>,
     },
     /// Policyholder and insured are one: the insured section is to be used (EN-3).
@@ -58,19 +55,13 @@ pub enum Rejection {
     },
     /// Names change through the call centre only (EN-4).
     #[error("names change through the call centre")]
-    NameChangeByCallCentre {
-        /// Whom to call.
-        contact: Box<Contact>,
-    },
+    NameChangeByCallCentre { contact: Box<Contact> },
     /// Fields that cannot be taken, all of them.
     #[error("{} field(s) cannot be taken", .0.len())]
     Malformed(Vec<Violation>),
     /// The effective date is before today in Japan (EN-7).
     #[error("the effective date is in the past")]
-    EffectiveDatePast {
-        /// Today.
-        today: Date,
-    },
+    EffectiveDatePast { today: Date },
     /// The effective date is too far ahead (EN-7).
     #[error("the effective date is after {latest}")]
     EffectiveDateTooFar {
@@ -83,9 +74,7 @@ pub enum Rejection {
     /// An open request changes the same field (EN-13).
     #[error("request {receipt_number} is open on the same field")]
     OpenRequestExists {
-        /// Its receipt number.
         receipt_number: String,
-        /// Its effective date.
         effective_date: Date,
     },
     /// A changed phone number is a changed login factor (EN-15).
@@ -96,16 +85,10 @@ pub enum Rejection {
     ContentChanged,
     /// A warning needs to be confirmed (PV-15).
     #[error("the warning {warning} was not confirmed")]
-    WarningNotAcknowledged {
-        /// The warning's reason.
-        warning: &'static str,
-    },
+    WarningNotAcknowledged { warning: &'static str },
     /// The request is in effect or over (EN-10).
     #[error("the request is {}", state.as_str())]
-    EndorsementNotOpen {
-        /// Where it stands.
-        state: RequestState,
-    },
+    EndorsementNotOpen { state: RequestState },
     /// A row of the core system that is not newer than the one before (EN-16).
     #[error(transparent)]
     OutOfOrder(#[from] OutOfOrder),

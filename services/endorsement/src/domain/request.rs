@@ -18,7 +18,6 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub enum RequestState {
     /// Accepted, its instant ahead or not yet recorded as reached.
     Scheduled,
-    /// In effect.
     Effective,
     /// Taken back by the customer.
     Withdrawn,
@@ -41,7 +40,6 @@ impl RequestState {
 /// What every event of a request says of it, so that each can be published alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSummary {
-    /// The request.
     pub endorsement_id: EndorsementId,
     /// Its receipt number (EN-18).
     pub receipt_number: String,
@@ -49,7 +47,6 @@ pub struct RequestSummary {
     pub policyholder: SubjectId,
     /// The fields asked for, such as `policyholder.phones`.
     pub fields: Vec<String>,
-    /// 変更日.
     pub effective_date: Date,
     /// When it takes effect (EN-7).
     pub effective_at: Timestamp,
@@ -62,9 +59,7 @@ pub struct RequestSummary {
 pub struct Endorsement {
     /// Identity, dates and fields.
     pub summary: RequestSummary,
-    /// Where it stands.
     pub state: RequestState,
-    /// What it changes.
     pub(super) changes: Vec<Change>,
 }
 

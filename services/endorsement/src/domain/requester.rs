@@ -7,7 +7,6 @@ use kernel::ids::{AccountId, SubjectId};
 /// A customer who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requester {
-    /// The account.
     pub account: AccountId,
     /// Whose contracts are this customer's own.
     pub subjects: BTreeSet<SubjectId>,

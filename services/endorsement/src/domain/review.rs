@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::changes::{AskedChange, Change, ReviewContext, ReviewWarning, Reviewed};
 use super::command::{Asked, AskedItem};
 use super::confirm::ConfirmKey;
+use super::current::CurrentContract;
 use super::party::{Party, PartyKind};
 use super::rejection::{Rejection, Violation};
 use super::requester::Requester;
 use super::roles::{PartyRole, Section};
-use super::standing::Standing;
 use super::terms::{ContractKind, InsurerShare};
 
 /// Exactly what submitting would do.
@@ -25,13 +25,11 @@ use super::terms::{ContractKind, InsurerShare};
 pub struct Review {
     /// One per field that would change.
     pub changes: Vec<ReviewedChange>,
-    /// 変更日.
     pub effective_date: Date,
     /// The instant it would take effect (EN-7).
     pub effective_at: Timestamp,
     /// The insurers (EN-9).
     pub insurers: Vec<InsurerShare>,
-    /// What to confirm.
     pub warnings: Vec<ReviewWarning>,
     revision: u64,
     contract: ContractId,
@@ -41,11 +39,9 @@ pub struct Review {
 /// One field of a section, before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewedChange {
-    /// The section.
     pub section: Section,
     /// What its party is to the contract.
     pub role: PartyRole,
-    /// Whose field.
     pub subject: SubjectId,
     /// What is shown of it.
     pub content: Reviewed,
@@ -110,7 +106,7 @@ impl Review {
     }
 }
 
-impl Standing {
+impl CurrentContract {
     /// What the change would do, or why it cannot be done. Records nothing.
     pub fn review(
         &self,

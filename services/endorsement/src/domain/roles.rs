@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Section {
-    /// 保険契約者.
     Policyholder,
-    /// 被保険者.
     Insured,
 }
 
@@ -44,7 +42,6 @@ pub enum PartyRole {
 }
 
 impl PartyRole {
-    /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::Policyholder, Self::Insured, Self::Both];
 
     /// Whether the party holds the policy; only such a party's numbers count for login (PV-7).

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ContractKind {
-    /// One policyholder's own.
     Individual,
     /// Under a group's policy.
     Group,
@@ -21,7 +20,6 @@ pub enum ContractKind {
 pub enum InsurerRole {
     /// 幹事; a sole insurer is the lead.
     Lead,
-    /// 非幹事.
     Follower,
 }
 
@@ -30,7 +28,6 @@ pub enum InsurerRole {
 pub struct InsurerShare {
     /// The insurer's name; a company's, not personal.
     pub name: String,
-    /// Lead or follower.
     pub role: InsurerRole,
     /// Basis points; the shares of a contract sum to 10 000.
     pub share_basis_points: u32,
@@ -39,13 +36,10 @@ pub struct InsurerShare {
 /// Everything of a contract that is nobody's personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// 証券番号.
     pub policy_number: PolicyNumber,
-    /// 証券枝番.
     pub branch_number: BranchNumber,
     /// Product code of the rulebook.
     pub product: String,
-    /// Individual or group.
     pub kind: ContractKind,
     /// Start of the term.
     pub period_start: Timestamp,

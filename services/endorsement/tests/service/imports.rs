@@ -52,23 +52,58 @@ async fn en_16_good_rows_arrive_bad_rows_are_told_apart_and_importing_again_chan
     assert_eq!(contract.version, 1);
 }
 
-/// In letters of one byte and of three: nine million bytes are a message that is still read, to name the field.
+/// In letters of one byte and of three, nine million bytes, and as 2,500 rows that one stray mark made one cell of: a message
+/// that is still read, to name the field.
 #[tokio::test]
-async fn op_8_an_address_of_three_million_letters_refuses_its_row_alone_and_the_service_goes_on() {
-    let world = World::new().await;
-    for letter in ["x", "長"] {
+async fn op_8_an_address_of_three_million_letters_or_of_2500_swallowed_rows_refuses_its_row_alone() {
+    let mut world = World::new().await;
+    let swallowed = "見本町1-1,,,\nT2CSV0001,,FIRE,INDIVIDUAL,20260401,20270401,T2V0001,".repeat(2_500);
+    for address in ["x".repeat(3_000_000), "長".repeat(3_000_000), swallowed] {
         let mut endless = row("AB00000009", "C0009");
-        endless.policyholder.as_mut().unwrap().address = letter.repeat(3_000_000);
-        let rows = vec![row("AB00000001", "C0001"), endless];
-        let outcomes = world.import(rows).await;
-        assert_ne!(outcomes[0], refused("policyholder.address", "TEXT_TOO_LONG"));
+        endless.policyholder.as_mut().unwrap().address = address;
+        let outcomes = world.import(vec![row("AB00000001", "C0001"), endless]).await;
+        assert!(
+            matches!(outcomes[0], Outcome::Recorded | Outcome::Unchanged),
+            "{outcomes:?}"
+        );
         assert_eq!(outcomes[1], refused("policyholder.address", "TEXT_TOO_LONG"));
     }
+    world.kill_and_restart().await;
     let contract = world.contract(&As::CallCentre, &contract_id("AB00000009")).await;
     assert_refused(contract, Code::NotFound, "CONTRACT_NOT_FOUND");
     assert_eq!(
         world.import(vec![row("AB00000002", "C0002")]).await,
         [Outcome::Recorded]
+    );
+}
+
+/// EN-16: what one contract's record has come to is no other row's trouble.
+#[tokio::test]
+async fn a_contract_whose_record_cannot_be_read_refuses_its_own_row_alone() {
+    let world = World::new().await;
+    let rows = || vec![row("AB00000001", "C0001"), row("AB00000002", "C0002")];
+    world.import(rows()).await;
+    sqlx::query("UPDATE store.event SET data = '{}' WHERE stream = $1")
+        .bind(format!("endorsement.contract-{}", contract_id("AB00000001")))
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        world.import(rows()).await,
+        [refused("policy_number", "HISTORY_UNREADABLE"), Outcome::Unchanged]
+    );
+    let policy = |policy_number: &str| proto::PolicyOfCustomer {
+        policy_number: policy_number.to_owned(),
+        ..proto::PolicyOfCustomer::default()
+    };
+    let request = proto::CheckPoliciesRequest {
+        policies: vec![policy("AB00000001"), policy("AB00000002")],
+    };
+    let request = world.as_staff("M001", "administrator", request);
+    let answer = world.client().check_policies(request).await.unwrap().into_inner();
+    assert_eq!(
+        answer.matches().collect::<Vec<_>>(),
+        [proto::PolicyMatch::Unreadable, proto::PolicyMatch::Known]
     );
 }
 
@@ -79,6 +114,7 @@ async fn op_8_control_characters_and_turned_directions_refuse_their_row_by_the_c
     for (place, field) in [
         "policyholder.name",
         "policyholder.name_kana",
+        "policyholder.address",
         "agency_name",
         "insurers[0].name",
     ]
@@ -90,6 +126,7 @@ async fn op_8_control_characters_and_turned_directions_refuse_their_row_by_the_c
         match field {
             "policyholder.name" => "\u{202E}子花".clone_into(&mut holder.name),
             "policyholder.name_kana" => holder.name_kana.push('\0'),
+            "policyholder.address" => holder.address.push('\u{2028}'),
             "agency_name" => "a\tb".clone_into(&mut bad.agency_name),
             _ => bad.insurers[0].name.push('\u{2066}'),
         }
@@ -228,7 +265,7 @@ async fn op_8_a_row_that_no_message_could_carry_is_refused_and_the_others_are_re
 
 /// contracts-open-end.csv: `period_end` 9999-12-31, how core systems write "no end".
 #[tokio::test]
-async fn a_contract_without_end_is_recorded_and_shown_without_one() {
+async fn contracts_open_end_csv_a_contract_without_end_is_recorded_and_shown_without_one() {
     let world = World::new().await;
     for (number, end) in [("AB00000001", "9999-12-31"), ("AB00000002", "")] {
         let mut open = row(number, "C0001");
@@ -439,14 +476,14 @@ async fn policies_are_known_unknown_or_somebody_elses() {
     };
     let request = world.call(&As::Administrator, request);
     let answer = world.client().check_policies(request).await.unwrap().into_inner();
-    let standings: Vec<_> = answer.standings().collect();
+    let matches: Vec<_> = answer.matches().collect();
     assert_eq!(
-        standings,
+        matches,
         [
-            proto::PolicyStanding::Known,
-            proto::PolicyStanding::OtherCustomer,
-            proto::PolicyStanding::Unknown,
-            proto::PolicyStanding::Unknown
+            proto::PolicyMatch::Known,
+            proto::PolicyMatch::OtherCustomer,
+            proto::PolicyMatch::Unknown,
+            proto::PolicyMatch::Unknown
         ]
     );
     let too_many = proto::CheckPoliciesRequest {

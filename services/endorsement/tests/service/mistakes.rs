@@ -80,7 +80,7 @@ pub(crate) const MISTAKES: [Mistake; 30] = [
         holder(row).address = "あ".repeat(301);
     }),
     ("policyholder.address", "ADDRESS_UNREADABLE", |row| {
-        holder(row).address.push('\0');
+        holder(row).address.push('\u{200B}');
     }),
     ("insurers", "INSURERS_REQUIRED", |row| row.insurers.clear()),
     ("insurers[0].name", "INSURER_NAME_REQUIRED", |row| {

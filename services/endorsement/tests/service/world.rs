@@ -20,7 +20,6 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
     service: harness::World<Tested<Endorsement>>,
-    /// What callers read.
     pub(crate) language: &'static str,
 }
 
@@ -38,7 +37,6 @@ impl DerefMut for World {
     }
 }
 
-/// Who calls.
 #[derive(Clone)]
 pub(crate) enum As {
     /// The policyholder with this customer number, by a session verified by call.
@@ -207,7 +205,6 @@ impl World {
             .into_inner())
     }
 
-    /// Prepares and submits.
     pub(crate) async fn change(&self, caller: &As, change: &Change) -> proto::SubmitEndorsementResponse {
         let prepared = self.prepare(caller, change).await.unwrap();
         self.submit(caller, change, &new_request_id(), &prepared.confirm_token)

@@ -43,29 +43,21 @@ use crate::waiting::Waiting;
 /// Everything the RPCs work with.
 #[derive(Clone)]
 pub struct Api {
-    /// The runtime's parts.
     pub context: Context,
-    /// Accounts.
     pub accounts: Repository<Account>,
-    /// Entitlements of contracts.
     pub entitlements: Repository<Entitlement>,
     /// The index secrets are checked by first.
     pub credentials: Credentials,
     /// Counters of failed attempts.
     pub throttle: Throttle,
-    /// Password hashing.
     pub hashing: HashingPool,
-    /// Tokens.
     pub tokens: TokenIssuer,
-    /// Refresh tokens.
     pub families: RefreshFamilies,
     /// Ends sessions whose refresh tokens were replayed or have expired.
     pub sessions: Sessions,
-    /// Finishes registrations.
     pub registrar: Registrar,
     /// Who waits for a call.
     pub waiting: Waiting,
-    /// Keyed hashes.
     pub secrets: Secrets,
 }
 

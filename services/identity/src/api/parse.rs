@@ -123,7 +123,6 @@ pub(super) fn login(message: &LoginRequest) -> Result<(), Problem> {
     wrong.none_or()
 }
 
-/// One printed credential.
 pub(super) struct Row {
     pub(super) contract: ContractId,
     pub(super) policy_number: PolicyNumber,

@@ -17,7 +17,7 @@ const HEARD_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entitlement {
     issued: Option<IssuedCode>,
-    heard: Option<Heard>,
+    facts: Option<ContractFacts>,
     registrant: Option<AccountId>,
 }
 
@@ -40,12 +40,11 @@ pub struct IssuedCode {
 
 /// What endorsement said of the contract last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Heard {
+pub struct ContractFacts {
     /// `INDIVIDUAL`, `GROUP` or another kind the rulebook may know.
     pub contract_kind: String,
     /// `INDIVIDUAL` or `CORPORATE`.
     pub policyholder_kind: String,
-    /// The policyholder.
     pub subject: SubjectId,
     /// Why the contract cannot be handled online (EN-5); empty if it can.
     #[serde(default)]
@@ -59,30 +58,20 @@ pub struct Heard {
 pub enum EntitlementCommand {
     /// The core system issued this code.
     Issue {
-        /// The contract.
         contract: ContractId,
-        /// What was issued.
         code: IssuedCode,
         /// Where the row stands in the order of rows (EN-16).
         as_of: AsOf<Timestamp>,
     },
     /// Endorsement said this of the contract.
-    Hear {
-        /// What it said.
-        heard: Heard,
-    },
+    RecordContract { facts: ContractFacts },
     /// Register the contract for an account that gave the right code.
     Register {
-        /// The registrant.
         account: AccountId,
-        /// Who may register.
         rules: RegistrationRules,
     },
     /// Take back a registration that came to nothing.
-    Release {
-        /// The registrant.
-        account: AccountId,
-    },
+    Release { account: AccountId },
 }
 
 /// What happened to an entitlement.
@@ -92,11 +81,9 @@ pub enum EntitlementEvent {
     /// A code was issued or replaced.
     #[serde(rename = "entitlement.code_issued.v1")]
     CodeIssued {
-        /// The contract.
         contract_id: ContractId,
         /// Its policy number; a password must not contain it (ID-14).
         policy_number: PolicyNumber,
-        /// The policyholder.
         subject: SubjectId,
         /// Keyed hash of the initial user ID.
         initial_user: ReservationId,
@@ -108,17 +95,11 @@ pub enum EntitlementEvent {
         as_of: Timestamp,
     },
     /// Endorsement's view of the contract.
-    #[serde(rename = "entitlement.contract_heard.v1")]
-    ContractHeard {
-        /// What it said.
-        heard: Heard,
-    },
+    #[serde(rename = "entitlement.contract_recorded.v1")]
+    ContractRecorded { facts: ContractFacts },
     /// An account registered by this contract's code.
     #[serde(rename = "entitlement.registered.v1")]
-    Registered {
-        /// The registrant.
-        account_id: AccountId,
-    },
+    Registered { account_id: AccountId },
     /// The registration came to nothing; the code can be used again.
     #[serde(rename = "entitlement.released.v1")]
     Released {
@@ -183,12 +164,12 @@ impl Entitlement {
             return Err(EntitlementRejection::Used);
         }
         // Two sources name the policyholder; while they disagree, one of them is on its way.
-        let heard = self
-            .heard
+        let facts = self
+            .facts
             .as_ref()
-            .filter(|heard| heard.subject == issued.subject);
-        let heard = heard.ok_or(EntitlementRejection::NotYetKnown)?;
-        let reasons = reasons_against(heard, rules);
+            .filter(|facts| facts.subject == issued.subject);
+        let facts = facts.ok_or(EntitlementRejection::NotYetKnown)?;
+        let reasons = reasons_against(facts, rules);
         if reasons.is_empty() {
             Ok(())
         } else {
@@ -198,16 +179,16 @@ impl Entitlement {
 }
 
 /// Every reason that speaks against the contract (ID-2).
-fn reasons_against(heard: &Heard, rules: &RegistrationRules) -> Vec<&'static str> {
+fn reasons_against(facts: &ContractFacts, rules: &RegistrationRules) -> Vec<&'static str> {
     let mut reasons = Vec::new();
-    if rules.refuses_kind(&heard.contract_kind.to_ascii_lowercase()) {
-        reasons.push(if heard.contract_kind == "GROUP" {
+    if rules.refuses_kind(&facts.contract_kind.to_ascii_lowercase()) {
+        reasons.push(if facts.contract_kind == "GROUP" {
             "GROUP_CONTRACT"
         } else {
             "CONTRACT_KIND_REFUSED"
         });
     }
-    if heard.policyholder_kind == "CORPORATE" && !rules.corporate_allowed {
+    if facts.policyholder_kind == "CORPORATE" && !rules.corporate_allowed {
         reasons.push("CORPORATE_POLICYHOLDER");
     }
     reasons
@@ -227,13 +208,13 @@ impl Decider for Entitlement {
                 code,
                 as_of,
             } => Ok(self.issue(contract, code, as_of)?),
-            EntitlementCommand::Hear { heard } => {
+            EntitlementCommand::RecordContract { facts } => {
                 let newer = self
-                    .heard
+                    .facts
                     .as_ref()
-                    .is_none_or(|last| heard.version > last.version);
+                    .is_none_or(|last| facts.version > last.version);
                 Ok(if newer {
-                    vec![EntitlementEvent::ContractHeard { heard }]
+                    vec![EntitlementEvent::ContractRecorded { facts }]
                 } else {
                     vec![]
                 })
@@ -270,7 +251,7 @@ impl Decider for Entitlement {
                     as_of,
                 });
             }
-            EntitlementEvent::ContractHeard { heard } => self.heard = Some(heard),
+            EntitlementEvent::ContractRecorded { facts } => self.facts = Some(facts),
             EntitlementEvent::Registered { account_id } => self.registrant = Some(account_id),
             EntitlementEvent::Released { .. } => self.registrant = None,
         }
@@ -355,8 +336,8 @@ mod tests {
         }
     }
 
-    fn heard(kind: &str, policyholder: &str, version: u64) -> Heard {
-        Heard {
+    fn facts(kind: &str, policyholder: &str, version: u64) -> ContractFacts {
+        ContractFacts {
             contract_kind: kind.to_owned(),
             policyholder_kind: policyholder.to_owned(),
             subject: SUBJECT,
@@ -365,8 +346,8 @@ mod tests {
         }
     }
 
-    fn hear(heard: Heard) -> EntitlementCommand {
-        EntitlementCommand::Hear { heard }
+    fn record(facts: ContractFacts) -> EntitlementCommand {
+        EntitlementCommand::RecordContract { facts }
     }
 
     fn register(account: AccountId) -> EntitlementCommand {
@@ -389,7 +370,7 @@ mod tests {
 
     #[test]
     fn id_2_an_individuals_contract_is_registered() {
-        let known = history([issue(1), hear(heard("INDIVIDUAL", "INDIVIDUAL", 0))]);
+        let known = history([issue(1), record(facts("INDIVIDUAL", "INDIVIDUAL", 0))]);
         given::<Entitlement>(known)
             .when(register(ACCOUNT))
             .then([EntitlementEvent::Registered { account_id: ACCOUNT }]);
@@ -397,7 +378,7 @@ mod tests {
 
     #[test]
     fn id_2_every_reason_against_a_contract_is_listed() {
-        let known = history([issue(1), hear(heard("GROUP", "CORPORATE", 0))]);
+        let known = history([issue(1), record(facts("GROUP", "CORPORATE", 0))]);
         let problem = given::<Entitlement>(known)
             .when(register(ACCOUNT))
             .then_rejected("CONTRACT_NOT_ELIGIBLE");
@@ -409,7 +390,7 @@ mod tests {
 
     #[test]
     fn id_2_the_rulebook_decides_about_companies() {
-        let known = history([issue(1), hear(heard("INDIVIDUAL", "CORPORATE", 0))]);
+        let known = history([issue(1), record(facts("INDIVIDUAL", "CORPORATE", 0))]);
         let rules = RegistrationRules {
             corporate_allowed: true,
             ..rules()
@@ -431,11 +412,11 @@ mod tests {
                 .retry_after
                 .is_some()
         );
-        let other = Heard {
+        let other = ContractFacts {
             subject: SubjectId::from_uuid(Uuid::from_u128(9)),
-            ..heard("INDIVIDUAL", "INDIVIDUAL", 0)
+            ..facts("INDIVIDUAL", "INDIVIDUAL", 0)
         };
-        given::<Entitlement>(history([issue(1), hear(other)]))
+        given::<Entitlement>(history([issue(1), record(other)]))
             .when(register(ACCOUNT))
             .then_rejected("CONTRACT_NOT_YET_KNOWN");
     }
@@ -444,7 +425,7 @@ mod tests {
     fn id_8_a_code_is_used_once_and_can_be_released_only_by_its_user() {
         let used = history([
             issue(1),
-            hear(heard("INDIVIDUAL", "INDIVIDUAL", 0)),
+            record(facts("INDIVIDUAL", "INDIVIDUAL", 0)),
             register(ACCOUNT),
         ]);
         given::<Entitlement>(used.clone())
@@ -485,14 +466,14 @@ mod tests {
 
     #[test]
     fn an_older_version_of_a_contract_changes_nothing() {
-        let known = history([hear(heard("GROUP", "INDIVIDUAL", 5))]);
+        let known = history([record(facts("GROUP", "INDIVIDUAL", 5))]);
         for version in [4, 5] {
             given::<Entitlement>(known.clone())
-                .when(hear(heard("INDIVIDUAL", "INDIVIDUAL", version)))
+                .when(record(facts("INDIVIDUAL", "INDIVIDUAL", version)))
                 .then_nothing();
         }
         given::<Entitlement>(known)
-            .when(hear(heard("INDIVIDUAL", "INDIVIDUAL", 6)))
+            .when(record(facts("INDIVIDUAL", "INDIVIDUAL", 6)))
             .then_accepted();
     }
 }

@@ -17,11 +17,8 @@ const SHORTEST_PART: usize = 4;
 /// What Argon2id costs: memory in KiB, passes, lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashCost {
-    /// Memory in KiB.
     pub m_kib: u32,
-    /// Passes over it.
     pub t: u32,
-    /// Lanes.
     pub p: u32,
 }
 
@@ -42,7 +39,6 @@ pub struct PasswordHash {
     pub cost: HashCost,
     /// 16 bytes.
     pub salt: Salt,
-    /// The hash.
     pub hash: SlowHash,
 }
 
@@ -144,16 +140,10 @@ fn fold(text: &str) -> Zeroizing<String> {
 pub enum WeakPassword {
     /// Fewer characters than the rulebook asks for.
     #[error("the password has fewer than {min} characters")]
-    TooShort {
-        /// Fewest characters.
-        min: u32,
-    },
+    TooShort { min: u32 },
     /// More than anybody types.
     #[error("the password has more than {max} characters")]
-    TooLong {
-        /// Most characters.
-        max: u32,
-    },
+    TooLong { max: u32 },
     /// Everyone tries it first.
     #[error("the password is a common one")]
     Common,

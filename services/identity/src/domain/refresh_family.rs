@@ -38,16 +38,13 @@ pub enum Ending {
 pub struct PresentedToken {
     /// The generation it was issued in.
     pub generation: u32,
-    /// Its secret, hashed.
     pub hash: TokenHash,
 }
 
 /// A token to issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IssuedToken {
-    /// Its secret, hashed.
     pub hash: TokenHash,
-    /// When it expires.
     pub expires_at: Timestamp,
 }
 

@@ -32,14 +32,10 @@ impl From<ReservationId> for Uuid {
 /// Whether the user ID is free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Reservation {
-    /// Nobody has it.
     #[default]
     Free,
     /// This account has it.
-    Taken {
-        /// The owner.
-        owner: AccountId,
-    },
+    Taken { owner: AccountId },
 }
 
 /// What can be asked of a user ID.
@@ -51,10 +47,7 @@ pub enum ReservationCommand {
         account: AccountId,
     },
     /// Give it back, if this account has it.
-    Release {
-        /// The owner.
-        account: AccountId,
-    },
+    Release { account: AccountId },
 }
 
 /// What happened to a user ID.
@@ -63,10 +56,7 @@ pub enum ReservationCommand {
 pub enum ReservationEvent {
     /// An account took it.
     #[serde(rename = "reservation.taken.v1")]
-    Taken {
-        /// The owner.
-        account_id: AccountId,
-    },
+    Taken { account_id: AccountId },
     /// Its owner gave it back.
     #[serde(rename = "reservation.released.v1")]
     Released {

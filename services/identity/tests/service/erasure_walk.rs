@@ -152,7 +152,7 @@ pub(crate) async fn erasures(world: &World, walk: &mut Walk) {
             Call::Release(kept, nobody),
             Refusal::new(NotFound, "HOLD_NOT_FOUND"),
         ),
-        (Call::Rewrap(-1), Refusal::invalid("limit", "LIMIT_NEGATIVE")),
+        (Call::Rewrap(-1), Refusal::invalid("limit", "NUMBER_TOO_SMALL")),
         (Call::Rewrap(0), refused("MASTER_KEY_OTHER")),
     ];
     for (call, expected) in table {

@@ -10,7 +10,7 @@ use crate::world::{CODE, Contract, PASSWORD, WEAK_CODE, World, random, reason, r
 async fn id_3_registers_by_a_strong_or_a_weak_code_and_logs_in() {
     let world = World::start().await;
     for (number, code, typed) in [(1, CODE, "k7qm 2xpd 9wtr"), (2, WEAK_CODE, "４８２９１３")] {
-        let contract = world.contract(number, code).await;
+        let mut contract = world.contract(number, code).await;
         let email = format!("c{number}@example.jp");
         if number == 1 {
             // Letters' case is part of a code.
@@ -20,6 +20,8 @@ async fn id_3_registers_by_a_strong_or_a_weak_code_and_logs_in() {
             );
             world.register(&contract, "K7QM2XPD9WTR", &email).await.unwrap();
         } else {
+            // OP-9: as it is pasted from a page.
+            contract.policy = format!("\u{202A}{}\u{202C}\t\n", contract.policy);
             world.register(&contract, typed, &email).await.unwrap();
         }
         assert!(world.login(&email, PASSWORD).await.unwrap().phone_call_required);

@@ -197,7 +197,7 @@ async fn contracts(world: &World, walk: &mut Walk) {
 /// each for its own lock: what changes the contract has been told before, because no event is told while a transaction
 /// is open on the same server.
 async fn contract_changed(world: &World, walk: &mut Walk) {
-    const HEARD: &str = "entitlement.contract_heard.v1";
+    const HEARD: &str = "entitlement.contract_recorded.v1";
     const STARTED: &str = "account.registration_started.v1";
     may_be_held(world, &[HEARD, STARTED]).await;
     let mut answers = Vec::new();

@@ -62,7 +62,6 @@ impl World {
         Self::of(&[]).await
     }
 
-    /// With more settings.
     pub(crate) async fn with<V: Into<toml::Value> + Clone>(settings: &[(&str, V)]) -> Self {
         let settings: Vec<_> = settings
             .iter()
@@ -136,7 +135,7 @@ impl<S: Service> World<S> {
         let results = self.import(vec![contract.row(code)]).await;
         assert_eq!(results[0].outcome(), ImportOutcome::Recorded, "{results:?}");
         self.tell_contract(&contract, kind, policyholder).await;
-        self.until_event("entitlement.contract_heard.v1", contract.id.as_uuid())
+        self.until_event("entitlement.contract_recorded.v1", contract.id.as_uuid())
             .await;
         contract
     }
@@ -295,7 +294,6 @@ impl<S: Service> World<S> {
             .unwrap())
     }
 
-    /// A registered customer.
     pub(crate) async fn customer(&self, number: u32) -> String {
         let email = format!("customer{number}@example.jp");
         let contract = self.contract(number, CODE).await;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::BackupError;
 
-/// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Copied {
     pub(super) files: u64,

@@ -17,7 +17,6 @@ pub struct Manifest {
     format: u32,
     /// The moment, RFC 3339, UTC.
     pub taken_at: String,
-    /// The databases.
     pub dumps: Vec<Dump>,
     /// The folders of files.
     pub files: Vec<Files>,
@@ -28,9 +27,7 @@ pub struct Manifest {
 pub struct Dump {
     /// The name of the service's settings file, or `keyring`.
     pub name: String,
-    /// The dump's size.
     pub bytes: u64,
-    /// Lower-case hexadecimal.
     pub sha256: String,
 }
 
@@ -39,9 +36,7 @@ pub struct Dump {
 pub struct Files {
     /// The name of the service's settings file.
     pub service: String,
-    /// How many files.
     pub files: u64,
-    /// Their size.
     pub bytes: u64,
 }
 

@@ -27,9 +27,7 @@ pub enum BackupError {
     /// A file or folder.
     #[error("{action} {}: {source}", path.display())]
     File {
-        /// What was tried.
         action: &'static str,
-        /// On which.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
@@ -37,42 +35,28 @@ pub enum BackupError {
     /// A database does not answer as it should.
     #[error("{database}: {doing}")]
     Database {
-        /// Which.
         database: String,
-        /// What was tried.
         doing: &'static str,
-        /// What it says.
         #[source]
         source: sqlx::Error,
     },
     /// The URL of a database is none.
     #[error("{database}: its setting is not a postgres:// URL")]
-    Url {
-        /// Which.
-        database: String,
-    },
+    Url { database: String },
     /// Somebody held a lock at every attempt.
     #[error("{database}: handlers or appends did not pause for a moment; try again when it is quieter")]
-    NoPause {
-        /// Which.
-        database: String,
-    },
+    NoPause { database: String },
     /// `pg_dump` or `pg_restore`.
     #[error("{database}: {program}: {output}")]
     Program {
-        /// The database.
         database: String,
-        /// The program.
         program: &'static str,
-        /// What it says.
         output: String,
     },
     /// The settings name no place for a part of the backup, or the backup has no part for a place.
     #[error("{part} is in the {there} but not in the {missing}")]
     Unmatched {
-        /// The part.
         part: String,
-        /// Where it is.
         there: &'static str,
         /// Where it is not.
         missing: &'static str,
@@ -85,10 +69,7 @@ pub enum BackupError {
     },
     /// The backup is not as it was written.
     #[error("{} is not as it was written", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
+    Damaged { path: PathBuf },
     /// Of a later release.
     #[error("the backup has format {0}, which this release does not know")]
     Format(u32),

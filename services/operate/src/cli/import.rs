@@ -120,11 +120,9 @@ impl Import {
     }
 
     async fn import(self, context: &Context) -> Result<(), Failure> {
-        let client = context
-            .deployment
-            .client_of(&[ENDORSEMENT, IDENTITY, CLAIM_IMAGES])?;
-        let administrator = context.deployment.staff()?;
         let plan = self.plan()?;
+        let client = context.deployment.client_of(&services_of(&plan.files))?;
+        let administrator = context.deployment.staff()?;
         let files = import(&client, &administrator, &plan, &ImportProgress::default()).await?;
         let refused: usize = files.iter().map(|file| file.refused).sum();
         context.result(&Imported {
@@ -181,10 +179,19 @@ impl Import {
     }
 }
 
+/// Whose addresses are needed: endorsement knows the policies that the other files name.
+fn services_of(files: &Files) -> Vec<&'static str> {
+    let credentials = files.credentials.as_ref().map(|_| IDENTITY);
+    let accidents = files.accidents.as_ref().map(|_| CLAIM_IMAGES);
+    let named = [Some(ENDORSEMENT), credentials, accidents];
+    named.into_iter().flatten().collect()
+}
+
 /// What differs from the core system.
 #[derive(Serialize)]
 struct Differences {
     differences: Vec<Differing>,
+    unreadable_contract_ids: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -231,6 +238,9 @@ impl fmt::Display for Differences {
                  otherwise as of {core_as_of}"
             )?;
         }
+        for id in &self.unreadable_contract_ids {
+            writeln!(f, "contract {id}: what is recorded of it cannot be read")?;
+        }
         match self.differences.len() {
             0 => write!(f, "nothing differs"),
             count => write!(f, "{count} differ"),
@@ -243,6 +253,7 @@ async fn differences(context: &Context) -> Result<(), Failure> {
     let administrator = context.deployment.staff()?;
     let mut found = Differences {
         differences: Vec::new(),
+        unreadable_contract_ids: Vec::new(),
     };
     let mut page_token = String::new();
     loop {
@@ -255,6 +266,7 @@ async fn differences(context: &Context) -> Result<(), Failure> {
         found
             .differences
             .extend(page.differences.into_iter().map(Differing::from));
+        found.unreadable_contract_ids.extend(page.unreadable_contract_ids);
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;

@@ -8,11 +8,9 @@ use toml::Table;
 
 use super::places_error::PlacesError;
 
-/// One service's settings.
 #[derive(Debug, Clone)]
 pub(super) struct SettingsFile {
     pub(super) path: PathBuf,
-    /// Whose they are.
     pub(super) service: &'static str,
     table: Table,
 }

@@ -48,18 +48,15 @@ impl Default for Limits {
 pub enum Progress {
     /// A table and its indexes are new files now.
     Rewritten {
-        /// Its database.
         database: String,
         /// Its name with its schema.
         table: String,
         /// Its size before, with indexes and TOAST.
         before_bytes: i64,
-        /// And after.
         after_bytes: i64,
     },
     /// A table is in use; it is tried again.
     Busy {
-        /// Its database.
         database: String,
         /// Its name with its schema.
         table: String,
@@ -110,57 +107,31 @@ pub enum HousekeepingError {
     /// The database does not answer as it should.
     #[error("{database}: {doing}")]
     Database {
-        /// Which.
         database: String,
-        /// What was tried.
         doing: String,
-        /// What it says.
         #[source]
         source: sqlx::Error,
     },
     /// Somebody may still see what was deleted, so PostgreSQL would keep it.
     #[error("{database}: deleted rows are still visible to {holder}; end it, then run this again")]
-    HeldBack {
-        /// Which.
-        database: String,
-        /// Who.
-        holder: String,
-    },
+    HeldBack { database: String, holder: String },
     /// A second generation of the views may hold who was erased after it was filled so far.
     #[error(
         "{database}: a second generation of the views ({schema}) is filled or dropped by a run; let the run end, or cancel \
          it, then run this again"
     )]
-    RunUnderWay {
-        /// Which.
-        database: String,
-        /// The generation's schema.
-        schema: String,
-    },
+    RunUnderWay { database: String, schema: String },
     /// A table was in use at every attempt.
     #[error("{database}: {table} was in use at every attempt; run this again when it is quieter")]
-    Busy {
-        /// Which.
-        database: String,
-        /// The table.
-        table: String,
-    },
+    Busy { database: String, table: String },
     /// PostgreSQL skips what a user may not rewrite, with a warning only.
     #[error("{database}: {table} was not rewritten; run this as the owner of the database")]
-    NotRewritten {
-        /// Which.
-        database: String,
-        /// The table.
-        table: String,
-    },
-    /// Old WAL stays.
+    NotRewritten { database: String, table: String },
     #[error("{database}: {segments} old WAL segments are kept by {holder}")]
     WalKept {
         /// A database of the instance.
         database: String,
-        /// How many.
         segments: usize,
-        /// What keeps them.
         holder: String,
     },
 }

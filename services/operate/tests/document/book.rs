@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use client::files::Mapping;
 
-/// Contracts in them.
 pub(crate) const CONTRACTS: usize = 2;
 /// Whom the operators erase.
 pub(crate) const ERASED: &str = "C0000002";

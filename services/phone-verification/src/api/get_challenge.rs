@@ -10,7 +10,7 @@ use service::{refuse, status};
 use tonic::{Request, Response, Status};
 
 use super::{Api, parse, render};
-use crate::domain::{Challenge, GuidanceReason, OpeningRejection, Standing};
+use crate::domain::{Challenge, ChallengeStatus, GuidanceReason, OpeningRejection};
 
 /// One look at a challenge.
 struct Look {
@@ -43,7 +43,7 @@ async fn wait_for_news(
     let seen = first.guidance;
     let mut current = first;
     loop {
-        let pending = current.challenge.standing_at(current.at) == Some(Standing::Pending);
+        let pending = current.challenge.status_at(current.at) == Some(ChallengeStatus::Pending);
         let left = until.saturating_duration_since(Instant::now());
         if !pending || current.guidance != seen || left.is_zero() || api.context.shutdown.is_cancelled() {
             return Ok(current);

@@ -23,6 +23,7 @@ use crate::calls::Calls;
 use crate::changes::Changes;
 use crate::domain::{Challenge, LinePool};
 use crate::line_rows::LineRows;
+use crate::metrics::Metrics;
 use crate::openings::Openings;
 
 /// What the RPCs work with.
@@ -34,6 +35,7 @@ pub(crate) struct Api {
     pub(crate) rows: LineRows,
     pub(crate) pool: Arc<LinePool>,
     pub(crate) changes: Changes,
+    pub(crate) metrics: Metrics,
 }
 
 impl Api {

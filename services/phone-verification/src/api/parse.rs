@@ -14,7 +14,7 @@ use crate::domain::LinePool;
 /// The id of a challenge.
 pub(super) fn challenge_id(text: &str) -> Result<ChallengeId, Problem> {
     text.parse()
-        .map_err(|_| invalid().field("challenge_id", "CHALLENGE_ID_INVALID"))
+        .map_err(|_| Problem::invalid("challenge_id", "CHALLENGE_ID_INVALID"))
 }
 
 /// How long to wait; the door refuses what is negative or too long.
@@ -23,9 +23,9 @@ pub(super) fn wait(wait_ms: i32) -> Duration {
 }
 
 /// A reported call. What the report says of the caller is never wrong: a number that cannot be read counts as not
-/// registered, and the reporter hears the same as always.
+/// registered, and the answer says how it was read.
 pub(super) fn reported_call(request: ReportCallRequest, pool: &LinePool) -> Result<ReportedCall, Problem> {
-    let mut problem = invalid();
+    let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
     if !is_name(&request.trunk) {
         problem = problem.field("trunk", "TRUNK_INVALID");
     }
@@ -54,24 +54,19 @@ pub(super) fn reported_call(request: ReportCallRequest, pool: &LinePool) -> Resu
     }
 }
 
-fn invalid() -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT")
-}
-
 /// Visible ASCII, not empty.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// 0 means now; nothing before the epoch.
+/// 0 means now; the door refuses what is before the epoch.
 fn received_at(us: i64) -> Result<Option<Timestamp>, &'static str> {
-    match us {
-        0 => Ok(None),
-        ..0 => Err("RECEIVED_AT_INVALID"),
-        _ => Timestamp::from_microsecond(us)
-            .map(Some)
-            .map_err(|_| "RECEIVED_AT_INVALID"),
+    if us == 0 {
+        return Ok(None);
     }
+    Timestamp::from_microsecond(us)
+        .map(Some)
+        .map_err(|_| "RECEIVED_AT_INVALID")
 }
 
 /// PV-6: a caller that is left out, or a number without digits, is one the network could not tell.
@@ -163,7 +158,7 @@ mod tests {
             trunk: "two words".to_owned(),
             call_id: String::new(),
             dialled_line: "03-9999-9999".to_owned(),
-            received_at_us: -1,
+            received_at_us: i64::MAX,
             ..request(None)
         };
         let problem = reported_call(wrong, &pool()).unwrap_err();

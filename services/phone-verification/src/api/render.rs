@@ -1,11 +1,11 @@
 //! From state to messages, with texts in the caller's language.
 
-use contracts::phone_verification::v1::{Challenge as Message, ChallengeState, Guidance};
+use contracts::phone_verification::v1::{CallerReading, Challenge as Message, ChallengeState, Guidance};
 use decider::{Problem, ProblemKind};
-use kernel::{ChallengeId, Timestamp};
+use kernel::{CallerId, ChallengeId, MissingReason, PhoneNumberError, Timestamp};
 use service::Scope;
 
-use crate::domain::{Challenge, GuidanceReason, Standing};
+use crate::domain::{Challenge, ChallengeStatus, GuidanceReason};
 
 /// A challenge as its customer sees it; none if it was never opened.
 pub(super) fn challenge(
@@ -14,16 +14,16 @@ pub(super) fn challenge(
     guidance: Option<(GuidanceReason, Timestamp)>,
     at: Timestamp,
 ) -> Option<Message> {
-    let (opened, standing) = (challenge.opened()?, challenge.standing_at(at)?);
+    let (opened, status) = (challenge.opened()?, challenge.status_at(at)?);
     let line = opened.line.display();
     Some(Message {
         challenge_id: id.to_string(),
         expires_at_us: opened.expires_at.as_microsecond(),
-        state: state(standing).into(),
-        instruction: text(instruction(standing), &line),
+        state: state(status).into(),
+        instruction: text(instruction(status), &line),
         // Once it has ended there is nothing left to do about a call.
         guidance: guidance
-            .filter(|_| standing == Standing::Pending)
+            .filter(|_| status == ChallengeStatus::Pending)
             .map(|(reason, at)| Guidance {
                 reason: reason.as_str().to_owned(),
                 message: text(reason.as_str(), &line),
@@ -33,22 +33,35 @@ pub(super) fn challenge(
     })
 }
 
-const fn state(standing: Standing) -> ChallengeState {
-    match standing {
-        Standing::Pending => ChallengeState::Pending,
-        Standing::Matched => ChallengeState::Matched,
-        Standing::Expired => ChallengeState::Expired,
-        Standing::Superseded => ChallengeState::Superseded,
+const fn state(status: ChallengeStatus) -> ChallengeState {
+    match status {
+        ChallengeStatus::Pending => ChallengeState::Pending,
+        ChallengeStatus::Matched => ChallengeState::Matched,
+        ChallengeStatus::Expired => ChallengeState::Expired,
+        ChallengeStatus::Superseded => ChallengeState::Superseded,
+    }
+}
+
+/// How the caller of a report was read: out of the report and nothing else (PV-13).
+pub(super) const fn caller(caller: &Result<CallerId, PhoneNumberError>) -> CallerReading {
+    match caller {
+        Ok(CallerId::Number(_)) => CallerReading::Number,
+        Ok(CallerId::Missing(MissingReason::Withheld)) => CallerReading::Withheld,
+        Ok(CallerId::Missing(MissingReason::Payphone)) => CallerReading::Payphone,
+        Ok(CallerId::Missing(MissingReason::Unavailable)) => CallerReading::Unavailable,
+        Ok(CallerId::Missing(MissingReason::ServiceConflict)) => CallerReading::ServiceConflict,
+        Err(PhoneNumberError::Foreign) => CallerReading::Foreign,
+        Err(_) => CallerReading::Unreadable,
     }
 }
 
 /// The keys of the instructions in `messages.toml`.
-pub(crate) const fn instruction(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Pending => "CALL_THE_LINE",
-        Standing::Matched => "CALL_VERIFIED",
-        Standing::Expired => "CHALLENGE_EXPIRED",
-        Standing::Superseded => "CHALLENGE_SUPERSEDED",
+pub(crate) const fn instruction(status: ChallengeStatus) -> &'static str {
+    match status {
+        ChallengeStatus::Pending => "CALL_THE_LINE",
+        ChallengeStatus::Matched => "CALL_VERIFIED",
+        ChallengeStatus::Expired => "CHALLENGE_EXPIRED",
+        ChallengeStatus::Superseded => "CHALLENGE_SUPERSEDED",
     }
 }
 

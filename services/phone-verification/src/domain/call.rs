@@ -44,11 +44,9 @@ impl From<CallId> for Uuid {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Caller {
-    /// A Japanese number.
     Number {
         /// Sealed for its owner where a challenge on the line had it, else for the unknown persons of the day.
         number: Personal<PhoneNumber>,
-        /// Its keyed hash.
         hash: NumberHash,
     },
     /// The network showed something that is no Japanese number; it is not kept.
@@ -57,10 +55,7 @@ pub enum Caller {
         reason: UnreadableCaller,
     },
     /// The network showed none (PV-6).
-    Missing {
-        /// Why.
-        reason: MissingReason,
-    },
+    Missing { reason: MissingReason },
 }
 
 /// Why a shown number is no Japanese one.
@@ -115,9 +110,7 @@ pub struct Report {
     pub trunk: String,
     /// Our line that was dialled.
     pub line: PhoneNumber,
-    /// Who called.
     pub caller: Caller,
-    /// When it arrived.
     pub called_at: Timestamp,
     /// The challenge whose number this is, on its line, in time.
     pub challenge_id: Option<ChallengeId>,
@@ -135,7 +128,6 @@ pub enum Call {
     Reported(Box<Report>),
     /// All that follows from it was done.
     Settled {
-        /// The call.
         report: Box<Report>,
         /// What it came to.
         outcome: CallOutcome,
@@ -157,11 +149,9 @@ pub enum CallOutcome {
 /// What can be asked of a call.
 #[derive(Debug, Clone)]
 pub enum CallCommand {
-    /// Record it.
     Report(Box<Report>),
     /// Record what it came to.
     Settle {
-        /// The outcome.
         outcome: CallOutcome,
     },
 }
@@ -177,9 +167,7 @@ pub enum CallEvent {
         trunk: String,
         /// Our line that was dialled.
         line: PhoneNumber,
-        /// Who called.
         caller: Box<Caller>,
-        /// When it arrived.
         called_at: Timestamp,
         /// The challenge it is to satisfy.
         #[serde(default, skip_serializing_if = "Option::is_none")]

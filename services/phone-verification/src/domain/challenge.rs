@@ -13,7 +13,6 @@ use super::number_hash::NumberHash;
 /// What a challenge was opened with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// Whose login.
     pub account_id: AccountId,
     /// The login it is bound to.
     pub login_id: LoginId,
@@ -37,11 +36,9 @@ pub enum Challenge {
     Unopened,
     /// It waits for its call.
     Open(Box<Opened>),
-    /// A call verified.
     Matched {
         /// As it was opened.
         opened: Box<Opened>,
-        /// The one call.
         call_id: CallId,
     },
     /// Nobody called in time.
@@ -52,10 +49,9 @@ pub enum Challenge {
 
 /// Where a challenge stands, for who waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ChallengeStatus {
     /// Waiting for the call.
     Pending,
-    /// A call verified.
     Matched,
     /// Nobody called in time.
     Expired,
@@ -66,29 +62,21 @@ pub enum Standing {
 /// What can be asked of a challenge.
 #[derive(Debug, Clone)]
 pub enum ChallengeCommand {
-    /// Open it.
     Open(Opened),
     /// A call from this number came over its line.
     Match {
-        /// The caller.
         number: NumberHash,
-        /// The call.
         call_id: CallId,
-        /// When it arrived.
         called_at: Timestamp,
     },
     /// Its time may be over.
     Expire {
-        /// Now.
         at: Timestamp,
     },
     /// A newer challenge of the account was opened.
     Supersede {
-        /// The newer one.
         by: ChallengeId,
-        /// Whose challenges.
         account_id: AccountId,
-        /// Now.
         at: Timestamp,
     },
 }
@@ -97,12 +85,9 @@ pub enum ChallengeCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 pub enum ChallengeEvent {
-    /// It was opened.
     #[serde(rename = "challenge.opened.v1")]
     Opened {
-        /// Whose login.
         account_id: AccountId,
-        /// The login.
         login_id: LoginId,
         /// The line to dial; ours, nobody's personal number.
         line: PhoneNumber,
@@ -116,35 +101,26 @@ pub enum ChallengeEvent {
         #[serde(default)]
         supersedes: BTreeSet<ChallengeId>,
     },
-    /// A call verified.
     #[serde(rename = "challenge.matched.v1")]
     Matched {
-        /// Whose login.
         account_id: AccountId,
-        /// The login.
         login_id: LoginId,
-        /// The call.
         call_id: CallId,
-        /// When it arrived.
         matched_at: Timestamp,
     },
     /// Nobody called in time.
     #[serde(rename = "challenge.expired.v1")]
     Expired {
-        /// Whose login.
         account_id: AccountId,
-        /// The login.
         login_id: LoginId,
     },
     /// A newer login took its place.
     #[serde(rename = "challenge.superseded.v1")]
     Superseded {
-        /// Whose login.
         account_id: AccountId,
         /// The login; absent if it was superseded before it was opened.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         login_id: Option<LoginId>,
-        /// The newer challenge.
         by: ChallengeId,
     },
 }
@@ -188,14 +164,14 @@ impl Challenge {
     }
 
     /// Where it stands by the clock: expired at its instant, also before that was recorded.
-    pub fn standing_at(&self, at: Timestamp) -> Option<Standing> {
+    pub fn status_at(&self, at: Timestamp) -> Option<ChallengeStatus> {
         match self {
             Self::Unopened => None,
-            Self::Open(opened) if opened.expires_at <= at => Some(Standing::Expired),
-            Self::Open(_) => Some(Standing::Pending),
-            Self::Matched { .. } => Some(Standing::Matched),
-            Self::Expired(_) => Some(Standing::Expired),
-            Self::Superseded(_) => Some(Standing::Superseded),
+            Self::Open(opened) if opened.expires_at <= at => Some(ChallengeStatus::Expired),
+            Self::Open(_) => Some(ChallengeStatus::Pending),
+            Self::Matched { .. } => Some(ChallengeStatus::Matched),
+            Self::Expired(_) => Some(ChallengeStatus::Expired),
+            Self::Superseded(_) => Some(ChallengeStatus::Superseded),
         }
     }
 }

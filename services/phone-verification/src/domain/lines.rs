@@ -26,7 +26,6 @@ pub enum LinePoolError {
     Unreadable {
         /// Its place in the list, from 1.
         position: usize,
-        /// What is wrong.
         problem: PhoneNumberError,
     },
     /// A line stands there twice.
@@ -65,11 +64,9 @@ impl LinePool {
 /// A line that a challenge with one of the same caller numbers has taken and whose time is not over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// The line.
     pub line: PhoneNumber,
     /// The caller number both expect.
     pub number: NumberHash,
-    /// When it ends.
     pub expires_at: Timestamp,
     /// False once it was matched or superseded: it is kept so that a redial is recognised, and may be displaced.
     pub open: bool,

@@ -12,7 +12,9 @@ pub mod opening;
 pub use call::{
     Call, CallCommand, CallEvent, CallId, CallOutcome, CallRejection, Caller, Report, UnreadableCaller,
 };
-pub use challenge::{Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, Opened, Standing};
+pub use challenge::{
+    Challenge, ChallengeCommand, ChallengeEvent, ChallengeRejection, ChallengeStatus, Opened,
+};
 pub use guidance::GuidanceReason;
 pub use lines::{LinePool, LinePoolError, Occupancy, Taken, choose_line};
 pub use number_hash::NumberHash;
@@ -41,7 +43,7 @@ mod tests {
             "challenge.matched.v1",
             "challenge.expired.v1",
             "challenge.superseded.v1",
-            "numbers.heard.v1",
+            "numbers.recorded.v1",
             "numbers.withdrawn.v1",
         ];
         check_all(FOLDER, &[&known]).unwrap();

@@ -18,7 +18,6 @@ struct Contract {
     period_end: Option<Timestamp>,
 }
 
-/// A policyholder's numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbers {
     contracts: BTreeMap<ContractId, Contract>,
@@ -28,8 +27,7 @@ pub struct Numbers {
 #[derive(Debug, Clone)]
 pub enum NumbersCommand {
     /// Remember what a contract's newest version says.
-    Hear {
-        /// The contract.
+    Record {
         contract_id: ContractId,
         /// The revision of the contract's stream that says so; older ones are ignored.
         version: u64,
@@ -40,7 +38,6 @@ pub enum NumbersCommand {
     },
     /// Forget a contract whose policyholder is somebody else now.
     Withdraw {
-        /// The contract.
         contract_id: ContractId,
         /// The revision of the contract's stream that says so.
         version: u64,
@@ -52,9 +49,8 @@ pub enum NumbersCommand {
 #[serde(tag = "type", content = "data")]
 pub enum NumbersEvent {
     /// A contract told its numbers, whole.
-    #[serde(rename = "numbers.heard.v1")]
-    Heard {
-        /// The contract.
+    #[serde(rename = "numbers.recorded.v1")]
+    Recorded {
         contract_id: ContractId,
         /// Revision of the contract's stream.
         version: u64,
@@ -67,7 +63,6 @@ pub enum NumbersEvent {
     /// The contract has another policyholder now.
     #[serde(rename = "numbers.withdrawn.v1")]
     Withdrawn {
-        /// The contract.
         contract_id: ContractId,
         /// Revision of the contract's stream.
         version: u64,
@@ -120,7 +115,7 @@ impl Decider for Numbers {
 
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
         match command {
-            NumbersCommand::Hear {
+            NumbersCommand::Record {
                 contract_id, version, ..
             }
             | NumbersCommand::Withdraw { contract_id, version }
@@ -128,12 +123,12 @@ impl Decider for Numbers {
             {
                 Ok(vec![])
             }
-            NumbersCommand::Hear {
+            NumbersCommand::Record {
                 contract_id,
                 version,
                 numbers,
                 period_end,
-            } => Ok(vec![NumbersEvent::Heard {
+            } => Ok(vec![NumbersEvent::Recorded {
                 contract_id,
                 version,
                 numbers,
@@ -150,7 +145,7 @@ impl Decider for Numbers {
 
     fn evolve(mut self, event: &Self::Event) -> Self {
         let (id, contract) = match event.clone() {
-            NumbersEvent::Heard {
+            NumbersEvent::Recorded {
                 contract_id,
                 version,
                 numbers,
@@ -203,7 +198,7 @@ mod tests {
     }
 
     fn heard(version: u64, numbers: Vec<Dated<PhoneNumber>>, end: &str) -> NumbersEvent {
-        NumbersEvent::Heard {
+        NumbersEvent::Recorded {
             contract_id: CONTRACT,
             version,
             numbers,
@@ -212,7 +207,7 @@ mod tests {
     }
 
     fn hear(version: u64, numbers: Vec<Dated<PhoneNumber>>, end: &str) -> NumbersCommand {
-        NumbersCommand::Hear {
+        NumbersCommand::Record {
             contract_id: CONTRACT,
             version,
             numbers,
@@ -253,7 +248,7 @@ mod tests {
     /// contracts-open-end.csv: its policyholder can log in by phone call.
     #[test]
     fn pv_7_numbers_of_a_contract_without_end_count_and_those_of_one_taken_away_do_not() {
-        let open = NumbersEvent::Heard {
+        let open = NumbersEvent::Recorded {
             contract_id: CONTRACT,
             version: 0,
             numbers: vec![number("090-5551-0351", "2026-04-01", None)],

@@ -11,10 +11,7 @@ use rulebook::Contact;
 pub enum OpeningRejection {
     /// No number counts at this instant (PV-3): only people can help.
     #[error("the account has no usable number")]
-    NoUsableNumber {
-        /// Whom to call.
-        contact: Box<Contact>,
-    },
+    NoUsableNumber { contact: Box<Contact> },
     /// As many challenges as may be are open for one of the caller numbers (PV-9).
     #[error("too many challenges are open for one of the numbers")]
     TooManyChallenges {

@@ -1,6 +1,6 @@
 //! Reported calls: guidance, repeats, lateness, and what a reporter can do wrong.
 
-use contracts::phone_verification::v1::{ChallengeState, MissingCallerId, ReportCallRequest};
+use contracts::phone_verification::v1::{CallerReading, ChallengeState, MissingCallerId, ReportCallRequest};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -223,7 +223,7 @@ async fn pv_14_only_the_carrier_reports_calls_and_every_wrong_field_is_named() {
         trunk: String::new(),
         call_id: "two words".to_owned(),
         dialled_line: "03-1111-1111".to_owned(),
-        received_at_us: -1,
+        received_at_us: i64::MAX,
         ..report
     };
     let status = world.send(wrong).await.unwrap_err();
@@ -241,6 +241,37 @@ async fn pv_14_only_the_carrier_reports_calls_and_every_wrong_field_is_named() {
     );
     assert!(fields.iter().all(|field| field.localized_message.is_some()));
     assert!(world.events("call.reported.v1").await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn pv_13_op_9_the_reporter_is_told_how_the_caller_was_read_and_nothing_of_challenges() {
+    let world = World::new().await;
+    let who = world.policyholder(1, &["090-1234-5678"]).await;
+    let login = world.login(1, 1, &[who]);
+    let challenge = world.open(&login).await.unwrap();
+    let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    let in_words = "\"090-1234-5678\" <sip:taro@trunk.example.jp>";
+    for (caller, expected) in [
+        (None, CallerReading::Unavailable),
+        (Some(number("+1 212 555 0100")), CallerReading::Foreign),
+        (Some(number(in_words)), CallerReading::Unreadable),
+        (Some(number(anonymous)), CallerReading::Withheld),
+        (Some(missing(MissingCallerId::Payphone)), CallerReading::Payphone),
+        (
+            Some(missing(MissingCallerId::ServiceConflict)),
+            CallerReading::ServiceConflict,
+        ),
+        // A stranger's, the awaited one, and the same once it has verified.
+        (Some(number("090-9999-9999")), CallerReading::Number),
+        (Some(number("090-1234-5678")), CallerReading::Number),
+        (Some(number("090-1234-5678")), CallerReading::Number),
+    ] {
+        let report = world.report(&challenge.line_to_dial, caller);
+        let described = format!("{:?}", report.caller);
+        assert_eq!(world.send(report).await.unwrap(), expected, "{described}");
+    }
+    assert_eq!(world.state(&login, &challenge).await, ChallengeState::Matched);
     world.stop().await;
 }
 
@@ -263,4 +294,25 @@ async fn no_caller_number_is_readable_in_any_table() {
         assert_eq!(world.tables_with(digits).await, Vec::<String>::new(), "{digits}");
     }
     world.stop().await;
+}
+
+#[tokio::test]
+async fn op_9_a_caller_reported_as_819055500001_or_as_a_uri_is_matched() {
+    let world = World::new().await;
+    let who = world.policyholder(1, &["090-5550-0001"]).await;
+    let written = [
+        "819055500001",
+        "tel:+819055500001",
+        "sip:+819055500001@trunk.example.jp;user=phone",
+        "81-90-5550-0001",
+        "\"090-5550-0001\" <sip:%2B819055500001@trunk.example.jp>",
+    ];
+    for (login, written) in (1..).zip(written) {
+        let login = world.login(1, login, &[who]);
+        let challenge = world.open(&login).await.unwrap();
+        world.call(&challenge.line_to_dial, number(written)).await;
+        let seen = world.get(&login, &challenge, 0).await.unwrap();
+        assert_eq!(seen.state(), ChallengeState::Matched, "{written}");
+        world.pass(1);
+    }
 }

@@ -14,7 +14,8 @@ use contracts::names::{ENDORSEMENT, IDENTITY};
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
 use contracts::phone_verification::v1::report_call_request::Caller;
 use contracts::phone_verification::v1::{
-    Challenge, ChallengeState, GetChallengeRequest, MissingCallerId, OpenChallengeRequest, ReportCallRequest,
+    CallerReading, Challenge, ChallengeState, GetChallengeRequest, MissingCallerId, OpenChallengeRequest,
+    ReportCallRequest,
 };
 use eventsourcing::{PostgresStore, Repository};
 use harness::{Seal, Tested, bearing, secret_of};
@@ -37,7 +38,6 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const LONG_AGO: &str = "2020-01-01T00:00:00+09:00";
 pub const FAR_AHEAD: &str = "2030-01-01T00:00:00+09:00";
 
-/// Who reports calls.
 const CARRIER: &str = "carrier";
 
 pub struct World {
@@ -308,9 +308,10 @@ impl World {
         }
     }
 
-    pub async fn send(&self, report: ReportCallRequest) -> Result<(), Status> {
+    pub async fn send(&self, report: ReportCallRequest) -> Result<CallerReading, Status> {
         let request = bearing(report, &secret_of(CARRIER));
-        self.client().report_call(request).await.map(|_| ())
+        let answer = self.client().report_call(request).await?;
+        Ok(answer.into_inner().caller())
     }
 
     // What is recorded.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::Api;
 use crate::accident_order::{self, Position};
-use crate::problem::{accident_not_found, invalid};
+use crate::problem::accident_not_found;
 use crate::read::{count, cut, id, micros, personal};
 
 const SELECT: &str = "SELECT a.*, c.product, c.policyholder_name, c.insured_name, c.object_address,
@@ -34,7 +34,7 @@ pub(super) async fn search(
     let asked = request.into_inner();
     let order = accident_order::read(&asked.order_by).map_err(refuse)?;
     if !["", "OPEN", "CLOSED"].contains(&asked.state.as_str()) {
-        return Err(refuse(invalid("state", "STATE_INVALID")));
+        return Err(refuse(Problem::invalid("state", "STATE_INVALID")));
     }
     let claim = &number::<ClaimNumber>(&asked.claim_number, "claim_number", "CLAIM_NUMBER_INVALID")
         .map_err(refuse)?;
@@ -91,7 +91,7 @@ fn number<N: FromStr<Err = NumberError> + Display>(
     match text.parse::<N>() {
         Ok(number) => Ok(number.to_string()),
         Err(NumberError::Empty) => Ok(String::new()),
-        Err(_) => Err(invalid(field, reason)),
+        Err(_) => Err(Problem::invalid(field, reason)),
     }
 }
 

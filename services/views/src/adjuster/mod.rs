@@ -20,7 +20,6 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::generations::freshness::Sources;
 
-/// Answers staff.
 pub(crate) struct Api {
     context: Context,
     sources: Arc<Sources>,

@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use crate::generations::freshness::Sources;
 
-/// Answers customers.
 pub(crate) struct Api {
     context: Context,
     sources: Arc<Sources>,

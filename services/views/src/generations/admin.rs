@@ -22,7 +22,6 @@ use crate::problem::{no_run_under_way, run_under_way};
 /// Entities with parked messages that are named.
 const MOST_PARKED: u16 = 100;
 
-/// Answers operators.
 pub(crate) struct Api {
     context: Context,
     sources: Arc<Sources>,

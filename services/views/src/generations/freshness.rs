@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use contracts::views::v1::{Freshness, SourceFreshness, SourceProgress};
+use decider::Problem;
 use eventsourcing::Position;
 use messaging::{SubscriptionStatus, is_parked, position_of};
 use service::{ConsistencyToken, SubscriptionHandle, refuse};
@@ -11,14 +12,12 @@ use sqlx::PgPool;
 use tonic::Status;
 
 use super::generation::Generation;
-use crate::problem::{behind, invalid, not_shown};
+use crate::problem::{behind, not_shown};
 
 /// How long a query waits for what its consistency tokens name.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon what another replica applied is noticed.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// A query has no use for more: one per service.
-const MOST_TOKENS: usize = 16;
 /// Answers are as current as what queries read.
 const CONSUMER: &str = Generation::Serving.consumer();
 
@@ -36,13 +35,10 @@ impl Sources {
     /// Waits, at most [`PATIENCE`] in all, until the views hold what the tokens name; refuses where they have set that aside. Empty tokens (nothing was public)
     /// need no waiting.
     pub(crate) async fn wait_for(&self, tokens: &[String]) -> Result<(), Status> {
-        if tokens.len() > MOST_TOKENS {
-            return Err(refuse(invalid("consistency_tokens", "CONSISTENCY_TOKEN_INVALID")));
-        }
         let mut wanted = Vec::new();
         for (index, text) in tokens.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
             let field = format!("consistency_tokens[{index}]");
-            let refused = || refuse(invalid(&field, "CONSISTENCY_TOKEN_INVALID"));
+            let refused = || refuse(Problem::invalid(field.as_str(), "CONSISTENCY_TOKEN_INVALID"));
             let token: ConsistencyToken = text.parse().map_err(|_| refused())?;
             let (source, handle) = self
                 .handles

@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// One set of all view tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generation {
-    /// What queries read.
     Serving,
     /// What a run fills.
     Next,

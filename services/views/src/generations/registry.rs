@@ -101,9 +101,7 @@ impl Run {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub(crate) table: String,
-    /// Serving and rebuilt.
     pub(crate) rows: (i64, i64),
-    /// Serving and rebuilt.
     pub(crate) checksums: (String, String),
     pub(crate) differing: i64,
     /// The first of them.

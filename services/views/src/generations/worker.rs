@@ -27,7 +27,6 @@ const HOLD_WITHIN: Duration = Duration::from_secs(2);
 /// One that holds, one that compares.
 const CONNECTIONS: u32 = 2;
 
-/// Works runs off.
 pub(crate) struct Worker {
     context: Context,
     registry: Registry,

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::model::list::List;
 
-/// A column's value.
 pub(crate) trait Storable {
     /// Replaces what no table can hold.
     fn make_storable(&mut self) {}

@@ -2,8 +2,9 @@
 
 use contracts::identity::v1::{SessionEnded, identity_event};
 use contracts::names::IDENTITY;
-use harness::StandIn;
+use messaging::relay_position;
 use testkit::wait_for;
+use uuid::Uuid;
 
 use crate::book::account_id;
 use crate::history::history;
@@ -18,14 +19,41 @@ async fn timeline(world: &World) -> Vec<String> {
         .unwrap()
 }
 
-/// What a restore of an older copy does: the last event never was.
-async fn restore_without_last_event(source: &StandIn) {
-    let deleted =
-        sqlx::query("DELETE FROM store.event WHERE position = (SELECT max(position) FROM store.event)")
-            .execute(&source.database.pool)
-            .await
-            .unwrap();
+/// Puts a source back to an older copy, without its last event, and starts it again as a restore does: what its relay had sent
+/// of that event must be gone before anyone reads on.
+async fn restore_without_last_event(world: &mut World, source: &'static str) {
+    let pool = world.stand_in(source).database.pool.clone();
+    let last: Uuid = sqlx::query_scalar("SELECT event_id FROM store.event ORDER BY position DESC LIMIT 1")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let relay_stands_there = async || {
+        let position = relay_position(&pool, source).await.unwrap();
+        position.is_some_and(|position| position.event_id.as_uuid() == last)
+    };
+    wait_for("the relay to have noted what it sent", SOON, async || {
+        if relay_stands_there().await {
+            Ok(())
+        } else {
+            Err(())
+        }
+    })
+    .await;
+    let deleted = sqlx::query("DELETE FROM store.event WHERE event_id = $1")
+        .bind(last)
+        .execute(&pool)
+        .await
+        .unwrap();
     assert_eq!(deleted.rows_affected(), 1);
+    world.restart_stand_in(source).await;
+    wait_for("the relay to have looked at its stream", SOON, async || {
+        if relay_stands_there().await {
+            Err(())
+        } else {
+            Ok(())
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -36,7 +64,7 @@ async fn views_whose_source_was_restored_have_themselves_rebuilt() {
     assert!(timeline(&world).await.contains(&"SESSION_OPENED".to_owned()));
     world.kill();
     // The opened session never was.
-    restore_without_last_event(world.stand_in(IDENTITY)).await;
+    restore_without_last_event(&mut world, IDENTITY).await;
     world.start().await;
     let run = wait_for("the rebuild to end", SOON, async || {
         last_run(&world).await.filter(|run| run.ended_at_us > 0).ok_or(())
@@ -46,7 +74,7 @@ async fn views_whose_source_was_restored_have_themselves_rebuilt() {
     assert!(!timeline(&world).await.contains(&"SESSION_OPENED".to_owned()));
 
     let ended = SessionEnded {
-        session_id: uuid::Uuid::from_u128(1).to_string(),
+        session_id: Uuid::from_u128(1).to_string(),
         reason: "LOGOUT".to_owned(),
     };
     world

@@ -112,7 +112,7 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
     assert_invalid(search(nonsense).await, "state", "STATE_INVALID");
 }
 
-/// OP-9: as `Ｔ２Ｋ０００００１`, `t2k-000001` or `T2K000001 ` for T2K000001.
+/// OP-9: as `Ｔ２Ｋ０００００１`, `t2k-000001` or `T2K000001 ` for T2K000001; pasted, with what stands around it in a table.
 #[tokio::test]
 async fn op_9_an_accident_is_found_by_its_numbers_as_people_write_them() {
     let world = World::new().await;
@@ -139,15 +139,27 @@ async fn op_9_an_accident_is_found_by_its_numbers_as_people_write_them() {
         " F0000002 ",
         "f 0000002",
         "F‐0000002",
+        "\tF0000002\r\n",
+        "F000\n0002",
+        "\u{202A}F0000002\u{202C}",
+        "F0000002\u{2028}",
     ] {
         assert_eq!(search(written, "").await.unwrap(), ["F0000002"], "{written}");
     }
-    for written in ["ＣＤ１２３４５６７８", "cd-1234-5678", "CD12345678 "] {
+    for written in [
+        "ＣＤ１２３４５６７８",
+        "cd-1234-5678",
+        "CD12345678 ",
+        "CD1234\t5678",
+        "\u{200E}CD12345678\n",
+    ] {
         assert_eq!(search("", written).await.unwrap(), ["F0000002"], "{written}");
     }
     assert_eq!(search("　- ", " ").await.unwrap().len(), 2, "blank is any");
     let short = search("F12", "").await;
     assert_invalid(short, "claim_number", "CLAIM_NUMBER_INVALID");
+    let control = search("F0000002\0", "").await;
+    assert_invalid(control, "claim_number", "CLAIM_NUMBER_INVALID");
     let words = search("", "契約").await;
     assert_invalid(words, "policy_number", "POLICY_NUMBER_INVALID");
 }

@@ -59,7 +59,6 @@ impl DerefMut for World {
     }
 }
 
-/// Who calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum As {
     /// The policyholder of this number.
@@ -71,7 +70,6 @@ pub(crate) enum As {
     Administrator,
 }
 
-/// Customers' questions.
 pub(crate) type Customers = CustomerViewServiceClient<Channel>;
 
 impl World {

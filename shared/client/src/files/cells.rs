@@ -37,9 +37,10 @@ pub(super) mod insurers {
         Ok(super::values(&cell).map(share).collect())
     }
 
-    /// A share that is no number is sent as 0, which the service refuses with the row's other problems.
+    /// A share that is no number, or not the last of three parts, is sent as 0, which the service refuses with the row's other
+    /// problems.
     fn share(text: &str) -> InsurerShare {
-        let mut parts = text.split(':');
+        let mut parts = text.splitn(3, ':');
         let mut next = || parts.next().unwrap_or_default().to_owned();
         InsurerShare {
             name: next(),

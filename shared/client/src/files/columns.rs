@@ -73,7 +73,7 @@ impl Layout {
         self.width
     }
 
-    /// Reads the part of a record, `None` where all of its cells are empty.
+    /// Reads the part of a record, `None` where all of its cells are blank.
     pub(super) fn part<T: DeserializeOwned>(
         &self,
         number: usize,
@@ -87,7 +87,7 @@ impl Layout {
             .iter()
             .map(|place| record.get(*place).unwrap_or_default())
             .collect();
-        if cells.iter().all(str::is_empty) {
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
             return Ok(None);
         }
         cells.deserialize(Some(&part.names)).map(Some)

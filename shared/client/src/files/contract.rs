@@ -111,9 +111,6 @@ pub fn contract_id(
     branch_number: &str,
 ) -> Result<ContractId, kernel::policy::NumberError> {
     let policy = PolicyNumber::parse(policy_number)?;
-    let branch = match branch_number.trim() {
-        "" => BranchNumber::default(),
-        branch => BranchNumber::parse(branch)?,
-    };
+    let branch = BranchNumber::parse_or_default(branch_number)?;
     Ok(ContractId::of_policy(&policy, &branch))
 }

@@ -76,7 +76,8 @@ pub(super) struct Text {
 ///
 /// Japanese characters are three bytes in UTF-8, and three such bytes make no sense in CP932 but by rare chance; so what is
 /// counted is how many of them there are, against how many places are no UTF-8. A file with a few broken places stays what it
-/// is, and one that mixes both is nobody's guess: read wrongly, it would put other names into people's contracts.
+/// is, and one that mixes both is nobody's guess: read wrongly, it would put other names into people's contracts. Neither is one
+/// whose only other characters are two bytes in UTF-8 and two of half width in CP932 (`ﾅｶ`).
 pub(super) fn detect(bytes: &[u8]) -> Option<Encoding> {
     match bytes {
         [0xEF, 0xBB, 0xBF, ..] => return Some(Encoding::Utf8),
@@ -88,6 +89,9 @@ pub(super) fn detect(bytes: &[u8]) -> Option<Encoding> {
     for chunk in bytes.utf8_chunks() {
         wide += chunk.valid().chars().filter(|c| c.len_utf8() > 2).count();
         broken += usize::from(!chunk.invalid().is_empty());
+    }
+    if wide == 0 && broken == 0 && !bytes.is_ascii() && !encoding_rs::SHIFT_JIS.decode(bytes).2 {
+        return None;
     }
     if broken == 0 || wide > broken.saturating_mul(10) {
         Some(Encoding::Utf8)
@@ -249,6 +253,11 @@ mod tests {
         let mut bytes = ROW.repeat(10).into_bytes();
         bytes.extend(cp932(&ROW.repeat(10)));
         assert_eq!(detect(&bytes), None);
+        assert_eq!(
+            detect(&cp932("a,b\n1,ﾅｶ\n")),
+            None,
+            "Ŷ in UTF-8, and nobody would see it"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use mapping::{Columns, Mapping, MappingError};
 pub use reader::{BadRow, FileContent, FileError, Lines, Reading, read};
 
 /// A row of one of the files.
-pub trait FileRow: Clone + Default + Send + Sync + 'static {
+pub trait FileRow: prost::Message + Clone + Default + 'static {
     /// The file's name.
     const FILE: &'static str;
     /// What the columns of each further part of the row begin with.

@@ -276,7 +276,10 @@ impl<R: FileRow> Body<'_, R> {
             return Err(("QUOTATION_SWALLOWS", message));
         }
         let cells: csv::StringRecord = record.cells.iter().map(Cow::as_ref).collect();
-        R::read(&self.layout, &cells).map_err(|error| ("LINE_INCOMPLETE", error.to_string()))
+        R::read(&self.layout, &cells).map_err(|_| {
+            let message = "A cell of the line is not of its column's form.";
+            ("LINE_MALFORMED", message.to_owned())
+        })
     }
 
     fn broken(&mut self, broken: &Broken) {

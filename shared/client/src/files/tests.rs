@@ -260,6 +260,46 @@ fn accidents_crlf_bad_rows_csv_lines_are_those_of_an_editor() {
     );
 }
 
+#[test]
+fn accidents_nul_in_place_csv_reaches_the_service_as_it_is() {
+    let content = case::<AccidentRow>("accidents-nul-in-place.csv");
+    assert_eq!(
+        (content.rows[0].line, content.rows[0].place.as_str()),
+        (2, "見本\0町361番地")
+    );
+    assert_eq!(broken(&content), []);
+}
+
+#[test]
+fn a_stray_quotation_mark_before_2500_rows_refuses_every_line_and_swallows_none() {
+    let columns = ContractRow::columns();
+    let address = columns
+        .iter()
+        .position(|name| name == "policyholder_address")
+        .unwrap();
+    let row = |number: usize| {
+        let mut cells = vec![String::new(); columns.len()];
+        cells[0] = format!("AB{number:08}");
+        cells[address] = match number {
+            1 => "\"見本町1".to_owned(),
+            2_501 => "見本町2501\"".to_owned(),
+            _ => format!("見本町{number}"),
+        };
+        cells.join(",")
+    };
+    let rows: Vec<_> = (0..=2_502).map(row).collect();
+    let text = format!("{}\n{}\n", columns.join(","), rows.join("\n"));
+    let content = read_text::<ContractRow>(text).unwrap();
+    let read: Vec<_> = content
+        .rows
+        .iter()
+        .map(|row| (row.line, row.policyholder.as_ref().unwrap().address.as_str()))
+        .collect();
+    assert_eq!(read, [(2, "見本町0"), (2_504, "見本町2502")]);
+    assert_eq!(content.broken.len(), 2_501);
+    assert!(content.broken.iter().all(|bad| bad.reason == "QUOTATION_BROKEN"));
+}
+
 /// Two stray quotation marks in the same column make one well-formed cell of all that is between them.
 #[test]
 fn a_cell_that_holds_as_many_commas_as_a_row_may_have_swallowed_rows() {

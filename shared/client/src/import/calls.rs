@@ -1,6 +1,5 @@
 //! Sends the rows of a batch, in as many calls as it takes.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
@@ -19,7 +18,7 @@ use crate::services::Client;
 use crate::wait::pause;
 
 /// Before a call that was refused is sent again, unless the service says when.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause, whatever the service says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,6 +32,9 @@ pub(super) struct Call<R> {
 
 /// A row that one of the services imports.
 pub(super) trait Importable: FileRow {
+    /// Whether it is a policy that rows of other files name.
+    const IS_POLICY: bool = false;
+
     async fn send(
         client: &Client,
         administrator: &Bearer,
@@ -47,13 +49,15 @@ pub(super) trait Importable: FileRow {
 }
 
 /// The service is told how long it has, so that it does not go on with what nobody waits for.
-fn limited<T>(message: T, within: Duration) -> Request<T> {
+pub(super) fn limited<T>(message: T, within: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(within);
     request
 }
 
 impl Importable for ContractRow {
+    const IS_POLICY: bool = true;
+
     async fn send(
         client: &Client,
         administrator: &Bearer,
@@ -145,13 +149,11 @@ impl Calls<'_> {
         request_id: String,
         rows: &[R],
     ) -> Result<Vec<ImportRowResult>, ImportError> {
-        // Two rows about one thing are told apart inside one call only.
-        let in_one = repeats(rows);
         let mut results = Vec::with_capacity(rows.len());
         let mut rest = rows;
         while !rest.is_empty() {
             let (most, within) = self.pace.call();
-            let count = if in_one { rest.len() } else { most.min(rest.len()) };
+            let count = most.min(rest.len());
             let (part, after) = rest.split_at(count);
             let call = Call {
                 request_id: request_id.clone(),
@@ -166,19 +168,14 @@ impl Calls<'_> {
                     self.progress.advanced(R::FILE, count);
                     rest = after;
                 }
-                Err(status) => self.after_failure::<R>(status.into(), count, in_one).await?,
+                Err(status) => self.after_failure::<R>(status.into(), count).await?,
             }
         }
         Ok(results)
     }
 
     /// Returns when the call may be sent again.
-    pub(super) async fn after_failure<R: Importable>(
-        &self,
-        refusal: Refusal,
-        rows: usize,
-        in_one: bool,
-    ) -> Result<(), ImportError> {
+    async fn after_failure<R: Importable>(&self, refusal: Refusal, rows: usize) -> Result<(), ImportError> {
         if !refusal.is_transient() {
             return Err(ImportError::Refused {
                 file: R::FILE,
@@ -187,7 +184,7 @@ impl Calls<'_> {
         }
         let late = matches!(refusal.code, Code::DeadlineExceeded | Code::Cancelled);
         let next = if late {
-            self.pace.late(if in_one { 1 } else { rows }, Instant::now())
+            self.pace.late(rows, Instant::now())
         } else {
             self.pace.refused(Instant::now())
         };
@@ -205,14 +202,6 @@ impl Calls<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether two rows are about the same thing.
-fn repeats<R: FileRow>(rows: &[R]) -> bool {
-    let mut seen = BTreeSet::new();
-    rows.iter()
-        .filter_map(FileRow::about)
-        .any(|about| !seen.insert(about))
 }
 
 fn one_result_per_row<R: FileRow>(

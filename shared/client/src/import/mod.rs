@@ -9,6 +9,7 @@ mod plan;
 mod policies;
 mod progress;
 mod report;
+mod sift;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use contracts::common::v1::{ImportOutcome, ImportRowResult};
 use contracts::endorsement::v1::ContractRow;
 use contracts::identity::v1::InitialCredential;
 use futures::StreamExt as _;
+use uuid::Uuid;
 
 use crate::bearer::Bearer;
 use crate::files::{FileContent, FileRow, read};
@@ -32,9 +34,10 @@ pub use pace::Limits;
 use pace::Pace;
 use plan::AsOf;
 pub use plan::{Files, Plan, as_of_now};
-use policies::Announced;
+use policies::{Announced, Checked};
 pub use progress::{Progress, Silent};
 pub use report::{FileSummary, Trouble, column_of};
+use sift::sift;
 use state::FileState;
 
 /// Rows that are acknowledged, and written down, together.
@@ -81,16 +84,11 @@ pub async fn import_within(
     let contracts = run.read::<ContractRow>(contracts.as_deref())?;
     let credentials = run.read::<InitialCredential>(credentials.as_deref())?;
     let accidents = run.read::<AccidentRow>(accidents.as_deref())?;
-    let announced = contracts.iter().flat_map(|read| &read.content.rows);
-    let announced = if plan.dry_run {
-        announced.filter_map(FileRow::about).collect()
-    } else {
-        Announced::new()
-    };
+    let mut announced = Announced::new();
     let mut summaries = Vec::new();
-    summaries.extend(run.send(contracts, &announced).await?);
-    summaries.extend(run.send(credentials, &announced).await?);
-    summaries.extend(run.send(accidents, &announced).await?);
+    summaries.extend(run.send(contracts, &mut announced).await?);
+    summaries.extend(run.send(credentials, &mut announced).await?);
+    summaries.extend(run.send(accidents, &mut announced).await?);
     Ok(summaries)
 }
 
@@ -116,21 +114,25 @@ impl Run<'_> {
         Ok(Some(ReadFile { content, as_of }))
     }
 
+    /// Sends a file's rows. In a dry run, in which they are recorded nowhere, the contracts are `announced` to the files that
+    /// follow.
     async fn send<R: Importable>(
         &self,
         file: Option<ReadFile<R>>,
-        announced: &Announced,
+        announced: &mut Announced,
     ) -> Result<Option<FileSummary>, ImportError> {
         let Some(ReadFile { content, as_of }) = file else {
             return Ok(None);
         };
-        let mut state = FileState::open(self.plan, R::FILE, &content, as_of);
+        let mut state = FileState::open(self.plan, &content, as_of);
         let lines = content.lines_read();
+        let (rows, refused) = sift(content.rows);
         if state.acknowledged == 0 {
             state.summary.refuse(content.broken);
+            state.summary.refuse(refused);
         }
-        let done = content.rows.len().min(state.acknowledged * BATCH_ROWS);
-        self.progress.began(R::FILE, content.rows.len(), done);
+        let done = rows.len().min(state.acknowledged * BATCH_ROWS);
+        self.progress.began(R::FILE, rows.len(), done);
         let calls = &Calls {
             client: self.client,
             administrator: self.administrator,
@@ -140,39 +142,70 @@ impl Run<'_> {
             dry_run: self.plan.dry_run,
         };
         let sender = &state.sender();
-        let batches = content
-            .rows
-            .chunks(BATCH_ROWS)
-            .enumerate()
-            .skip(state.acknowledged);
+        let batches = rows.chunks(BATCH_ROWS).enumerate().skip(state.acknowledged);
+        let known = &*announced;
         let mut answers = futures::stream::iter(batches)
-            .map(|(number, rows)| answered(calls, sender.request_id(number), rows, announced))
+            .map(|(number, rows)| answered(calls, sender.request_id(number), rows, known))
             .buffered(AT_ONCE);
+        let mut taken = Announced::new();
         // Answers come in the order of the batches, so what is acknowledged has no holes.
         while let Some(answer) = answers.next().await {
-            state.acknowledge(answer?)?;
+            let answer = answer?;
+            if self.plan.dry_run && R::IS_POLICY {
+                taken.extend(answer.taken());
+            }
+            state.acknowledge(answer.results, answer.unchecked)?;
         }
         drop(answers);
+        announced.extend(taken);
         let summary = state.close(lines)?;
         self.progress.ended(&summary);
         Ok(Some(summary))
     }
 }
 
-/// A batch's results, with what is wrong with the policies that its rows name.
-async fn answered<R: Importable>(
+/// What a batch came to.
+struct Answered<'r, R> {
+    rows: &'r [R],
+    results: Vec<ImportRowResult>,
+    /// Rows whose policies nobody could be asked for.
+    unchecked: usize,
+}
+
+impl<R: FileRow> Answered<'_, R> {
+    /// What the rows are about that were not refused.
+    fn taken(&self) -> impl Iterator<Item = Uuid> {
+        let rows = self.rows.iter().zip(&self.results);
+        rows.filter(|(_, result)| result.outcome() != ImportOutcome::Refused)
+            .filter_map(|(row, _)| row.about())
+    }
+}
+
+/// A batch's results, with what is wrong with the policies that its rows name. What is wrong with a refused row was told.
+async fn answered<'r, R: Importable>(
     calls: &Calls<'_>,
     request_id: String,
-    rows: &[R],
+    rows: &'r [R],
     announced: &Announced,
-) -> Result<Vec<ImportRowResult>, ImportError> {
+) -> Result<Answered<'r, R>, ImportError> {
     let mut results = calls.batch(request_id, rows).await?;
-    let troubles = calls.check_policies(rows, announced).await?;
-    for (result, trouble) in results.iter_mut().zip(troubles) {
-        // What is wrong with a refused row was told.
-        if result.outcome() != ImportOutcome::Refused {
-            result.problems.extend(trouble);
+    let (taken, about): (Vec<_>, Vec<_>) = results
+        .iter_mut()
+        .zip(rows)
+        .filter(|(result, _)| result.outcome() != ImportOutcome::Refused)
+        .unzip();
+    let unchecked = match calls.check_policies(&about, announced).await? {
+        Checked::Judged(found) => {
+            for (result, problem) in taken.into_iter().zip(found) {
+                result.problems.extend(problem);
+            }
+            0
         }
-    }
-    Ok(results)
+        Checked::Unchecked => about.len(),
+    };
+    Ok(Answered {
+        rows,
+        results,
+        unchecked,
+    })
 }

@@ -31,6 +31,9 @@ pub struct FileSummary {
     pub refused: usize,
     /// Of the recorded and the unchanged, those that contradict a change made online, which stays (EN-17).
     pub kept_ahead: usize,
+    /// Rows that were not refused and whose policies nobody could be asked for: endorsement was away.
+    #[serde(default)]
+    pub unchecked: usize,
     /// Every problem of every refused row, by line.
     pub problems: Vec<BadRow>,
     /// What has to be known of rows that were not refused, by line.
@@ -53,6 +56,7 @@ impl FileSummary {
             unchanged: 0,
             refused: 0,
             kept_ahead: 0,
+            unchecked: 0,
             problems: Vec::new(),
             troubles: Vec::new(),
         }
@@ -106,14 +110,23 @@ impl FileSummary {
 
     /// The counts in one line, for people.
     pub fn counts(&self) -> String {
-        let read = format!(
+        let counts = format!(
             "{}: {} lines read = {} recorded + {} unchanged + {} refused",
             self.file, self.lines_read, self.recorded, self.unchanged, self.refused
         );
-        if self.kept_ahead == 0 {
-            return read;
-        }
-        format!("{read}; {} kept ahead of the core system", self.kept_ahead)
+        let beside = [
+            (self.kept_ahead, "kept ahead of the core system"),
+            (
+                self.unchecked,
+                "not checked for their policies (endorsement was away)",
+            ),
+        ];
+        let beside = beside.into_iter().filter(|(count, _)| *count > 0);
+        let beside = beside.map(|(count, what)| format!("{count} {what}"));
+        std::iter::once(counts)
+            .chain(beside)
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     /// How the file was read, in one line, for people.

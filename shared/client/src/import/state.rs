@@ -11,13 +11,15 @@ use super::BATCH_ROWS;
 use super::error::ImportError;
 use super::plan::{AsOf, Plan};
 use super::report::FileSummary;
-use crate::files::FileContent;
+use crate::files::{Columns, FileContent, FileRow};
 
 /// What is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     /// SHA-256 of the file this is about.
     digest: String,
+    /// How it is read: the names of its columns. What was read otherwise is another import.
+    columns: Columns,
     /// Sets this import apart from an earlier one of the same file.
     attempt: Uuid,
     /// Rows of a batch.
@@ -29,11 +31,13 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whether it is of this very import: the same file, as of the same instant where one is declared. A file's own time is
+    /// Whether it is of this very import: the same file, read in the same way, as of the same instant where one is declared. A file's own time is
     /// that of the first run, since copying it would make it another one.
-    fn is_of(&self, digest: &str, as_of: AsOf) -> bool {
+    fn is_of<R>(&self, content: &FileContent<R>, columns: &Columns, as_of: AsOf) -> bool {
         let same = self.summary.as_of == as_of.at || !as_of.declared;
-        self.digest == digest
+        self.digest == content.digest
+            && self.summary.encoding == content.encoding
+            && self.columns == *columns
             && self.batch_rows == BATCH_ROWS
             && self.summary.as_of_declared == as_of.declared
             && same
@@ -45,6 +49,7 @@ pub(super) struct FileState {
     path: PathBuf,
     report: PathBuf,
     digest: String,
+    columns: Columns,
     attempt: Uuid,
     pub(super) acknowledged: usize,
     pub(super) summary: FileSummary,
@@ -65,7 +70,8 @@ impl Sender {
 
 impl FileState {
     /// Goes on with an interrupted import of this very file, or starts a new one. A dry run keeps no state.
-    pub(super) fn open<R>(plan: &Plan, file: &str, content: &FileContent<R>, as_of: AsOf) -> Self {
+    pub(super) fn open<R: FileRow>(plan: &Plan, content: &FileContent<R>, as_of: AsOf) -> Self {
+        let (file, columns) = (R::FILE, R::mapped(&plan.reading.mapping));
         let kind = if plan.dry_run { "dry-run" } else { "report" };
         let path = plan.state.join(format!("{file}.state.json"));
         let kept = std::fs::read(&path)
@@ -74,14 +80,16 @@ impl FileState {
             .and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         let new = || Kept {
             digest: content.digest.clone(),
+            columns: columns.clone(),
             attempt: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             batch_rows: BATCH_ROWS,
             acknowledged: 0,
             summary: FileSummary::of(file, as_of, content.encoding, plan.dry_run),
         };
-        let kept = kept.filter(|kept| kept.is_of(&content.digest, as_of));
+        let kept = kept.filter(|kept| kept.is_of(content, columns, as_of));
         let Kept {
             digest,
+            columns,
             attempt,
             acknowledged,
             summary,
@@ -91,6 +99,7 @@ impl FileState {
             path,
             report: plan.state.join(format!("{file}.{kind}.csv")),
             digest,
+            columns,
             attempt,
             acknowledged,
             summary,
@@ -105,14 +114,20 @@ impl FileState {
     }
 
     /// Adds a batch's results and writes them down before the next batch counts.
-    pub(super) fn acknowledge(&mut self, results: Vec<ImportRowResult>) -> Result<(), ImportError> {
+    pub(super) fn acknowledge(
+        &mut self,
+        results: Vec<ImportRowResult>,
+        unchecked: usize,
+    ) -> Result<(), ImportError> {
         self.summary.add(results);
+        self.summary.unchecked += unchecked;
         self.acknowledged += 1;
         if self.summary.dry_run {
             return Ok(());
         }
         let kept = Kept {
             digest: self.digest.clone(),
+            columns: self.columns.clone(),
             attempt: self.attempt,
             batch_rows: BATCH_ROWS,
             acknowledged: self.acknowledged,
@@ -136,19 +151,21 @@ impl FileState {
         report(&self.summary)
             .and_then(|bytes| std::fs::write(&self.report, bytes))
             .map_err(ImportError::file(&self.report))?;
-        if !self.summary.adds_up() {
-            return Err(ImportError::Count {
-                counts: self.summary.counts(),
-            });
-        }
-        if self.summary.dry_run {
-            return Ok(self.summary);
-        }
-        match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(ImportError::file(&self.path)(error))
+        // Also where it does not add up: going on from there, the next run would come to the same.
+        if !self.summary.dry_run {
+            match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ImportError::file(&self.path)(error));
+                }
+                _ => {}
             }
-            _ => Ok(self.summary),
+        }
+        if self.summary.adds_up() {
+            Ok(self.summary)
+        } else {
+            Err(ImportError::Count {
+                counts: self.summary.counts(),
+            })
         }
     }
 }

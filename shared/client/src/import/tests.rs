@@ -10,7 +10,7 @@ use contracts::endorsement::v1::endorsement_service_server::{EndorsementService,
 use contracts::endorsement::v1::{
     CheckPoliciesRequest, CheckPoliciesResponse, GetContractRequest, GetContractResponse,
     GetEndorsementRequest, GetEndorsementResponse, ImportContractsRequest, ImportContractsResponse,
-    ListDifferencesRequest, ListDifferencesResponse, PolicyOfCustomer, PolicyStanding,
+    ListDifferencesRequest, ListDifferencesResponse, PolicyMatch, PolicyOfCustomer,
     PrepareEndorsementRequest, PrepareEndorsementResponse, SubmitEndorsementRequest,
     SubmitEndorsementResponse, WithdrawEndorsementRequest, WithdrawEndorsementResponse,
 };
@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 
 use super::state::FileState;
 use super::*;
-use crate::files::{Encoding, Lines};
+use crate::files::{Encoding, Lines, Mapping, Reading};
 
 fn result(line: u32, outcome: ImportOutcome) -> ImportRowResult {
     let problems = match outcome {
@@ -39,18 +39,33 @@ fn result(line: u32, outcome: ImportOutcome) -> ImportRowResult {
 
 /// The state of an import of a file with this digest.
 fn open(folder: &std::path::Path, digest: &str, as_of: AsOf) -> FileState {
+    open_as(folder, digest, as_of, Encoding::Utf8, Mapping::default())
+}
+
+/// The same of a file that is read so.
+fn open_as(
+    folder: &std::path::Path,
+    digest: &str,
+    as_of: AsOf,
+    encoding: Encoding,
+    mapping: Mapping,
+) -> FileState {
     let content: FileContent<ContractRow> = FileContent {
         rows: Vec::new(),
         broken: Vec::new(),
         lines: Lines::default(),
         digest: digest.to_owned(),
-        encoding: Encoding::Utf8,
+        encoding,
     };
     let plan = Plan {
         state: folder.to_owned(),
+        reading: Reading {
+            mapping,
+            ..Reading::default()
+        },
         ..Plan::default()
     };
-    FileState::open(&plan, "contracts.csv", &content, as_of)
+    FileState::open(&plan, &content, as_of)
 }
 
 fn modified(second: i64) -> AsOf {
@@ -72,10 +87,13 @@ fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     let folder = tempfile::tempdir().unwrap();
     let mut state = open(folder.path(), "d1", modified(1));
     state
-        .acknowledge(vec![
-            result(2, ImportOutcome::Recorded),
-            result(3, ImportOutcome::Refused),
-        ])
+        .acknowledge(
+            vec![
+                result(2, ImportOutcome::Recorded),
+                result(3, ImportOutcome::Refused),
+            ],
+            0,
+        )
         .unwrap();
     let next = state.sender().request_id(1);
     drop(state);
@@ -98,6 +116,20 @@ fn en_16_an_interrupted_import_goes_on_under_the_same_request_ids() {
     assert_eq!(other.acknowledged, 0, "another file starts anew");
     let declared = open(folder.path(), "d1", declared(1));
     assert_eq!(declared.acknowledged, 0, "and so does what is declared otherwise");
+
+    let cp932 = open_as(
+        folder.path(),
+        "d1",
+        modified(1),
+        Encoding::Cp932,
+        Mapping::default(),
+    );
+    assert_eq!(cp932.acknowledged, 0, "or is read in another encoding");
+    let mut mapping = Mapping::default();
+    let name = ("policyholder_name".to_owned(), "氏名".to_owned());
+    mapping.contracts.names.extend([name]);
+    let mapped = open_as(folder.path(), "d1", modified(1), Encoding::Utf8, mapping);
+    assert_eq!(mapped.acknowledged, 0, "or by other names");
 }
 
 #[test]
@@ -105,13 +137,16 @@ fn en_16_a_finished_import_leaves_its_report_and_the_next_one_is_a_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut state = open(folder.path(), "d1", modified(1));
     state
-        .acknowledge(vec![
-            result(3, ImportOutcome::Refused),
-            ImportRowResult {
-                problems: result(2, ImportOutcome::Refused).problems,
-                ..result(2, ImportOutcome::Recorded)
-            },
-        ])
+        .acknowledge(
+            vec![
+                result(3, ImportOutcome::Refused),
+                ImportRowResult {
+                    problems: result(2, ImportOutcome::Refused).problems,
+                    ..result(2, ImportOutcome::Recorded)
+                },
+            ],
+            0,
+        )
         .unwrap();
     let before = state.sender().request_id(0);
     let summary = state.close(2).unwrap();
@@ -136,7 +171,7 @@ fn en_16_lines_that_came_to_nothing_are_a_fault_and_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let mut state = open(folder.path(), "d1", modified(1));
     state
-        .acknowledge(vec![result(2, ImportOutcome::KeptAhead)])
+        .acknowledge(vec![result(2, ImportOutcome::KeptAhead)], 0)
         .unwrap();
     let lost = state.close(2).unwrap_err();
     assert!(
@@ -144,6 +179,8 @@ fn en_16_lines_that_came_to_nothing_are_a_fault_and_no_success() {
             .contains("2 lines read = 1 recorded + 0 unchanged + 0 refused; 1 kept ahead"),
         "{lost}"
     );
+    let again = open(folder.path(), "d1", modified(1));
+    assert_eq!(again.acknowledged, 0, "the next run does not come to the same");
 }
 
 /// A service that answers calls of a few rows only, and whose first calls have their effect without an answer.
@@ -196,12 +233,12 @@ impl EndorsementService for Slow {
     ) -> Result<Response<CheckPoliciesResponse>, Status> {
         let policies = request.into_inner().policies;
         let standing = |policy: PolicyOfCustomer| match policy.policy_number.as_str() {
-            "NOSUCH0001" => PolicyStanding::Unknown,
-            "OTHERS0001" => PolicyStanding::OtherCustomer,
-            _ => PolicyStanding::Known,
+            "NOSUCH0001" => PolicyMatch::Unknown,
+            "OTHERS0001" => PolicyMatch::OtherCustomer,
+            _ => PolicyMatch::Known,
         };
-        let standings = policies.into_iter().map(standing).map(Into::into).collect();
-        Ok(Response::new(CheckPoliciesResponse { standings }))
+        let matches = policies.into_iter().map(standing).map(Into::into).collect();
+        Ok(Response::new(CheckPoliciesResponse { matches }))
     }
 
     async fn list_differences(
@@ -374,29 +411,42 @@ async fn no_progress_at_all_ends_the_import_and_says_that_it_goes_on_from_there(
     assert!(stuck.to_string().contains("goes on from here"), "{stuck}");
 }
 
-/// Two rows about one contract are told apart inside one call only: in two, the second would be another content of the same
-/// request.
+/// In different calls, the second would be another content of the same request.
 #[tokio::test]
-async fn a_batch_with_a_row_that_is_repeated_is_not_cut() {
+async fn en_16_a_second_row_about_the_same_contract_is_refused_wherever_it_stands() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(folder.path(), 20);
+    let plan = plan(folder.path(), 250);
     let text = std::fs::read_to_string(folder.path().join("contracts.csv")).unwrap();
-    let repeated = format!("{text}{}\n", text.lines().last().unwrap());
+    let repeated = format!("{text}{}\n", text.lines().nth(1).unwrap());
     std::fs::write(folder.path().join("contracts.csv"), repeated).unwrap();
     let service = Slow {
-        answers_rows: 10,
+        answers_rows: 60,
         ..Slow::default()
     };
     let client = serve(service.clone()).await;
-    let hasty = Limits {
-        call: Duration::from_millis(50),
-        patience: Duration::from_millis(400),
-    };
-    let stuck = import_within(&client, &Bearer::nobody(), &plan, &Silent, hasty)
+    let summaries = import_within(&client, &Bearer::nobody(), &plan, &Silent, QUICK)
         .await
-        .unwrap_err();
-    assert!(matches!(&stuck, ImportError::Stuck { rows: 21, .. }), "{stuck}");
-    assert!(service.seen.lock().unwrap().calls.iter().all(|rows| *rows == 21));
+        .unwrap();
+    assert_eq!((summaries[0].recorded, summaries[0].refused), (250, 1));
+    let told = &summaries[0].problems[0];
+    assert_eq!((told.line, told.reason.as_str()), (252, "ROW_REPEATED"));
+    assert_eq!(service.seen.lock().unwrap().recorded.len(), 250);
+}
+
+#[tokio::test]
+async fn a_policy_that_nobody_can_be_asked_for_holds_nothing_up() {
+    let nowhere = BTreeMap::from([("endorsement".to_owned(), "127.0.0.1:1".to_owned())]);
+    let calls = Calls {
+        client: &Client::new(&nowhere).unwrap(),
+        administrator: &Bearer::nobody(),
+        pace: Pace::new(QUICK, Instant::now()),
+        progress: &Silent,
+        as_of_us: 1,
+        dry_run: false,
+    };
+    let row = AccidentRow::default();
+    let checked = calls.check_policies(&[&row], &Announced::new()).await.unwrap();
+    assert!(matches!(checked, Checked::Unchecked));
 }
 
 #[tokio::test]

@@ -465,7 +465,8 @@ pub mod parking_admin_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Applies parked messages again, and those that wait behind them, in order and each once. What fails again stays parked.
+        /// Applies parked messages again, and those that wait behind them, in order and each once. What fails again stays parked. What
+        /// cannot be tried for now is answered with UNAVAILABLE when everything else was tried; the same request goes on.
         pub async fn replay_parked(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplayParkedRequest>,
@@ -556,7 +557,8 @@ pub mod parking_admin_service_server {
             tonic::Response<super::GetParkedResponse>,
             tonic::Status,
         >;
-        /// Applies parked messages again, and those that wait behind them, in order and each once. What fails again stays parked.
+        /// Applies parked messages again, and those that wait behind them, in order and each once. What fails again stays parked. What
+        /// cannot be tried for now is answered with UNAVAILABLE when everything else was tried; the same request goes on.
         async fn replay_parked(
             &self,
             request: tonic::Request<super::ReplayParkedRequest>,
@@ -1180,7 +1182,8 @@ pub mod set_aside_admin_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Tries again. An event that can be published now is behind the service; consumers that parked its place ask for it when
-        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order.
+        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order. What cannot be
+        /// handled for now is answered with UNAVAILABLE when everything else was tried.
         pub async fn retry_set_aside(
             &mut self,
             request: impl tonic::IntoRequest<super::RetrySetAsideRequest>,
@@ -1211,7 +1214,7 @@ pub mod set_aside_admin_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Gives one event up for good: others will not hear of it, the reaction will not have handled it. What waits behind it is
-        /// handled.
+        /// handled. What the same caller has given up before for the same reason is answered as given up.
         pub async fn give_up_set_aside(
             &mut self,
             request: impl tonic::IntoRequest<super::GiveUpSetAsideRequest>,
@@ -1265,7 +1268,8 @@ pub mod set_aside_admin_service_server {
             tonic::Status,
         >;
         /// Tries again. An event that can be published now is behind the service; consumers that parked its place ask for it when
-        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order.
+        /// they replay. An event that a reaction can handle now is handled, and what waits behind it, in order. What cannot be
+        /// handled for now is answered with UNAVAILABLE when everything else was tried.
         async fn retry_set_aside(
             &self,
             request: tonic::Request<super::RetrySetAsideRequest>,
@@ -1274,7 +1278,7 @@ pub mod set_aside_admin_service_server {
             tonic::Status,
         >;
         /// Gives one event up for good: others will not hear of it, the reaction will not have handled it. What waits behind it is
-        /// handled.
+        /// handled. What the same caller has given up before for the same reason is answered as given up.
         async fn give_up_set_aside(
             &self,
             request: tonic::Request<super::GiveUpSetAsideRequest>,

@@ -102,7 +102,7 @@ pub struct StartUploadRequest {
     /// What it shows.
     #[prost(enumeration = "ImageCategory", tag = "3")]
     pub category: i32,
-    /// Size of the whole file; at most 33 554 432.
+    /// Size of the whole file; at most 32 MiB.
     #[prost(uint64, tag = "4")]
     pub size_bytes: u64,
     /// Name on the customer's device; shown back, never trusted.

@@ -2938,7 +2938,7 @@ pub struct RewrapKeysRequest {
     /// UUID chosen by the client. A repeat wraps what is then still left, so it does no harm.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// Keys in this batch; 0 = 500, at most 5000.
+    /// Keys in this batch; 0 = 500, more than 5000 = 5000.
     #[prost(int32, tag = "2")]
     pub limit: i32,
     /// What GetKeyringStatus names; required. An instance whose current master key is another one refuses (MASTER_KEY_OTHER): it

@@ -272,7 +272,8 @@ pub mod report_call_request {
     /// Who called.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Caller {
-        /// The network-asserted number (any common notation, also as a tel: or sip: URI or with 81 in front).
+        /// The network-asserted number (any common notation, also as a tel: or sip: URI, behind a display name, or with 81 in
+        /// front). One that cannot be read is no error: the answer says so.
         #[prost(string, tag = "5")]
         Number(::prost::alloc::string::String),
         /// Why there is none.
@@ -290,9 +291,13 @@ impl ::prost::Name for ReportCallRequest {
         "/madoguchi.phone_verification.v1.ReportCallRequest".into()
     }
 }
-/// Recorded. The same for every call, on purpose.
+/// Recorded. What it says follows from the report alone, so it is the same whatever came of the call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReportCallResponse {}
+pub struct ReportCallResponse {
+    /// How the caller was read.
+    #[prost(enumeration = "CallerReading", tag = "1")]
+    pub caller: i32,
+}
 impl ::prost::Name for ReportCallResponse {
     const NAME: &'static str = "ReportCallResponse";
     const PACKAGE: &'static str = "madoguchi.phone_verification.v1";
@@ -381,6 +386,59 @@ impl MissingCallerId {
             "MISSING_CALLER_ID_PAYPHONE" => Some(Self::Payphone),
             "MISSING_CALLER_ID_UNAVAILABLE" => Some(Self::Unavailable),
             "MISSING_CALLER_ID_SERVICE_CONFLICT" => Some(Self::ServiceConflict),
+            _ => None,
+        }
+    }
+}
+/// What a report says of its caller. All but a number verifies nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CallerReading {
+    /// Never sent.
+    Unspecified = 0,
+    /// A Japanese telephone number.
+    Number = 1,
+    /// The number of another country (PV-5).
+    Foreign = 2,
+    /// No telephone number, or one that is written in a way that is not read (OP-9).
+    Unreadable = 3,
+    /// Withheld by the caller.
+    Withheld = 4,
+    /// From a payphone.
+    Payphone = 5,
+    /// The network could not tell, or the report says nothing.
+    Unavailable = 6,
+    /// Lost in another service.
+    ServiceConflict = 7,
+}
+impl CallerReading {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALLER_READING_UNSPECIFIED",
+            Self::Number => "CALLER_READING_NUMBER",
+            Self::Foreign => "CALLER_READING_FOREIGN",
+            Self::Unreadable => "CALLER_READING_UNREADABLE",
+            Self::Withheld => "CALLER_READING_WITHHELD",
+            Self::Payphone => "CALLER_READING_PAYPHONE",
+            Self::Unavailable => "CALLER_READING_UNAVAILABLE",
+            Self::ServiceConflict => "CALLER_READING_SERVICE_CONFLICT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALLER_READING_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALLER_READING_NUMBER" => Some(Self::Number),
+            "CALLER_READING_FOREIGN" => Some(Self::Foreign),
+            "CALLER_READING_UNREADABLE" => Some(Self::Unreadable),
+            "CALLER_READING_WITHHELD" => Some(Self::Withheld),
+            "CALLER_READING_PAYPHONE" => Some(Self::Payphone),
+            "CALLER_READING_UNAVAILABLE" => Some(Self::Unavailable),
+            "CALLER_READING_SERVICE_CONFLICT" => Some(Self::ServiceConflict),
             _ => None,
         }
     }
@@ -539,8 +597,8 @@ pub mod phone_verification_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// A call as a carrier or call platform reports it (PV-14). Idempotent by trunk and call id; the answer never tells
-        /// whether it matched (PV-13).
+        /// A call as a carrier or call platform reports it (PV-14). Idempotent by trunk and call id; the answer tells how the caller
+        /// was read and never whether it matched (PV-13).
         pub async fn report_call(
             &mut self,
             request: impl tonic::IntoRequest<super::ReportCallRequest>,
@@ -601,8 +659,8 @@ pub mod phone_verification_service_server {
             tonic::Response<super::GetChallengeResponse>,
             tonic::Status,
         >;
-        /// A call as a carrier or call platform reports it (PV-14). Idempotent by trunk and call id; the answer never tells
-        /// whether it matched (PV-13).
+        /// A call as a carrier or call platform reports it (PV-14). Idempotent by trunk and call id; the answer tells how the caller
+        /// was read and never whether it matched (PV-13).
         async fn report_call(
             &self,
             request: tonic::Request<super::ReportCallRequest>,

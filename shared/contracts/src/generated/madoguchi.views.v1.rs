@@ -52,7 +52,7 @@ pub struct ListContractsRequest {
     /// "policy_number" (default) or "period_end", each optionally followed by " desc".
     #[prost(string, tag = "3")]
     pub order_by: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -184,7 +184,7 @@ pub struct ListAccidentsRequest {
     /// "occurred_at desc" (default) or "claim_number", each with or without " desc".
     #[prost(string, tag = "3")]
     pub order_by: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -268,7 +268,7 @@ pub struct GetAccidentRequest {
     /// UUID.
     #[prost(string, tag = "1")]
     pub accident_id: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "2")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -370,7 +370,7 @@ pub struct ListRequestsRequest {
     /// From the answer before.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "3")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -451,7 +451,7 @@ pub struct ListRemindersRequest {
     /// From the answer before.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "3")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1171,7 +1171,7 @@ pub struct ListQueueRequest {
     /// Office whose unassigned accidents to add; empty = none.
     #[prost(string, tag = "4")]
     pub office: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "5")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1261,10 +1261,11 @@ pub struct SearchAccidentsRequest {
     /// From the answer before.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
-    /// The whole accident number, as people write it: full width, lower case, with hyphens and blanks; empty = any.
+    /// The whole accident number, as people write and paste it: full width, lower case, with hyphens, blanks and line breaks;
+    /// empty = any.
     #[prost(string, tag = "3")]
     pub claim_number: ::prost::alloc::string::String,
-    /// The whole policy number, as people write it; empty = any.
+    /// The whole policy number, as people write and paste it; empty = any.
     #[prost(string, tag = "4")]
     pub policy_number: ::prost::alloc::string::String,
     /// Staff id; empty = any.
@@ -1276,7 +1277,7 @@ pub struct SearchAccidentsRequest {
     /// "occurred_at desc" (default) or "claim_number", each with or without " desc".
     #[prost(string, tag = "7")]
     pub order_by: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "8")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1381,7 +1382,7 @@ pub struct GetAccidentFileRequest {
     /// UUID.
     #[prost(string, tag = "1")]
     pub accident_id: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "2")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1427,7 +1428,7 @@ pub struct ListGalleryRequest {
     /// From the answer before.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1476,7 +1477,7 @@ pub struct ListSubmissionsRequest {
     /// From the answer before.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1557,7 +1558,7 @@ pub struct ListTimelineRequest {
     /// From the answer before.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
-    /// Tokens of commands whose effect must be visible.
+    /// Tokens of commands whose effect must be visible; one per service is enough.
     #[prost(string, repeated, tag = "4")]
     pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

@@ -1,5 +1,6 @@
 //! What every backend of the event store must do, and a repository over it: scenarios over the trait alone. Each backend's
 //! tests name them by the two macros below, and use what else is here for tests of their own.
+#![warn(missing_docs)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

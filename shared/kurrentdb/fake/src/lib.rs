@@ -2,6 +2,7 @@
 //! refuses appends by the rules of the real server, gives positions that are no numbers in a row, keeps records of its
 //! own between ours, and can be told to fail: refuse, fall silent, cut in the middle, tell a wrong revision, and repeat an
 //! event after a reconnect. What it does not do it refuses as UNIMPLEMENTED; what it cannot show is in docs/adr/0011.
+#![warn(missing_docs)]
 
 mod calls;
 mod connections;

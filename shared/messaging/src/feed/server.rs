@@ -62,6 +62,13 @@ impl Feed {
         }
     }
 
+    /// The same where nothing is told of the streams of these categories ([`Publisher::keeping`]).
+    #[must_use]
+    pub fn keeping(mut self, private: &'static [&'static str]) -> Self {
+        self.publisher = self.publisher.keeping(private);
+        self
+    }
+
     /// The gRPC service to be added to a server.
     pub fn into_service(self) -> FeedServiceServer<Self> {
         FeedServiceServer::new(self)

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::Parking;
 use super::rows::{self, Found, Queue};
-use crate::delivery::{Delivery, HandlerError, WithheldBySource};
-use crate::fault::{Fault, is_refusal};
+use crate::delivery::{Delivery, HandlerError};
+use crate::fault::{Fault, chain, is_refusal};
+use crate::feed::client::FeedError;
 use crate::transaction::TransactionConnection;
 
 /// Who decides, why, and under which request.
@@ -48,7 +49,7 @@ pub enum ParkingError {
     /// The request's key was used for another decision.
     #[error("the request was used for another decision")]
     RequestReused,
-    /// Something outside failed; the same request goes on later.
+    /// Something outside failed for at least one queue, and the others were tried; the same request goes on later.
     #[error("a message could not be applied now")]
     Transient(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database does not answer; the same request goes on later.
@@ -200,8 +201,20 @@ impl Parking {
             .bind(decision.request_key)
             .execute(&self.pool)
             .await?;
+        let mut transient = None;
         for queue in queues {
-            while let Step::Applied = self.step(*queue, decision).await? {}
+            if let Err(failure) = self.run_queue(*queue, decision).await? {
+                tracing::warn!(
+                    subscription.consumer = self.consumer,
+                    subscription.source = self.source,
+                    error = chain(&failure),
+                    "a parked message cannot be tried now; what belongs to others is tried"
+                );
+                transient = Some(failure);
+            }
+        }
+        if let Some(failure) = transient {
+            return Err(failure);
         }
         sqlx::query(
             "UPDATE messaging.parking_decision SET finished_at = clock_timestamp() WHERE request_key = $1",
@@ -212,9 +225,26 @@ impl Parking {
         Ok(())
     }
 
+    /// Tries a queue until it is empty or a message fails. What fails for now says nothing about other queues: it is the inner
+    /// failure.
+    async fn run_queue(
+        &self,
+        queue: Queue,
+        decision: &Decision,
+    ) -> Result<Result<(), ParkingError>, ParkingError> {
+        loop {
+            match self.step(queue, decision).await {
+                Ok(Step::Applied) => {}
+                Ok(Step::Failed | Step::Empty) => return Ok(Ok(())),
+                Err(failure @ ParkingError::Transient(_)) => return Ok(Err(failure)),
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
     /// Tries the first message of a queue. The row lock keeps the active subscription, and other replays, out.
     async fn step(&self, queue: Queue, decision: &Decision) -> Result<Step, ParkingError> {
-        let still_withheld = self.ask_again(queue).await?;
+        let still_missing = self.ask_again(queue).await?;
         let mut connection = TransactionConnection::acquire(&self.pool).await?;
         let mut tx = connection.begin().await?;
         rows::lock(&mut tx, self.key()).await?;
@@ -223,7 +253,7 @@ impl Parking {
         };
         let mut attempt = tx.begin().await?;
         let fault = match &delivery.withheld {
-            Some(withheld) => Some(Fault::of(still_withheld.as_ref().unwrap_or(withheld))),
+            Some(withheld) => Some(still_missing.unwrap_or_else(|| Fault::of(withheld))),
             None => self.try_handling(&mut attempt, &delivery).await?,
         };
         let step = if let Some(fault) = fault {
@@ -260,8 +290,9 @@ impl Parking {
     }
 
     /// Asks the source again for the first message of a queue where it could not publish it: what it can publish by now, or
-    /// does not publish at all, is kept here; what it says where it still cannot. Asked outside of any lock.
-    async fn ask_again(&self, queue: Queue) -> Result<Option<WithheldBySource>, ParkingError> {
+    /// does not publish at all, is kept here; the fault where it still cannot, or does not hold the event any more. Asked
+    /// outside of any lock.
+    async fn ask_again(&self, queue: Queue) -> Result<Option<Fault>, ParkingError> {
         let mut connection = TransactionConnection::acquire(&self.pool).await?;
         let mut tx = connection.begin().await?;
         let first = rows::first(&mut tx, self.consumer, self.source, queue).await?;
@@ -270,10 +301,14 @@ impl Parking {
         let Some(placeholder) = first.filter(|first| first.withheld.is_some()) else {
             return Ok(None);
         };
-        let told = self.feed.get(&placeholder.position()).await;
-        let told = told.map_err(|error| ParkingError::Transient(error.into()))?;
-        if let Some(withheld) = told.as_ref().and_then(|delivery| delivery.withheld.clone()) {
-            return Ok(Some(withheld));
+        let told = match self.feed.get(&placeholder.position()).await {
+            Ok(told) => told,
+            // It was restored from an older copy: waiting does not bring the event back.
+            Err(diverged @ FeedError::Diverged { .. }) => return Ok(Some(Fault::of(&diverged))),
+            Err(error) => return Err(ParkingError::Transient(error.into())),
+        };
+        if let Some(withheld) = told.as_ref().and_then(|delivery| delivery.withheld.as_ref()) {
+            return Ok(Some(Fault::of(withheld)));
         }
         let mut connection = TransactionConnection::acquire(&self.pool).await?;
         let mut tx = connection.begin().await?;

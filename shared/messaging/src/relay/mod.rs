@@ -74,7 +74,7 @@ pub enum RelayError {
 
 /// Why the active relay stopped.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum Failure {
     #[error(transparent)]
     Fatal(#[from] RelayError),
     #[error("the stream's last message is not the one expected")]
@@ -84,7 +84,7 @@ enum Trouble {
     #[error("a later relay has written the checkpoint")]
     Superseded,
     #[error("{0}: {1}")]
-    Passing(&'static str, Box<dyn std::error::Error + Send + Sync>),
+    Transient(&'static str, Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Sends a service's published events to its stream.
@@ -138,6 +138,13 @@ impl Relay {
         }
     }
 
+    /// The same where nothing is told of the streams of these categories ([`Publisher::keeping`]).
+    #[must_use]
+    pub fn keeping(mut self, private: &'static [&'static str]) -> Self {
+        self.publisher = self.publisher.keeping(private);
+        self
+    }
+
     /// Stands by, becomes active, sends until `shutdown`.
     ///
     /// # Errors
@@ -162,12 +169,12 @@ impl Relay {
                     held.release().await;
                     return Ok(());
                 }
-                Ok(Err(Trouble::Fatal(error))) => {
+                Ok(Err(Failure::Fatal(error))) => {
                     held.release().await;
                     return Err(error);
                 }
-                Ok(Err(trouble)) => {
-                    tracing::warn!(relay.service = self.service, error = %trouble, "the relay starts over");
+                Ok(Err(failure)) => {
+                    tracing::warn!(relay.service = self.service, error = %failure, "the relay starts over");
                 }
                 Err(lost) => {
                     tracing::warn!(relay.service = self.service, error = %lost, "the relay stands by again");
@@ -182,27 +189,27 @@ impl Relay {
         held: &Held<'_>,
         shutdown: &CancellationToken,
         backoff: &mut Backoff,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let context = jetstream::new(self.nats.clone());
         loop {
-            let trouble = match self.relay(&context, held, shutdown, backoff).await {
+            let failure = match self.relay(&context, held, shutdown, backoff).await {
                 Ok(()) => return Ok(()),
-                Err(trouble @ (Trouble::Fatal(_) | Trouble::Superseded)) => return Err(trouble),
-                Err(trouble) => trouble,
+                Err(failure @ (Failure::Fatal(_) | Failure::Superseded)) => return Err(failure),
+                Err(failure) => failure,
             };
             if backoff.is_fresh() {
                 tracing::warn!(
-                    relay.service = self.service, error = %trouble,
+                    relay.service = self.service, error = %failure,
                     "the relay waits and tries again; nothing is lost, the store has everything"
                 );
             }
-            if matches!(trouble, Trouble::Fenced) {
+            if matches!(failure, Failure::Fenced) {
                 self.metrics.repaired(SendRepair::Fenced);
             }
-            if matches!(trouble, Trouble::Fenced)
-                && !held.renew().await.map_err(passing("renewing the lease"))?
+            if matches!(failure, Failure::Fenced)
+                && !held.renew().await.map_err(transient("renewing the lease"))?
             {
-                return Err(Trouble::Superseded);
+                return Err(Failure::Superseded);
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -218,7 +225,7 @@ impl Relay {
         held: &Held<'_>,
         shutdown: &CancellationToken,
         backoff: &mut Backoff,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let mut place = self.resume(context).await?;
         let subject = names::heartbeat(&self.settings.jetstream.prefix, self.service);
         let after = place.scanned.map(|scanned| scanned.cursor);
@@ -238,7 +245,7 @@ impl Relay {
                     heartbeat::send(&self.nats, &subject, place.published.as_ref()).await;
                 }
                 chunk = events.next() => {
-                    let chunk = chunk.ok_or(Trouble::Passing("following the store", "it ended".into()))?;
+                    let chunk = chunk.ok_or(Failure::Transient("following the store", "it ended".into()))?;
                     let mut forwarding = pin!(self.forward(context, held, &mut place, chunk));
                     // The store is read on meanwhile.
                     let mut read = false;
@@ -258,16 +265,16 @@ impl Relay {
     }
 
     /// Where nothing is sent, nothing fails: a stream that was wiped or rolled back would be missed until the next event.
-    async fn inspect(&self, context: &Context, place: &Place) -> Result<(), Trouble> {
+    async fn inspect(&self, context: &Context, place: &Place) -> Result<(), Failure> {
         let name = names::stream(&self.settings.jetstream.prefix, self.service);
         let stream = context
             .get_stream(name)
             .await
-            .map_err(passing("looking at the stream"))?;
+            .map_err(transient("looking at the stream"))?;
         if stream.cached_info().state.last_sequence == place.sequence {
             Ok(())
         } else {
-            Err(Trouble::Changed)
+            Err(Failure::Changed)
         }
     }
 
@@ -278,7 +285,7 @@ impl Relay {
         held: &Held<'_>,
         place: &mut Place,
         chunk: Vec<Result<Followed, StoreError>>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let before = place.unsaved.then_some(*place);
         let save = async {
             match before {
@@ -300,11 +307,11 @@ impl Relay {
         context: &Context,
         place: &mut Place,
         chunk: Vec<Result<Followed, StoreError>>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let mut caught_up = false;
         let mut in_flight = None;
         for followed in chunk {
-            let entry = followed.map_err(store_trouble).map(entry_of);
+            let entry = followed.map_err(store_failure).map(entry_of);
             let carried = match &entry {
                 Ok(Some(entry)) => self.publisher.carry(entry),
                 Ok(None) | Err(_) => Carried::Nothing,
@@ -343,7 +350,7 @@ impl Relay {
         place: &Place,
         event: &RecordedEvent,
         outgoing: Outgoing,
-    ) -> Result<Sent, Trouble> {
+    ) -> Result<Sent, Failure> {
         let prefix = &self.settings.jetstream.prefix;
         let subject = names::subject(prefix, self.service, outgoing.entity_kind, outgoing.event_name);
         let labels = Labels {
@@ -367,7 +374,7 @@ impl Relay {
     }
 
     /// Awaits the acknowledgement of a message.
-    async fn acknowledged(&self, place: &mut Place, sent: Sent) -> Result<(), Trouble> {
+    async fn acknowledged(&self, place: &mut Place, sent: Sent) -> Result<(), Failure> {
         let ack = sent
             .acknowledgement
             .await
@@ -382,10 +389,10 @@ impl Relay {
 
     /// Passes over an event that cannot be published. It counts as published, so that the next message, and the heartbeat,
     /// tell consumers of the gap: they read it from the feed, which has a placeholder there (docs/adr/0027).
-    async fn set_aside(&self, place: &mut Place, withheld: Withheld) -> Result<(), Trouble> {
+    async fn set_aside(&self, place: &mut Place, withheld: Withheld) -> Result<(), Failure> {
         set_aside::note(&self.pool, set_aside::RELAY, &withheld)
             .await
-            .map_err(passing("noting an event that cannot be published"))?;
+            .map_err(transient("noting an event that cannot be published"))?;
         self.metrics.set_aside(withheld.reason);
         tracing::error!(
             relay.service = self.service, event.id = %withheld.position.event_id, event.r#type = withheld.event_type,
@@ -399,7 +406,7 @@ impl Relay {
         Ok(())
     }
 
-    async fn save(&self, held: &Held<'_>, place: &mut Place) -> Result<(), Trouble> {
+    async fn save(&self, held: &Held<'_>, place: &mut Place) -> Result<(), Failure> {
         if place.dirty {
             self.write_checkpoint(held, place).await?;
         }
@@ -408,7 +415,7 @@ impl Relay {
         Ok(())
     }
 
-    async fn write_checkpoint(&self, held: &Held<'_>, place: &Place) -> Result<(), Trouble> {
+    async fn write_checkpoint(&self, held: &Held<'_>, place: &Place) -> Result<(), Failure> {
         let Some(scanned) = place.scanned else {
             return Ok(());
         };
@@ -418,8 +425,8 @@ impl Relay {
         };
         let saved = checkpoint::save(&self.pool, self.service, held.fence(), &checkpoint)
             .await
-            .map_err(passing("writing the checkpoint"))?;
-        if saved { Ok(()) } else { Err(Trouble::Superseded) }
+            .map_err(transient("writing the checkpoint"))?;
+        if saved { Ok(()) } else { Err(Failure::Superseded) }
     }
 }
 
@@ -432,30 +439,30 @@ fn entry_of(followed: Followed) -> Option<Entry> {
     }
 }
 
-fn passing<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+fn transient<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     doing: &'static str,
-) -> impl FnOnce(E) -> Trouble {
-    move |error| Trouble::Passing(doing, error.into())
+) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::Transient(doing, error.into())
 }
 
-fn store_trouble(error: StoreError) -> Trouble {
+fn store_failure(error: StoreError) -> Failure {
     match error {
-        StoreError::Unavailable(source) => Trouble::Passing("reading the store", source),
+        StoreError::Unavailable(source) => Failure::Transient("reading the store", source),
         error @ (StoreError::Corrupt { .. } | StoreError::Refused(_)) => RelayError::Store(error).into(),
     }
 }
 
-fn stream_trouble(error: StreamError) -> Trouble {
+fn stream_failure(error: StreamError) -> Failure {
     match error {
         StreamError::Mismatch(mismatch) => RelayError::Stream(mismatch).into(),
-        StreamError::Unavailable(error) => Trouble::Passing("looking for the stream", error.into()),
+        StreamError::Unavailable(error) => Failure::Transient("looking for the stream", error.into()),
     }
 }
 
 /// A server that takes less than the largest message is a mistake in its configuration and no event's fault: it is waited for.
-fn publish_trouble(error: &PublishError) -> Trouble {
+fn publish_trouble(error: &PublishError) -> Failure {
     match error.kind() {
-        PublishErrorKind::WrongLastSequence => Trouble::Fenced,
-        _ => Trouble::Passing("sending to JetStream", error.to_string().into()),
+        PublishErrorKind::WrongLastSequence => Failure::Fenced,
+        _ => Failure::Transient("sending to JetStream", error.to_string().into()),
     }
 }

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{Info, LastRawMessageError, LastRawMessageErr
 use contracts::names;
 use eventsourcing::{Position, entry_position};
 
-use super::{Place, Relay, Trouble, passing, store_trouble, stream_trouble};
+use super::{Failure, Place, Relay, store_failure, stream_failure, transient};
 use crate::checkpoint::{self, Checkpoint};
 use crate::headers::Labels;
 use crate::jetstream::ensure_stream;
@@ -19,15 +19,15 @@ use crate::set_aside;
 const SURVEY: usize = 500;
 
 impl Relay {
-    pub(super) async fn resume(&self, context: &Context) -> Result<Place, Trouble> {
+    pub(super) async fn resume(&self, context: &Context) -> Result<Place, Failure> {
         self.settings
             .jetstream
             .max_message
             .check(&self.nats)
-            .map_err(passing("looking at the NATS server"))?;
+            .map_err(transient("looking at the NATS server"))?;
         let stream = ensure_stream(context, &self.settings.jetstream, self.service)
             .await
-            .map_err(stream_trouble)?;
+            .map_err(stream_failure)?;
         // Read before the last message: a message that comes between the two fails the fence.
         let sequence = stream.cached_info().state.last_sequence;
         let mut place = self.checkpointed(sequence).await?;
@@ -62,7 +62,7 @@ impl Relay {
                  is purged, consumers read the feed; nothing is to be done here"
             );
             // What the stream holds may be of a history that was lost with a restore; nobody must apply it any more.
-            stream.purge().await.map_err(passing("purging the stream"))?;
+            stream.purge().await.map_err(transient("purging the stream"))?;
             return Ok(place);
         }
         self.settle(&mut place, last).await?;
@@ -70,7 +70,7 @@ impl Relay {
     }
 
     /// Compares the stream's last message, which the store holds, with the checkpoint.
-    async fn settle(&self, place: &mut Place, last: Position) -> Result<(), Trouble> {
+    async fn settle(&self, place: &mut Place, last: Position) -> Result<(), Failure> {
         match place.published.cmp(&Some(last)) {
             Ordering::Equal => {}
             // Sent, but not noted: the last relay stopped between acknowledgement and checkpoint.
@@ -99,19 +99,19 @@ impl Relay {
     }
 
     /// Whether the last published event is one that was set aside.
-    async fn ends_with_a_gap(&self, place: &Place) -> Result<bool, Trouble> {
+    async fn ends_with_a_gap(&self, place: &Place) -> Result<bool, Failure> {
         let Some(published) = place.published else {
             return Ok(false);
         };
         set_aside::passed_over(&self.pool, set_aside::RELAY, published.event_id)
             .await
-            .map_err(passing("looking for what was set aside"))
+            .map_err(transient("looking for what was set aside"))
     }
 
-    async fn checkpointed(&self, sequence: u64) -> Result<Place, Trouble> {
+    async fn checkpointed(&self, sequence: u64) -> Result<Place, Failure> {
         let checkpoint = checkpoint::load(&self.pool, self.service)
             .await
-            .map_err(passing("reading the checkpoint"))?;
+            .map_err(transient("reading the checkpoint"))?;
         let Some(checkpoint) = checkpoint else {
             return Ok(Place {
                 scanned: None,
@@ -149,11 +149,11 @@ impl Relay {
 
     /// The store's end and its last published event. What was appended since the restore is not sent again: consumers
     /// whose cursor is still good get it from the feed, the others must hear that they have diverged.
-    async fn survey(&self) -> Result<(Option<Position>, Option<Position>), Trouble> {
+    async fn survey(&self) -> Result<(Option<Position>, Option<Position>), Failure> {
         let (mut scanned, mut published): (Option<Position>, Option<Position>) = (None, None);
         loop {
             let after = scanned.map(|scanned| scanned.cursor);
-            let entries = self.store.scan(after, SURVEY).await.map_err(store_trouble)?;
+            let entries = self.store.scan(after, SURVEY).await.map_err(store_failure)?;
             for entry in &entries {
                 scanned = Some(entry_position(entry));
                 if self.publisher.is_public(entry) {
@@ -166,7 +166,7 @@ impl Relay {
         }
     }
 
-    async fn knows(&self, checkpoint: &Checkpoint) -> Result<bool, Trouble> {
+    async fn knows(&self, checkpoint: &Checkpoint) -> Result<bool, Failure> {
         let published = match &checkpoint.published {
             Some(published) => self.holds(published).await?,
             None => true,
@@ -174,17 +174,17 @@ impl Relay {
         Ok(published && self.holds(&checkpoint.scanned).await?)
     }
 
-    async fn holds(&self, position: &Position) -> Result<bool, Trouble> {
+    async fn holds(&self, position: &Position) -> Result<bool, Failure> {
         let held = self
             .store
             .event_at(&position.cursor)
             .await
-            .map_err(store_trouble)?;
+            .map_err(store_failure)?;
         Ok(held == Some(position.event_id))
     }
 
     /// The last message that is still there, by its headers.
-    async fn last_message(&self, stream: &Stream<Info>) -> Result<Last, Trouble> {
+    async fn last_message(&self, stream: &Stream<Info>) -> Result<Last, Failure> {
         let subjects = names::stream_subjects(&self.settings.jetstream.prefix, self.service);
         match stream.get_last_raw_message_by_subject(&subjects).await {
             Ok(message) => Ok(
@@ -196,10 +196,10 @@ impl Relay {
 }
 
 /// Only an answer that says so means that there is none: else everything after the checkpoint would be sent again.
-fn without_last(error: LastRawMessageError) -> Result<Last, Trouble> {
+fn without_last(error: LastRawMessageError) -> Result<Last, Failure> {
     match error.kind() {
         LastRawMessageErrorKind::NoMessageFound => Ok(Last::Nothing),
-        _ => Err(Trouble::Passing(
+        _ => Err(Failure::Transient(
             "reading the stream's last message",
             error.into(),
         )),
@@ -224,6 +224,6 @@ mod tests {
         let empty = without(LastRawMessageErrorKind::NoMessageFound);
         assert!(matches!(empty, Ok(Last::Nothing)), "{empty:?}");
         let silent = without(LastRawMessageErrorKind::Other);
-        assert!(matches!(silent, Err(Trouble::Passing(..))), "{silent:?}");
+        assert!(matches!(silent, Err(Failure::Transient(..))), "{silent:?}");
     }
 }

@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
 use super::position::{self, Progress};
-use super::{Subscription, SubscriptionError, Trouble};
+use super::{Failure, Subscription, SubscriptionError};
 use crate::backoff::Backoff;
 use crate::delivery::{Delivery, HandlerError};
 use crate::fault::{Fault, is_refusal};
@@ -73,7 +73,7 @@ enum Attempt {
         fault: Fault,
     },
     /// Nothing of this batch, and no fault of its own.
-    Passing(Box<dyn std::error::Error + Send + Sync>),
+    Transient(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Subscription {
@@ -83,7 +83,7 @@ impl Subscription {
         progress: &mut Progress,
         run: &[Delivery],
         sequence: Option<u64>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let mut segments: VecDeque<_> = run.chunks(self.settings.batch.max(1)).map(Segment::of).collect();
         let mut backoff = Backoff::new();
         while let Some(mut segment) = segments.pop_front() {
@@ -103,7 +103,7 @@ impl Subscription {
                     self.tell_aside(&aside).await;
                     continue;
                 }
-                Attempt::Fenced => return Err(Trouble::Fenced),
+                Attempt::Fenced => return Err(Failure::Fenced),
                 Attempt::Faulty { at, fault } => {
                     split(&mut segments, segment, at, Some(fault));
                     continue;
@@ -130,7 +130,7 @@ impl Subscription {
                     // Whoever makes room may have repaired the cause.
                     segment.fault = None;
                 }
-                Attempt::Passing(error) => tracing::warn!(
+                Attempt::Transient(error) => tracing::warn!(
                     subscription.consumer = self.consumer, subscription.source = self.source,
                     event.id = %segment.messages[0].event_id, error = %Fault::of(&*error),
                     "messages could not be applied now; waiting and trying again"
@@ -151,7 +151,7 @@ impl Subscription {
         let span = self.batch_span(segment.messages);
         match self.transact(from, to, segment).instrument(span).await {
             Ok(attempt) => Ok(attempt),
-            Err(Stop::Database(error)) => Ok(Attempt::Passing(error.into())),
+            Err(Stop::Database(error)) => Ok(Attempt::Transient(error.into())),
             Err(Stop::Fatal(error)) => Err(error),
         }
     }
@@ -285,7 +285,7 @@ impl Subscription {
                 only: if let [only] = ready { place(only) } else { None },
                 fault: Fault::of(&*error),
             }),
-            HandlerError::Transient(error) => Ok(Attempt::Passing(error)),
+            HandlerError::Transient(error) => Ok(Attempt::Transient(error)),
         }
     }
 

@@ -5,11 +5,11 @@ use eventsourcing::{Cursor, Position};
 
 use super::position::Progress;
 use super::pull::Goal;
-use super::{Subscription, Trouble};
+use super::{Failure, Subscription};
 
 impl Subscription {
     /// Asks whether the source still holds this consumer's event; the answer names the last published one.
-    pub(super) async fn ask(&self, progress: &Progress) -> Result<Option<Position>, Trouble> {
+    pub(super) async fn ask(&self, progress: &Progress) -> Result<Option<Position>, Failure> {
         let page = self.page(progress, 1).await?;
         if let Some(head) = page.head {
             self.reporter.head(head);
@@ -22,7 +22,7 @@ impl Subscription {
         &self,
         progress: &mut Progress,
         until: Option<&Cursor>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let goal = until.map_or(Goal::Head, |cursor| Goal::Past(*cursor));
         self.pull(progress, goal).await
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eventsourcing::Position;
 
 use super::position::position_of;
-use super::{Subscription, SubscriptionError, Trouble, position};
+use super::{Failure, Subscription, SubscriptionError, position};
 use crate::backoff::Backoff;
 use crate::delivery::{Divergence, HandlerError, OnDiverged};
 use crate::feed::client::FeedError;
@@ -18,17 +18,17 @@ const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 impl Subscription {
     /// Asks the handler under the lock of the cursor that has diverged.
-    pub(super) async fn diverged(&self, error: SubscriptionError) -> Trouble {
+    pub(super) async fn diverged(&self, error: SubscriptionError) -> Failure {
         self.reporter.repaired(ReadRepair::Diverged);
         match self.resolve(&error).await {
-            Ok(OnDiverged::StartOver) => Trouble::StartsOver,
+            Ok(OnDiverged::StartOver) => Failure::StartsOver,
             Ok(OnDiverged::Await) => {
                 self.note_stopped(&error.to_string()).await;
                 self.stand_still(&error).await;
-                Trouble::Replaced
+                Failure::Replaced
             }
             Ok(OnDiverged::Stop) => error.into(),
-            Err(trouble) => trouble,
+            Err(failure) => failure,
         }
     }
 
@@ -47,16 +47,16 @@ impl Subscription {
 
     /// What the consumer says becomes of it. One that says it begins anew and leaves its cursor where it was would come back
     /// here for ever, and is stopped.
-    async fn resolve(&self, error: &SubscriptionError) -> Result<OnDiverged, Trouble> {
+    async fn resolve(&self, error: &SubscriptionError) -> Result<OnDiverged, Failure> {
         let Some(mine) = diverged_at(error) else {
             return Ok(OnDiverged::Stop);
         };
         let mut connection = TransactionConnection::acquire(&self.pool)
             .await
-            .map_err(passing)?;
-        let mut tx = connection.begin().await.map_err(passing)?;
-        if position::lock(&mut tx, self.key()).await.map_err(passing)? != Some(mine) {
-            return Err(Trouble::Fenced);
+            .map_err(transient)?;
+        let mut tx = connection.begin().await.map_err(transient)?;
+        if position::lock(&mut tx, self.key()).await.map_err(transient)? != Some(mine) {
+            return Err(Failure::Fenced);
         }
         let divergence = Divergence {
             source: self.source,
@@ -65,17 +65,17 @@ impl Subscription {
         let answer = match self.handler.on_diverged(&mut tx, &divergence).await {
             Ok(answer) => answer,
             Err(HandlerError::Transient(error) | HandlerError::Content { source: error, .. }) => {
-                return Err(Trouble::Passing(error));
+                return Err(Failure::Transient(error));
             }
         };
-        let moved = position::lock(&mut tx, self.key()).await.map_err(passing)? != Some(mine);
+        let moved = position::lock(&mut tx, self.key()).await.map_err(transient)? != Some(mine);
         let what = match answer {
             OnDiverged::Stop => return Ok(answer),
             OnDiverged::StartOver if !moved => return Ok(OnDiverged::Stop),
             OnDiverged::StartOver => "the consumer begins anew",
             OnDiverged::Await => "the consumer stands still until what is being built takes its place",
         };
-        tx.commit().await.map_err(passing)?;
+        tx.commit().await.map_err(transient)?;
         tracing::warn!(
             subscription.consumer = self.consumer, subscription.source = self.source,
             event.id = %mine.event_id, cursor = %mine.cursor, what,
@@ -99,6 +99,6 @@ fn diverged_at(error: &SubscriptionError) -> Option<Position> {
     }
 }
 
-fn passing(error: sqlx::Error) -> Trouble {
-    Trouble::Passing(error.into())
+fn transient(error: sqlx::Error) -> Failure {
+    Failure::Transient(error.into())
 }

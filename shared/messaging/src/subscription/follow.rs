@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use super::order::{self, Place};
 use super::position::Progress;
 use super::reader::{self, Incoming, Reader};
-use super::{Subscription, Trouble};
+use super::{Failure, Subscription};
 use crate::backoff::Backoff;
 use crate::delivery::Delivery;
 use crate::heartbeat;
@@ -39,7 +39,7 @@ impl Subscription {
         progress: &mut Progress,
         watch: &mut Watch,
         backoff: &mut Backoff,
-    ) -> Result<&'static str, Trouble> {
+    ) -> Result<&'static str, Failure> {
         let mut messages = (&mut reader.messages).ready_chunks(self.settings.batch.max(1));
         let mut look = tokio::time::interval(self.settings.grace / 4);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -73,7 +73,7 @@ impl Subscription {
         &self,
         progress: &mut Progress,
         chunk: Vec<Result<jetstream::Message, OrderedError>>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Failure> {
         let mut intact = true;
         let mut arrived = Vec::with_capacity(chunk.len());
         for message in chunk {
@@ -104,7 +104,7 @@ impl Subscription {
     }
 
     /// Applies runs of messages that follow each other, and closes the gaps between them from the feed.
-    async fn sort(&self, progress: &mut Progress, arrived: Vec<Incoming>) -> Result<(), Trouble> {
+    async fn sort(&self, progress: &mut Progress, arrived: Vec<Incoming>) -> Result<(), Failure> {
         let mut run: Vec<Delivery> = Vec::new();
         let mut run_end = None;
         for Incoming { sequence, delivery } in arrived {
@@ -137,7 +137,7 @@ impl Subscription {
         progress: &mut Progress,
         delivery: &Delivery,
         place: Place,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         self.reporter.repaired(match place {
             Place::Behind => ReadRepair::Behind,
             _ => ReadRepair::Gap,
@@ -164,7 +164,7 @@ impl Subscription {
         progress: &Progress,
         watch: &mut Watch,
         beat: &async_nats::Message,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let Ok(head) = heartbeat::read(beat) else {
             self.reporter.repaired(ReadRepair::Foreign);
             tracing::error!(
@@ -200,7 +200,7 @@ impl Subscription {
         &self,
         progress: &mut Progress,
         watch: &mut Watch,
-    ) -> Result<Option<&'static str>, Trouble> {
+    ) -> Result<Option<&'static str>, Failure> {
         if watch.head > progress.position && watch.last_progress.elapsed() >= self.settings.grace {
             self.reporter.repaired(ReadRepair::LostTail);
             self.catch_up(progress, None).await?;

@@ -99,7 +99,7 @@ pub enum SubscriptionError {
 
 /// Why the active instance stopped.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum Failure {
     #[error(transparent)]
     Fatal(#[from] SubscriptionError),
     #[error("the cursor was moved by another instance, or by a commit whose answer was lost")]
@@ -112,7 +112,7 @@ enum Trouble {
     #[error("the consumer has diverged from its source and waits for what replaces it")]
     Replaced,
     #[error("{0}")]
-    Passing(Box<dyn std::error::Error + Send + Sync>),
+    Transient(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// One consumer's reading of one source.
@@ -197,17 +197,17 @@ impl Subscription {
             };
             self.reporter.active(false);
             self.parking.stand_by();
-            let trouble = match outcome {
-                Ok(Trouble::Fatal(error)) => {
+            let failure = match outcome {
+                Ok(Failure::Fatal(error)) => {
                     self.stopped(&error).await;
                     held.release().await;
                     return Err(error);
                 }
-                Ok(trouble) => trouble,
-                Err(lost) => Trouble::Passing(lost.into()),
+                Ok(failure) => failure,
+                Err(lost) => Failure::Transient(lost.into()),
             };
             tracing::warn!(
-                subscription.consumer = self.consumer, subscription.source = self.source, error = %trouble,
+                subscription.consumer = self.consumer, subscription.source = self.source, error = %failure,
                 "the subscription starts over from its cursor"
             );
             tokio::select! {
@@ -235,18 +235,18 @@ impl Subscription {
     }
 
     /// Applies until something is in the way.
-    async fn active(&self, backoff: &mut Backoff) -> Trouble {
+    async fn active(&self, backoff: &mut Backoff) -> Failure {
         match self.start(backoff).await {
             Ok(never) => match never {},
-            Err(Trouble::Diverged(error)) => self.diverged(error).await,
-            Err(trouble) => trouble,
+            Err(Failure::Diverged(error)) => self.diverged(error).await,
+            Err(failure) => failure,
         }
     }
 
-    async fn start(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Trouble> {
+    async fn start(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Failure> {
         let mut progress = position::open(&self.pool, self.consumer, self.source)
             .await
-            .map_err(|error| Trouble::Passing(error.into()))?;
+            .map_err(|error| Failure::Transient(error.into()))?;
         self.reporter.position(progress.position);
         self.parking.measure().await;
         let mut watch = Watch::new(self.ask(&progress).await?);

@@ -1,20 +1,20 @@
 //! Pages of the source's feed.
 
 use super::position::Progress;
-use super::{Subscription, SubscriptionError, Trouble, order};
+use super::{Failure, Subscription, SubscriptionError, order};
 use crate::backoff::Backoff;
 use crate::delivery::Delivery;
 use crate::feed::client::{FeedError, Page};
 
 impl Subscription {
     /// One page after this consumer's cursor; waits for a source that is away, without limit.
-    pub(super) async fn page(&self, progress: &Progress, size: i32) -> Result<Page, Trouble> {
+    pub(super) async fn page(&self, progress: &Progress, size: i32) -> Result<Page, Failure> {
         let mut backoff = Backoff::new();
         loop {
             let error = match self.feed.read(progress.position.as_ref(), size).await {
                 Ok(page) => return Ok(page),
                 Err(error @ FeedError::Diverged { .. }) => {
-                    return Err(Trouble::Diverged(SubscriptionError::Diverged {
+                    return Err(Failure::Diverged(SubscriptionError::Diverged {
                         consumer: self.consumer,
                         source: error,
                     }));

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::pages::follows;
 use super::position::{self, Progress};
-use super::{Subscription, Trouble};
+use super::{Failure, Subscription};
 use crate::delivery::{Delivery, HandlerError, PreparedBatch};
 use crate::transaction::TransactionConnection;
 
@@ -71,7 +71,7 @@ impl Goal {
 
 impl Subscription {
     /// Applies the feed from this consumer's cursor to the goal.
-    pub(super) async fn pull(&self, progress: &mut Progress, goal: Goal) -> Result<(), Trouble> {
+    pub(super) async fn pull(&self, progress: &mut Progress, goal: Goal) -> Result<(), Failure> {
         let (pages, read) = mpsc::channel(PAGES_AHEAD);
         let (batches, prepared) = mpsc::channel(BATCHES_AHEAD);
         let start = *progress;
@@ -89,7 +89,7 @@ impl Subscription {
         mut progress: Progress,
         goal: Goal,
         pages: mpsc::Sender<Vec<Delivery>>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         loop {
             let mut page = self.page(&progress, goal.page_size()).await?;
             if let Some(head) = page.head
@@ -99,7 +99,7 @@ impl Subscription {
             }
             if !follows(&progress, &page.deliveries) {
                 let problem = format!("the feed of {} is not in order", self.source);
-                return Err(Trouble::Passing(problem.into()));
+                return Err(Failure::Transient(problem.into()));
             }
             page.end |= goal.cut(&mut page.deliveries);
             let Some(last) = page.deliveries.last() else {
@@ -118,7 +118,7 @@ impl Subscription {
         &self,
         mut pages: mpsc::Receiver<Vec<Delivery>>,
         batches: mpsc::Sender<Batch>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let pages = poll_fn(move |context| pages.poll_recv(context));
         let prepared = pages.map(|page| async move {
             let prepared = if page.iter().any(|delivery| delivery.withheld.is_some()) {
@@ -141,7 +141,7 @@ impl Subscription {
         &self,
         progress: &mut Progress,
         mut batches: mpsc::Receiver<Batch>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         while let Some(Batch { page, prepared }) = batches.recv().await {
             if let Ok(prepared) = prepared
                 && self.write(progress, &page, &*prepared).await?
@@ -160,7 +160,7 @@ impl Subscription {
         progress: &mut Progress,
         page: &[Delivery],
         prepared: &dyn PreparedBatch,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, Failure> {
         let Some(last) = page.last() else {
             return Ok(true);
         };
@@ -172,7 +172,7 @@ impl Subscription {
         let written = self.transact_prepared(progress, &to, prepared);
         match written.instrument(span).await {
             Ok(Written::Yes) => {}
-            Ok(Written::Fenced) => return Err(Trouble::Fenced),
+            Ok(Written::Fenced) => return Err(Failure::Fenced),
             Ok(Written::No) => return Ok(false),
             Err(error) => {
                 tracing::debug!(

@@ -5,7 +5,7 @@ use eventsourcing::Position;
 
 use super::position::{self, Progress};
 use super::pull::Goal;
-use super::{Subscription, SubscriptionError, Trouble};
+use super::{Failure, Subscription, SubscriptionError};
 
 /// How far a refill goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum RefillError {
     /// The source no longer holds what this consumer applied: it has to begin anew.
     #[error(transparent)]
     Subscription(#[from] SubscriptionError),
-    /// Something passing, or somebody else moved the cursor: call again.
+    /// Something transient, or somebody else moved the cursor: call again.
     #[error("{0}")]
     Interrupted(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -45,10 +45,10 @@ impl From<Until> for Goal {
     }
 }
 
-impl From<Trouble> for RefillError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Fatal(error) | Trouble::Diverged(error) => Self::Subscription(error),
+impl From<Failure> for RefillError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fatal(error) | Failure::Diverged(error) => Self::Subscription(error),
             other => Self::Interrupted(other.into()),
         }
     }

@@ -328,3 +328,25 @@ async fn a_replay_that_meets_a_passing_failure_says_so_and_goes_on_when_asked_ag
     world.settled_by_entity().await;
     subscription.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passing_failure_at_one_entity_keeps_no_other_from_being_replayed() {
+    let world = World::new().await;
+    let ledger = Ledger::default();
+    let (failing, _) = blocked(&world, &ledger, 1).await;
+    blocked(&world, &ledger, 1).await;
+    let subscription = world.subscription(&ledger);
+    world.passed_with(4).await;
+    ledger.unreadable.lock().unwrap().clear();
+    ledger
+        .transient_failures
+        .store(1, std::sync::atomic::Ordering::SeqCst);
+    let refused = world.parking(&ledger).replay(None, &decision(1)).await;
+    assert!(matches!(refused, Err(ParkingError::Transient(_))), "{refused:?}");
+    let left = world.passed_with(2).await;
+    assert!(left.iter().all(|message| message.entity_id == Some(failing)));
+    let outcome = world.parking(&ledger).replay(None, &decision(1)).await.unwrap();
+    assert_eq!((outcome.applied, outcome.left), (4, 0));
+    world.settled_by_entity().await;
+    subscription.stop().await;
+}

@@ -170,6 +170,39 @@ async fn a_replay_asks_the_source_again_and_applies_what_a_later_release_can_pub
     relay.stop().await;
 }
 
+/// An older copy was put back there: no release can publish what is not in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_placeholder_whose_event_the_source_has_lost_stays_by_name_and_the_others_are_replayed() {
+    let world = World::new().await;
+    let (ledger, lost, other) = (Ledger::default(), random(), random());
+    world.append_too_large(lost).await;
+    world.append_too_large(other).await;
+    let relay = world.relay();
+    let subscription = world.subscription(&ledger);
+    let parked = world.passed_with(2).await;
+    subscription.stop().await;
+    relay.stop().await;
+    let event = parked[0].position.event_id;
+    sqlx::query("DELETE FROM store.event WHERE event_id = $1")
+        .bind(event.as_uuid())
+        .execute(&world.source.pool)
+        .await
+        .unwrap();
+    mend(parked[1].position.event_id);
+
+    let outcome = world.parking(&ledger).replay(None, &decision(1)).await.unwrap();
+    assert_eq!((outcome.applied, outcome.failed, outcome.left), (1, 1, 1));
+    let [left] = &world.parked().await[..] else {
+        panic!("one message is left");
+    };
+    assert_eq!((left.entity_id, left.attempts), (Some(lost), 2));
+    let error = left.error.as_deref().unwrap();
+    assert!(
+        error.starts_with(&format!("tally does not hold event {event}")),
+        "{error}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_set_aside_is_settled_once_and_kept_with_who_decided_and_why() {
     let world = World::new().await;
@@ -194,6 +227,15 @@ async fn what_was_set_aside_is_settled_once_and_kept_with_who_decided_and_why() 
             .unwrap()
     );
     assert!(world.set_aside().await.is_empty());
+    let event = aside.withheld.position.event_id;
+    let other = Settlement {
+        reason: "INC-18".to_owned(),
+        ..settlement.clone()
+    };
+    for (asked, expected) in [(&settlement, true), (&other, false)] {
+        let settled = set_aside::is_settled_by(pool, RELAY, event, asked).await.unwrap();
+        assert_eq!(settled, expected, "{asked:?}");
+    }
     let kept: (String, String) = sqlx::query_as("SELECT settled_by, settled_reason FROM messaging.set_aside")
         .fetch_one(pool)
         .await

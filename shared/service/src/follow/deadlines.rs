@@ -34,11 +34,11 @@ pub(crate) type Due = Arc<
 /// and a later release may be able to.
 pub const PUT_OFF: SignedDuration = SignedDuration::from_mins(10);
 
-/// The next instant at which one deadline among several is tried, where this failure is its own; what passes is the
-/// failure of all of them.
+/// The next instant at which one deadline among several is tried, where this failure is its own; what passes, or has to be
+/// mended by whoever runs the service, is the failure of all of them.
 ///
 /// # Errors
-/// The failure, if it passes.
+/// The failure, if it is one of all.
 pub fn put_off(
     deadlines: &'static str,
     about: &dyn std::fmt::Display,
@@ -113,5 +113,26 @@ impl Deadlines {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventsourcing::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_put_off_for_its_content_alone() {
+        let now = Timestamp::UNIX_EPOCH;
+        let refused = StoreError::Refused("no right to write".into());
+        let passed_on = put_off("probe", &"one", refused.into(), now);
+        assert!(
+            matches!(passed_on, Err(ReactionError::Transient(_))),
+            "{passed_on:?}"
+        );
+        let content = ReactionError::content("of an unknown type");
+        let next = put_off("probe", &"one", content, now);
+        assert!(next.is_ok_and(|next| next == now + PUT_OFF), "it is tried again");
     }
 }

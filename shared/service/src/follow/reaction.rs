@@ -4,13 +4,13 @@
 
 use std::{collections::HashSet, future::Future, pin::Pin, sync::Arc};
 
-use decider::{Class, Classify};
+use decider::Classify;
 use eventsourcing::{
     Cursor, Entry, EventStore, Followed, Position, RecordedEvent, StoreError, entry_position,
 };
 use futures::StreamExt;
 use kernel::ids::EventId;
-use messaging::{Backoff, Reason, Withheld, chain, join_trace, set_aside};
+use messaging::{Backoff, Reason, Withheld, chain, is_waited_for, join_trace, set_aside};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -21,7 +21,8 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 /// Why a reaction or a deadline was not handled.
 #[derive(Debug, thiserror::Error)]
 pub enum ReactionError {
-    /// Something outside failed; tried again without limit, with growing pauses.
+    /// Something outside failed, or has to be mended by whoever runs the service (a missing right); tried again without limit,
+    /// with growing pauses.
     #[error("it could not be handled now")]
     Transient(#[source] Source),
     /// The content cannot be handled, now or later (an unknown type too). It is set aside, and its stream waits behind it.
@@ -41,13 +42,14 @@ impl ReactionError {
     }
 }
 
-/// What passes is tried again. A rejection is an answer, so most reactions ignore it before this; what arrives here says that
-/// the event contradicts the state.
+/// What [`is_waited_for`] is tried again. A rejection is an answer, so most reactions ignore it before this; what arrives here
+/// says that the event contradicts the state.
 impl<E: Classify> From<E> for ReactionError {
     fn from(error: E) -> Self {
-        match error.classify() {
-            Class::Unavailable(_) => Self::transient(error),
-            Class::Refused(_) | Class::Defect(_) => Self::content(error),
+        if is_waited_for(&error) {
+            Self::transient(error)
+        } else {
+            Self::content(error)
         }
     }
 }
@@ -166,7 +168,7 @@ impl OwnReaction {
 
     /// Handles an entry, or sets it aside, and moves on.
     async fn meet(&self, entry: &Entry, waiting: &mut HashSet<String>) -> Result<(), Source> {
-        let (stream, revision) = place_of(entry);
+        let (stream, revision) = Withheld::place_of(entry);
         if !self.waits_behind(waiting, &stream, revision).await?
             && let Handled::Never(withheld) = self.handle(entry).await?
         {
@@ -278,26 +280,33 @@ impl OwnReaction {
     }
 }
 
-/// Stream and revision of an entry, readable or not.
-fn place_of(entry: &Entry) -> (String, u64) {
-    match entry {
-        Ok(event) => (event.stream.to_string(), event.revision),
-        Err(unreadable) => (unreadable.stream.clone(), unreadable.revision),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_tried_again_and_everything_else_is_set_aside() {
-        let away = StoreError::Unavailable("away".into());
-        assert!(matches!(away.into(), ReactionError::Transient(_)));
-        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed] {
+    fn what_passes_or_is_ours_to_mend_is_tried_again_and_everything_else_is_set_aside() {
+        for error in [
+            StoreError::Unavailable("away".into()),
+            StoreError::Refused("no right to read".into()),
+        ] {
             assert!(matches!(error.into(), ReactionError::Transient(_)));
         }
-        let refused = StoreError::Refused("no right to read".into());
-        assert!(matches!(refused.into(), ReactionError::Content(_)));
+        // The last as a statement that does not fit: the program or the deployment is at fault.
+        for error in [
+            sqlx::Error::PoolTimedOut,
+            sqlx::Error::WorkerCrashed,
+            sqlx::Error::RowNotFound,
+        ] {
+            assert!(matches!(error.into(), ReactionError::Transient(_)));
+        }
+        let corrupt = StoreError::Corrupt {
+            stream: "identity.account-1".to_owned(),
+            revision: 0,
+            problem: "no JSON".to_owned(),
+        };
+        assert!(matches!(corrupt.into(), ReactionError::Content(_)));
+        let malformed = sqlx::Error::Decode("no phone number".into());
+        assert!(matches!(malformed.into(), ReactionError::Content(_)));
     }
 }

@@ -13,6 +13,8 @@ use crate::follow::reaction::{Handled, OwnReaction};
 
 /// No stream has a later one.
 const LAST_REVISION: u64 = i64::MAX.unsigned_abs();
+/// Events read from the store at once.
+const SCAN: usize = 500;
 
 /// What has followers that may have set something aside.
 pub(crate) struct SetAsides {
@@ -135,8 +137,8 @@ impl SetAsides {
         Ok(true)
     }
 
-    /// The events from revision `next` on that wait.
-    async fn waiting(&self, aside: &SetAside, next: u64) -> Result<Vec<Entry>, RetryError> {
+    /// The events from revision `next` on that wait, as far as they can be read, and the first that cannot.
+    async fn waiting(&self, aside: &SetAside, next: u64) -> Result<Vec<Entry>, StoreError> {
         if next > aside.waits_to {
             return Ok(Vec::new());
         }
@@ -144,11 +146,45 @@ impl SetAsides {
         let Ok(stream) = aside.withheld.stream.parse::<StreamName>() else {
             return Ok(Vec::new());
         };
-        let events = self.store.read(&stream, next).await?;
+        let events = match self.store.read(&stream, next).await {
+            Ok(events) => events,
+            // A stream is given whole or not at all.
+            Err(StoreError::Corrupt { .. }) => return self.search(aside, next).await,
+            Err(error) => return Err(error),
+        };
         let waiting = events
             .into_iter()
             .take_while(|event| event.revision <= aside.waits_to);
         Ok(waiting.map(Ok).collect())
+    }
+
+    /// The same from the order of the store, in which each event that cannot be read has its place. It goes through what was
+    /// appended since, whoever it is about: only where a stream is damaged.
+    async fn search(&self, aside: &SetAside, next: u64) -> Result<Vec<Entry>, StoreError> {
+        let mut waiting = Vec::new();
+        let mut after = aside.withheld.position.cursor;
+        loop {
+            let entries = self.store.scan(Some(after), SCAN).await?;
+            let is_last = entries.len() < SCAN;
+            for entry in entries {
+                after = entry_position(&entry).cursor;
+                let (stream, revision) = Withheld::place_of(&entry);
+                if stream != aside.withheld.stream || revision < next {
+                    continue;
+                }
+                if revision > aside.waits_to {
+                    return Ok(waiting);
+                }
+                let is_readable = entry.is_ok();
+                waiting.push(entry);
+                if !is_readable {
+                    return Ok(waiting);
+                }
+            }
+            if is_last {
+                return Ok(waiting);
+            }
+        }
     }
 
     /// The event is behind the reaction now, and a later one of its stream cannot be handled: that one is set aside before

@@ -7,7 +7,7 @@ use contracts::admin::v1::set_aside_admin_service_server::{
 };
 use decider::{Problem, ProblemKind};
 use messaging::set_aside::{self, AsidePlace, RELAY, SetAside, Settlement};
-use messaging::{MessageSize, Publish, Publisher};
+use messaging::{MessageSize, Publish, Publisher, chain};
 use tonic::{Request, Response, Status};
 
 use crate::follow::reaction::OwnReaction;
@@ -26,7 +26,13 @@ pub(crate) struct SetAsideAdmin {
 }
 
 impl SetAsideAdmin {
-    pub(crate) fn new(context: Context, reactions: Vec<OwnReaction>, publish: Option<Publish>) -> Self {
+    /// `publish` tells nothing of the streams of the categories `private`.
+    pub(crate) fn new(
+        context: Context,
+        reactions: Vec<OwnReaction>,
+        publish: Option<Publish>,
+        private: &'static [&'static str],
+    ) -> Self {
         let largest = context
             .jetstream
             .as_ref()
@@ -34,7 +40,7 @@ impl SetAsideAdmin {
         let asides = SetAsides {
             store: context.store.clone(),
             pool: context.pool.clone(),
-            publisher: publish.map(|publish| Publisher::new(publish, largest)),
+            publisher: publish.map(|publish| Publisher::new(publish, largest).keeping(private)),
             reactions,
         };
         Self { context, asides }
@@ -44,7 +50,7 @@ impl SetAsideAdmin {
         SetAsideAdminServiceServer::new(self)
     }
 
-    /// Goes through everything that is set aside when it begins.
+    /// Goes through everything that is set aside when it begins. What fails for now is told when all of it was tried.
     async fn settle_all(
         &self,
         wanted: impl Fn(&SetAside) -> bool,
@@ -52,13 +58,14 @@ impl SetAsideAdmin {
         settlement: &Settlement,
     ) -> Result<WentThrough, RetryError> {
         let mut settled = WentThrough::default();
+        let mut transient = None;
         let mut after: Option<AsidePlace> = None;
         loop {
             let page = set_aside::list(&self.context.pool, after.as_ref(), AT_ONCE).await?;
             for aside in &page {
                 let tried = wanted(aside);
                 settled.found |= tried;
-                if tried && self.asides.settle(aside, wish, settlement).await? {
+                if tried && self.settle(aside, wish, settlement, &mut transient).await? {
                     settled.settled += 1;
                 } else {
                     settled.left += 1;
@@ -66,8 +73,29 @@ impl SetAsideAdmin {
             }
             match page.last() {
                 Some(last) if page.len() == usize::from(AT_ONCE) => after = Some(place(last)),
-                _ => return Ok(settled),
+                _ => return transient.map_or(Ok(settled), Err),
             }
+        }
+    }
+
+    /// Whether one is settled now. That it cannot be handled for now says nothing about the others: it is kept in `transient`.
+    async fn settle(
+        &self,
+        aside: &SetAside,
+        wish: Wish,
+        settlement: &Settlement,
+        transient: &mut Option<RetryError>,
+    ) -> Result<bool, RetryError> {
+        match self.asides.settle(aside, wish, settlement).await {
+            Err(failure @ RetryError::Handling(_)) => {
+                tracing::warn!(
+                    follower = aside.follower, event.id = %aside.withheld.position.event_id, error = chain(&failure),
+                    "an event that is set aside cannot be handled now; the others are tried"
+                );
+                *transient = Some(failure);
+                Ok(false)
+            }
+            settled => settled,
         }
     }
 }
@@ -142,7 +170,12 @@ impl SetAsideAdminService for SetAsideAdmin {
         let settled = self.settle_all(wanted, Wish::GiveUp, &settlement).await;
         let settled = settled.map_err(refuse)?;
         if !settled.found {
-            return Err(refuse(Problem::new(ProblemKind::NotFound, "SET_ASIDE_NOT_FOUND")));
+            // Whoever did not hear the answer asks again.
+            let pool = &self.context.pool;
+            let given_up = set_aside::is_settled_by(pool, &asked.follower, event, &settlement).await;
+            if !given_up.map_err(refuse)? {
+                return Err(refuse(Problem::new(ProblemKind::NotFound, "SET_ASIDE_NOT_FOUND")));
+            }
         }
         Ok(Response::new(wire::GiveUpSetAsideResponse { left: settled.left }))
     }

@@ -86,8 +86,7 @@ fn envelope<T: Message>(
     request: &tonic::Request<T>,
     request_id: &str,
 ) -> Result<Request, CommandError> {
-    let invalid =
-        |reason| Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field("request_id", reason);
+    let invalid = |reason| Problem::invalid("request_id", reason);
     if request_id.is_empty() {
         return Err(invalid("REQUEST_ID_REQUIRED").into());
     }

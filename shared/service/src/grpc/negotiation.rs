@@ -18,14 +18,14 @@ const ACCEPTED: &str = "grpc-accept-encoding";
 /// The request whose messages reach the handler only within their limits, and uncompressed.
 ///
 /// # Errors
-/// `ENCODING_UNKNOWN`, with what is known, as the gRPC specification asks.
+/// `ENCODING_UNKNOWN`, with what is known, as the gRPC specification asks; an RPC without limits, for which no server starts.
 pub(crate) fn within_limits(
     limits: &Arc<Limits>,
     rpc: &str,
     mut request: Request<Body>,
 ) -> Result<Request<Body>, Box<Status>> {
     let Some(method) = limits.of_rpc(rpc) else {
-        return Ok(request);
+        return Err(Box::new(Scope::current().internal()));
     };
     let encoding = encoding(request.headers())?;
     request.headers_mut().remove(ENCODING);

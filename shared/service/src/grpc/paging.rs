@@ -2,7 +2,7 @@
 //! from. The token carries the position of the last row and a keyed hash over it and the query.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use decider::{Problem, ProblemKind};
+use decider::Problem;
 use privacy::Pepper;
 use serde::{Serialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq;
@@ -50,7 +50,7 @@ pub fn page<P: DeserializeOwned>(
     if !page_token.is_empty() {
         let after = page
             .open(page_token)
-            .ok_or_else(|| invalid("page_token", "PAGE_TOKEN_INVALID"))?;
+            .ok_or_else(|| Problem::invalid("page_token", "PAGE_TOKEN_INVALID"))?;
         page.after = Some(after);
     }
     Ok(page)
@@ -88,10 +88,6 @@ impl<P> Page<P> {
         bytes.extend_from_slice(&position);
         URL_SAFE_NO_PAD.encode(bytes)
     }
-}
-
-fn invalid(field: &'static str, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
 }
 
 #[cfg(test)]

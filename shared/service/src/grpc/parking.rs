@@ -3,7 +3,7 @@
 
 use contracts::admin::v1 as wire;
 use contracts::admin::v1::parking_admin_service_server::{ParkingAdminService, ParkingAdminServiceServer};
-use decider::{Problem, ProblemKind};
+use decider::Problem;
 use eventsourcing::Cursor;
 use kernel::{EventId, PhoneNumber};
 use messaging::{Decision, Filter, ParkedMessage, Parking, ParkingError, PastDecision};
@@ -153,12 +153,9 @@ impl ParkingAdminService for ParkingAdmin {
     }
 }
 
-fn invalid(field: &str, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
-}
-
 pub(crate) fn parse_event(text: &str) -> Result<EventId, Problem> {
-    text.parse().map_err(|_| invalid("event_id", "EVENT_ID_INVALID"))
+    text.parse()
+        .map_err(|_| Problem::invalid("event_id", "EVENT_ID_INVALID"))
 }
 
 /// The reason is kept as it is, so what is surely personal is refused: how to reach somebody (ADR 0004).
@@ -167,7 +164,7 @@ fn parse_reason(text: &str) -> Result<String, Problem> {
     let personal = |word: &str| word.contains(['@', '＠']) || PhoneNumber::parse(word).is_ok();
     let refused = text.is_empty() || text.split_whitespace().any(personal);
     if refused {
-        return Err(invalid("reason", "DECISION_REASON_INVALID"));
+        return Err(Problem::invalid("reason", "DECISION_REASON_INVALID"));
     }
     Ok(text.to_owned())
 }

@@ -63,7 +63,7 @@ impl Scope {
     }
 
     /// A defect or damage: the caller learns only that it happened.
-    fn internal(&self) -> Status {
+    pub(crate) fn internal(&self) -> Status {
         let language = self.languages.best();
         let nothing = BTreeMap::new();
         let mut details =

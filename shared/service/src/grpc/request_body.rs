@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use decider::{Problem, ProblemKind};
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use http_body::Frame;
 use tonic::{Status, body::Body};
 
@@ -86,11 +86,12 @@ impl RequestBody {
         Ok(Some(framed))
     }
 
-    /// Never more than the limit is unpacked, however small it came.
+    /// Never more than the limit is unpacked, however small it came. A gzip may have several members (RFC 1952), and nothing
+    /// else behind them.
     fn decompressed(&self, packed: &[u8]) -> Result<Bytes, Problem> {
         let most = self.method.most_bytes;
         let mut unpacked = Vec::new();
-        GzDecoder::new(packed)
+        MultiGzDecoder::new(packed)
             .take(most as u64 + 1)
             .read_to_end(&mut unpacked)
             .map_err(|_| unreadable())?;
@@ -178,5 +179,47 @@ impl http_body::Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(message: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(message).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn all_members_of_a_gzip_are_the_message_and_whatever_else_stands_behind_them_is_refused() {
+        let limits = Arc::new(Limits::compile().unwrap());
+        let method = limits.of_rpc("/madoguchi.feed.v1.FeedService/Read").unwrap();
+        let limited = (limits, method);
+        let body = RequestBody::new(Body::empty(), limited, Encoding::Gzip, Scope::current());
+        let unpacked = |packed: &[u8]| {
+            let framed = body.decompressed(packed).map_err(|problem| problem.reason)?;
+            Ok::<_, &str>(framed[HEAD_BYTES..].to_vec())
+        };
+        let (half, other) = (packed(b"half"), packed(b" and half"));
+        assert_eq!(unpacked(&half).unwrap(), b"half");
+        assert_eq!(
+            unpacked(&[half.as_slice(), &other].concat()).unwrap(),
+            b"half and half"
+        );
+        for behind in [&b"\0"[..], b"and no more", &other[..other.len() - 1]] {
+            let refused = unpacked(&[half.as_slice(), behind].concat());
+            assert_eq!(refused, Err("MESSAGE_UNREADABLE"), "{behind:?}");
+        }
+        let large = packed(&vec![0; method.most_bytes / 2 + 1]).repeat(2);
+        assert_eq!(unpacked(&large), Err("MESSAGE_TOO_LARGE"));
     }
 }

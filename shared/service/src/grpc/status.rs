@@ -7,12 +7,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
 
 use crate::grpc::messages::{Catalogue, Language, Languages};
+use crate::limits::MOST_TOLD;
 
 /// Wrong fields that the status message names.
 const FIELDS_IN_MESSAGE: usize = 3;
-/// Wrong fields that the details tell, each in two languages: details travel as a header, and most clients take 16 KiB of
-/// those. The message says how many there are.
-const FIELDS_IN_DETAILS: usize = 20;
 
 /// A problem as gRPC carries it: `ErrorInfo` (domain `madoguchi.<service>`, reason, metadata), `BadRequest` per
 /// wrong field, `RetryInfo` where waiting helps, `LocalizedMessage`. The status message is English, for developers.
@@ -38,7 +36,7 @@ pub(crate) fn coded_status(
     let mut details = ErrorDetails::new();
     details.set_error_info(reason(problem), format!("madoguchi.{service}"), metadata(problem));
     if !problem.violations.is_empty() {
-        let violations = problem.violations.iter().take(FIELDS_IN_DETAILS);
+        let violations = problem.violations.iter().take(MOST_TOLD);
         let violations = violations.map(|violation| field(problem, violation, language, catalogue));
         details.set_bad_request(violations.collect::<Vec<_>>());
     }
@@ -84,14 +82,15 @@ fn text(problem: &Problem, language: Language, catalogue: &Catalogue) -> Option<
     }
 }
 
-/// The wrong fields, in front of the text.
+/// The first wrong fields and how many more there are, in front of the text.
 fn fields(problem: &Problem) -> String {
     let fields = problem
         .violations
         .iter()
         .map(|violation| violation.field.as_str());
     let named: Vec<&str> = fields.take(FIELDS_IN_MESSAGE).collect();
-    match (named.as_slice(), problem.violations.len() - named.len()) {
+    let all = problem.violations.len() + problem.more_violations;
+    match (named.as_slice(), all - named.len()) {
         ([], _) => String::new(),
         (named, 0) => format!("{}: ", named.join(", ")),
         (named, more) => format!("{} and {more} more: ", named.join(", ")),

@@ -3,7 +3,7 @@
 
 use decider::Violations;
 use jiff::civil::{Date, DateTime, date as day};
-use kernel::clock::{Timestamp, at_jst, start_of_jst_day};
+use kernel::clock::{Timestamp, at_jst, start_of_jst_day, storable_instant};
 use kernel::ids::{ContractId, SubjectId};
 use kernel::policy::{BranchNumber, CustomerNumber, NumberError, PolicyNumber};
 
@@ -28,14 +28,10 @@ fn policy(violations: &mut Violations, text: &str) -> Option<PolicyNumber> {
         .ok()
 }
 
-/// Blank is 000: a contract without branches.
 fn branch(violations: &mut Violations, text: &str) -> Option<BranchNumber> {
-    if text.trim().is_empty() {
-        return Some(BranchNumber::default());
-    }
     violations.keep(
         "branch_number",
-        BranchNumber::parse(text),
+        BranchNumber::parse_or_default(text),
         "BRANCH_NUMBER_INVALID",
     )
 }
@@ -109,19 +105,33 @@ fn short(text: &str) -> Option<i8> {
 fn with_time(text: &str) -> Option<Timestamp> {
     let (day, time) = text.split_once(['T', ' '])?;
     let date = date(day)?;
+    if is_clock(time) {
+        let time = format!("{date}T{time}").parse::<DateTime>().ok()?;
+        return Some(at_jst(time.date(), time.time()));
+    }
+    let clock = time.strip_suffix('Z').or_else(|| before_offset(time))?;
+    is_clock(clock).then(|| text.parse().ok())?
+}
+
+fn is_clock(time: &str) -> bool {
     let shaped = matches!(
         time.as_bytes(),
         [_, _, b':', _, _] | [_, _, b':', _, _, b':', _, _, ..]
     );
-    if shaped
+    shaped
         && time
             .bytes()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'))
-    {
-        let time = format!("{date}T{time}").parse::<DateTime>().ok()?;
-        return Some(at_jst(time.date(), time.time()));
+}
+
+/// What stands before `+09:00`.
+fn before_offset(time: &str) -> Option<&str> {
+    let (clock, offset) = time.split_at_checked(time.len().checked_sub(6)?)?;
+    let digit = |byte: &u8| byte.is_ascii_digit();
+    match offset.as_bytes() {
+        [b'+' | b'-', hours @ .., b':', m1, m2] if hours.iter().chain([m1, m2]).all(digit) => Some(clock),
+        _ => None,
     }
-    text.parse().ok()
 }
 
 /// RFC 3339, or a date and time in Japan, or a date, which means the beginning of that day in Japan.
@@ -142,10 +152,13 @@ pub fn instant_by(
         violations.add(column, "INSTANT_REQUIRED");
         return None;
     }
-    match date(text) {
-        Some(date) => of_date(date),
-        None => violations.keep(column, with_time(text).ok_or(()), "INSTANT_INVALID"),
-    }
+    let read = match date(text) {
+        Some(date) => of_date(date)?,
+        None => violations.keep(column, with_time(text).ok_or(()), "INSTANT_INVALID")?,
+    };
+    // What would be shown as another instant is none that can be kept (OP-8).
+    let storable = (storable_instant(read) == read).then_some(read);
+    violations.keep(column, storable.ok_or(()), "INSTANT_INVALID")
 }
 
 /// The end of a term, as [`instant_by`] reads it; the inner none is a term without end.
@@ -165,14 +178,13 @@ pub fn end_by(
     instant_by(violations, column, text, of_date).map(Some)
 }
 
-/// How core systems write that there is no end: not at all, or as the last day of their calendar in whatever form.
+/// How core systems write that there is no end: not at all, or as the last day of their calendar in whatever form, at whatever
+/// time of it.
 fn is_open_end(text: &str) -> bool {
     let text = text.trim();
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let written_as_instant = text
-        .chars()
-        .all(|character| character.is_ascii_digit() || "-/:T ".contains(character));
-    text.is_empty() || (written_as_instant && digits.starts_with("99991231"))
+    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, ""));
+    let of_time = |c: char| c.is_ascii_digit() || ":.+-Z".contains(c);
+    text.is_empty() || (date(day) == Some(Date::MAX) && time.chars().all(of_time))
 }
 
 /// A date, which may be absent.
@@ -210,6 +222,10 @@ mod tests {
             "9999/12/31",
             "99991231",
             "9999-12-31T16:00",
+            "9999/12/31 0:00",
+            "9999-12-31 23:59:59.999",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T00:00:00+09:00",
         ] {
             let mut violations = Violations::default();
             let end = end_by(&mut violations, "period_end", open, |date| {
@@ -223,11 +239,11 @@ mod tests {
             Some(start_of_jst_day(date))
         });
         assert_eq!(end, Some(Some(start_of_jst_day("2027-04-01".parse().unwrap()))));
-        assert_eq!(
-            end_by(&mut violations, "period_end", "9999-12-31x", |_| None),
-            None
-        );
-        assert_eq!(reasons(&violations), [("period_end", "INSTANT_INVALID")]);
+        for no_end in ["9999-12-31x", "9-9991231", "99991231999"] {
+            let end = end_by(&mut violations, "period_end", no_end, |_| None);
+            assert_eq!(end, None, "{no_end}");
+        }
+        assert_eq!(reasons(&violations), [("period_end", "INSTANT_INVALID"); 3]);
     }
 
     #[test]
@@ -330,6 +346,11 @@ mod tests {
             "2026-04-01T24:00",
             "2026-04",
             "202604011600",
+            "20260401T120000Z",
+            "2026-04-01T12:00:00+09:00[Asia/Tokyo]",
+            // Shown as another instant, in the views or everywhere.
+            "0000-06-01",
+            "9999-12-31",
         ] {
             assert_eq!(
                 instant_by(&mut violations, "period_start", text, clock),
@@ -337,7 +358,7 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(reasons(&violations), [("period_start", "INSTANT_INVALID"); 6]);
+        assert_eq!(reasons(&violations), [("period_start", "INSTANT_INVALID"); 10]);
     }
 
     #[test]

@@ -28,12 +28,15 @@ pub use batch::{Batch, Done, RowOrder};
 /// Rows written at the same time; the database's connections are shared with customers.
 const AT_ONCE: usize = 8;
 
+/// Most problems that are told of one row: an answer for many rows has to fit into a message.
+const MOST_TOLD: usize = 20;
+
 /// Rows of one kind.
 #[async_trait]
 pub trait Import: Send + Sync {
     /// A row as it was sent. It is held against its own rules here and not at the door, so that a bad row refuses itself
     /// alone.
-    type Message: Message + Name;
+    type Message: Message + Name + Clone;
     /// A row as it was read.
     type Row: Send;
 
@@ -48,6 +51,11 @@ pub trait Import: Send + Sync {
 
     /// The entity it is about.
     fn entity(row: &Self::Row) -> Uuid;
+
+    /// Takes a value that is beyond its limits out of a row, where no row is refused for its sake; false where it is.
+    fn leave_out(_message: &mut Self::Message, _field: &str) -> bool {
+        false
+    }
 
     /// Whose data it holds, each with its column.
     fn subjects(row: &Self::Row) -> Vec<(SubjectId, &'static str)>;
@@ -104,6 +112,8 @@ pub enum RowError {
     Erased(SubjectId),
     /// It holds more than the store takes of one event.
     TooLarge,
+    /// What was recorded of its entity before cannot be read: no other row has to wait for it.
+    HistoryUnreadable,
     /// The whole call fails: nothing is known about the rows that were not answered for.
     Failed(Box<Status>),
 }
@@ -121,6 +131,7 @@ impl<R: Explain> From<ExecuteError<R>> for RowError {
             ExecuteError::Subject(subject) => Self::Erased(subject),
             ExecuteError::TooLarge(_) => Self::TooLarge,
             ExecuteError::Rejected(rejection) => Self::Rejected(rejection.explain().reason),
+            other if other.classify().blames_content() => Self::HistoryUnreadable,
             other => Self::failed(other),
         }
     }
@@ -183,16 +194,43 @@ fn read_within<I: Import>(
     message: &I::Message,
 ) -> Result<Good<I::Row>, Violations> {
     let beyond = limits.of_row(&I::Message::full_name(), &message.encode_to_vec());
-    let read = import.read(message);
     if beyond.is_empty() {
-        return read;
+        return import.read(message);
     }
-    let told: HashSet<String> = beyond.iter().map(|violation| violation.field.clone()).collect();
+    let mut mended = message.clone();
+    let (left_out, beyond): (Vec<_>, Vec<_>) = beyond
+        .into_iter()
+        .partition(|wrong| I::leave_out(&mut mended, &wrong.field));
+    let told: HashSet<String> = left_out
+        .iter()
+        .chain(&beyond)
+        .map(|wrong| wrong.field.clone())
+        .collect();
+    let untold = |found: &Violations| -> Vec<FieldViolation> {
+        let others = found.fields().iter();
+        others
+            .filter(|other| !told.contains(&other.field))
+            .cloned()
+            .collect()
+    };
     let mut all = Violations::default();
-    all.extend(beyond);
-    if let Err(found) = read {
-        let others = found.fields().iter().filter(|other| !told.contains(&other.field));
-        all.extend(others.cloned());
+    match import.read(&mended) {
+        Ok(good) if beyond.is_empty() => {
+            all.extend(left_out);
+            all.extend(untold(&good.left_out));
+            return Ok(Good {
+                left_out: all,
+                ..good
+            });
+        }
+        Ok(good) => {
+            all.extend(beyond.into_iter().chain(left_out));
+            all.extend(untold(&good.left_out));
+        }
+        Err(found) => {
+            all.extend(beyond.into_iter().chain(left_out));
+            all.extend(untold(&found));
+        }
     }
     Err(all)
 }
@@ -260,6 +298,14 @@ async fn answer<I: Import>(
             refused(&Violations::of(column, "SUBJECT_ERASED"))
         }
         Err(RowError::TooLarge) => refused(&Violations::of(I::ENTITY_COLUMN, "ROW_TOO_LARGE")),
+        Err(RowError::HistoryUnreadable) => {
+            tracing::error!(
+                entity = %entity,
+                "what was recorded of a row's entity cannot be read, so the row is refused; see docs/operations.md on events \
+                 that were set aside"
+            );
+            refused(&Violations::of(I::ENTITY_COLUMN, "HISTORY_UNREADABLE"))
+        }
         Err(RowError::Failed(status)) => Err(*status),
     }
 }
@@ -286,7 +332,8 @@ fn taken(line: u32, entity: Uuid, recorded: Recorded, left_out: &Violations) -> 
 }
 
 fn told(violations: &Violations) -> Vec<ImportProblem> {
-    violations.fields().iter().map(problem).collect()
+    let first = violations.fields().iter().take(MOST_TOLD);
+    first.map(problem).collect()
 }
 
 fn problem(violation: &FieldViolation) -> ImportProblem {

@@ -1,5 +1,7 @@
 //! The classes of characters that a text may be held to, as `madoguchi/common/v1/text.proto` states them.
 
+use kernel::characters::{is_control, is_of_one_line};
+
 /// Which characters a text may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Characters {
@@ -17,7 +19,7 @@ impl Characters {
     pub(super) const fn allow(self, c: char) -> bool {
         match self {
             Self::Any => true,
-            Self::OneLine => !is_control(c) && !breaks_lines(c) && !turns_direction(c),
+            Self::OneLine => is_of_one_line(c),
             Self::Lines => !is_control(c) || matches!(c, '\n' | '\r'),
         }
     }
@@ -29,20 +31,4 @@ impl Characters {
             Self::OneLine => "TEXT_NOT_ONE_LINE",
         }
     }
-}
-
-/// Cc of the Unicode standard.
-const fn is_control(c: char) -> bool {
-    matches!(c, '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}')
-}
-
-/// Line and paragraph separator; the other line breaks are control characters.
-const fn breaks_lines(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// Marks, embeddings, overrides and isolates of the bidirectional algorithm (UAX #9): a name with one of them changes how
-/// what is printed beside it reads.
-const fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -10,18 +10,22 @@ mod table;
 
 use std::collections::HashMap;
 
+use contracts::access::{Rule, TABLE};
 use decider::{FieldViolation, Problem, ProblemKind};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
 use crate::limits::read::Reading;
-use crate::limits::table::{Message, Tables};
+use crate::limits::table::{Kind, Message, Tables};
 
 pub use rules::LimitsError;
 
-/// Most wrong fields that one answer names: its details must fit into what clients take as metadata (8 KiB).
-const MOST_TOLD: usize = 10;
+/// Most wrong fields that one refusal names, each in two languages: they travel as metadata, of which many clients take 8 KiB.
+/// How many more there are is told beside them.
+pub(crate) const MOST_TOLD: usize = 10;
 /// A message this large is read in any case, so that its fields can be named rather than its size.
 const LEAST_BYTES: usize = 4 * 1024 * 1024;
+/// The same where a message has rows that are judged one by one: a row that is far too long is named, and refuses itself alone.
+const LEAST_BYTES_OF_ROWS: usize = 32 * 1024 * 1024;
 
 /// The limits of every RPC that a server of ours answers.
 #[derive(Debug)]
@@ -47,8 +51,13 @@ impl Limits {
     /// Reads the rules of our protos and of the standard services.
     ///
     /// # Errors
-    /// For a rule that nothing here enforces: none is passed over in silence.
+    /// For a rule that nothing here enforces, and for an RPC that may be called and is not described: nothing is passed over
+    /// in silence.
     pub fn compile() -> Result<Self, LimitsError> {
+        Self::of(TABLE)
+    }
+
+    fn of(callable: &[Rule]) -> Result<Self, LimitsError> {
         let mut pool = DescriptorPool::decode(contracts::FILE_DESCRIPTOR_SET)?;
         for standard in [
             tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -64,6 +73,9 @@ impl Limits {
                 let path = format!("/{}/{}", service.full_name(), method.name());
                 methods.insert(path, of_method(&mut tables, &method)?);
             }
+        }
+        if let Some(undescribed) = callable.iter().find(|rule| !methods.contains_key(rule.rpc)) {
+            return Err(LimitsError::Missing(undescribed.rpc));
         }
         let (messages, by_name) = tables.into_parts();
         Ok(Self {
@@ -81,52 +93,62 @@ impl Limits {
     /// Holds the bytes of a message that this RPC is called with against their rules.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with the fields that are wrong, the first ten of them.
+    /// `INVALID_ARGUMENT` with the fields that are wrong: the first ten of them, and how many more there are.
     pub fn judge(&self, rpc: &str, bytes: &[u8]) -> Result<(), Problem> {
         self.of_rpc(rpc)
             .map_or(Ok(()), |method| self.check(method, bytes))
     }
 
     pub(crate) fn check(&self, method: MethodLimits, bytes: &[u8]) -> Result<(), Problem> {
-        told(self.found(method.request, bytes)?)
+        let reading = self.read(MOST_TOLD, method.request, bytes)?;
+        if reading.found.is_empty() {
+            return Ok(());
+        }
+        let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
+        problem.violations = reading.found;
+        problem.more_violations = reading.more;
+        Err(problem)
     }
 
-    /// Holds a message of this name (`prost::Name::full_name`) against its rules, for rows, which are judged one by one.
+    /// Holds a message of this name (`prost::Name::full_name`) against its rules, for rows, which are judged one by one. All
+    /// that is wrong with a row is named, since part of it may be left out; in bytes that we have encoded, where each field
+    /// stands once, that is no more than the rules allow items.
     pub(crate) fn of_row(&self, name: &str, bytes: &[u8]) -> Vec<FieldViolation> {
-        let found = self.by_name.get(name).map(|&message| self.found(message, bytes));
-        match found {
-            Some(Ok(violations)) => violations,
+        let row = self.by_name.get(name);
+        match row.map(|&message| self.read(usize::MAX, message, bytes)) {
+            Some(Ok(reading)) => reading.found,
             Some(Err(unreadable)) => unreadable.violations,
             None => Vec::new(),
         }
     }
 
-    fn found(&self, message: usize, bytes: &[u8]) -> Result<Vec<FieldViolation>, Problem> {
-        let mut reading = Reading::of(&self.messages);
+    fn read(&self, most: usize, message: usize, bytes: &[u8]) -> Result<Reading<'_>, Problem> {
+        let mut reading = Reading::keeping(most, &self.messages);
         reading.message(message, bytes)?;
-        Ok(reading.found)
+        Ok(reading)
     }
 }
 
 fn of_method(tables: &mut Tables, method: &MethodDescriptor) -> Result<MethodLimits, LimitsError> {
     let request = tables.add(&method.input())?;
+    let fields = &tables.messages()[request].fields;
+    let has_rows = fields
+        .iter()
+        .any(|field| matches!(field.kind, Kind::Message { apart: true, .. }));
+    let least = if has_rows {
+        LEAST_BYTES_OF_ROWS
+    } else {
+        LEAST_BYTES
+    };
     Ok(MethodLimits {
         request,
         streams: method.is_client_streaming(),
-        most_bytes: extent::largest(tables.messages(), request).max(LEAST_BYTES),
+        most_bytes: extent::largest(tables.messages(), request).max(least),
         compressible: method.full_name().starts_with("grpc.") || !extent::holds_bytes(&method.output()),
     })
 }
 
-fn told(mut found: Vec<FieldViolation>) -> Result<(), Problem> {
-    if found.is_empty() {
-        return Ok(());
-    }
-    found.truncate(MOST_TOLD);
-    let mut problem = Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT");
-    problem.violations = found;
-    Err(problem)
-}
-
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod tests;

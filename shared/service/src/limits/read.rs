@@ -1,6 +1,7 @@
 //! Reads a message's bytes beside its table, once, without decoding it: every text is UTF-8, every length holds, every field
 //! has the form its number says. It reads before the decoder does, because only here is the field known when something is
-//! wrong with it.
+//! wrong with it. Decoders merge the occurrences of a message field that is no list, so that two lists within their limits
+//! become one beyond them: such a field stands once or the message is unreadable. No program writes it twice.
 
 use decider::{FieldViolation, Problem, ProblemKind};
 
@@ -16,8 +17,12 @@ pub(super) struct Reading<'a> {
     path: Vec<(&'a str, Option<u64>)>,
     /// Fields are judged, not only read.
     judging: bool,
-    /// What was found.
+    /// Wrong fields that are kept.
+    most: usize,
+    /// The first wrong fields.
     pub(super) found: Vec<FieldViolation>,
+    /// How many more were found.
+    pub(super) more: usize,
 }
 
 /// A value as it stands on the wire.
@@ -29,12 +34,15 @@ enum Wire<'b> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) const fn of(messages: &'a [Message]) -> Self {
+    /// Keeps so many wrong fields; more are only counted.
+    pub(super) const fn keeping(most: usize, messages: &'a [Message]) -> Self {
         Self {
             messages,
             path: Vec::new(),
             judging: true,
+            most,
             found: Vec::new(),
+            more: 0,
         }
     }
 
@@ -44,37 +52,59 @@ impl<'a> Reading<'a> {
     /// `MESSAGE_UNREADABLE` or `TEXT_NOT_UTF8` with the field: what cannot be read cannot be read on.
     pub(super) fn message(&mut self, table: usize, mut bytes: &[u8]) -> Result<(), Problem> {
         let message = &self.messages[table];
-        let mut counts = vec![
-            0_u64;
-            if message.has_lists {
-                message.fields.len()
-            } else {
-                0
-            }
-        ];
+        let counted = if message.counts { message.fields.len() } else { 0 };
+        let mut counts = vec![0_u64; counted];
         while !bytes.is_empty() {
             let (number, value) = self.next(&mut bytes)?;
             let Ok(place) = message.fields.binary_search_by_key(&number, |field| field.number) else {
                 continue;
             };
             let field = &message.fields[place];
-            let index = field.list.then(|| counts[place]);
-            if field.list {
-                counts[place] += 1;
+            let before = counts.get(place).copied().unwrap_or_default();
+            let count = self.occurrence(field, &value, before)?;
+            if message.counts {
+                counts[place] += count;
             }
-            self.path.push((&field.name, index));
-            self.field(field, &value)?;
+        }
+        Ok(())
+    }
+
+    /// One occurrence of a field, with so many values of it before; how many values it holds. Numbers of a list may stand
+    /// packed, one behind the other.
+    fn occurrence(&mut self, field: &'a Field, value: &Wire<'_>, before: u64) -> Result<u64, Problem> {
+        let Some(mut packed) = value.packed(field) else {
+            self.value(field, value, before)?;
+            return Ok(1);
+        };
+        let mut count = 0;
+        while !packed.is_empty() {
+            let Some(number) = unpacked(field.kind, &mut packed) else {
+                self.path.push((&field.name, None));
+                return Err(self.unreadable("MESSAGE_UNREADABLE"));
+            };
+            self.value(field, &number, before + count)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// One value of a field, with so many before it. What stands beyond the limit of a list is not judged: the list is
+    /// refused for it.
+    fn value(&mut self, field: &'a Field, value: &Wire<'_>, before: u64) -> Result<(), Problem> {
+        if let Some(most) = field.most_items.filter(|&most| most == before) {
+            self.path.push((&field.name, None));
+            self.add("LIST_TOO_LONG", Some(("max_items", most.to_string())));
             self.path.pop();
         }
-        for (field, count) in message.fields.iter().zip(counts) {
-            if let Some(most) = field.most_items
-                && count > most
-            {
-                self.path.push((&field.name, None));
-                self.add("LIST_TOO_LONG", Some(("max_items", most.to_string())));
-                self.path.pop();
-            }
+        self.path.push((&field.name, field.list.then_some(before)));
+        if before > 0 && field.is_single_message() {
+            return Err(self.unreadable("MESSAGE_UNREADABLE"));
         }
+        let judging = self.judging;
+        self.judging = judging && field.most_items.is_none_or(|most| before < most);
+        self.field(field, value)?;
+        self.judging = judging;
+        self.path.pop();
         Ok(())
     }
 
@@ -100,8 +130,6 @@ impl<'a> Reading<'a> {
             }
             (Kind::Message { table, apart }, Wire::Bytes(bytes)) => self.inner(table, apart, bytes)?,
             (Kind::Fixed32, Wire::Four) | (Kind::Fixed64, Wire::Eight) => {}
-            // Numbers of a list may stand packed.
-            (Kind::Integer { .. } | Kind::Fixed32 | Kind::Fixed64, Wire::Bytes(_)) if field.list => {}
             _ => return Err(self.unreadable("MESSAGE_UNREADABLE")),
         }
         Ok(())
@@ -143,6 +171,10 @@ impl<'a> Reading<'a> {
         if !self.judging {
             return;
         }
+        if self.found.len() >= self.most {
+            self.more += 1;
+            return;
+        }
         let violation = FieldViolation::new(self.here(), reason);
         self.found.push(match fact {
             Some((key, value)) => violation.with(key, value),
@@ -173,6 +205,27 @@ impl<'a> Reading<'a> {
     /// The number and the value of the next field.
     fn next<'b>(&self, bytes: &mut &'b [u8]) -> Result<(u32, Wire<'b>), Problem> {
         one(bytes).ok_or_else(|| self.unreadable("MESSAGE_UNREADABLE"))
+    }
+}
+
+impl<'b> Wire<'b> {
+    /// The bytes of packed numbers, if this is such a list's.
+    fn packed(&self, field: &Field) -> Option<&'b [u8]> {
+        match (self, field.kind) {
+            (Self::Bytes(bytes), Kind::Integer { .. } | Kind::Fixed32 | Kind::Fixed64) if field.list => {
+                Some(*bytes)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The next number of a packed list.
+fn unpacked<'b>(kind: Kind, bytes: &mut &'b [u8]) -> Option<Wire<'b>> {
+    match kind {
+        Kind::Fixed32 => take(bytes, 4).map(|_| Wire::Four),
+        Kind::Fixed64 => take(bytes, 8).map(|_| Wire::Eight),
+        _ => varint(bytes).map(Wire::Varint),
     }
 }
 

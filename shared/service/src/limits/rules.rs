@@ -14,7 +14,7 @@ pub enum LimitsError {
     /// The descriptors are damaged.
     #[error("the descriptors cannot be read")]
     Descriptors(#[from] DescriptorError),
-    /// A part of the language of the rules is not among the descriptors.
+    /// A part of the language of the rules, or an RPC that may be called, is not among the descriptors.
     #[error("{0} is not among the descriptors")]
     Missing(&'static str),
     /// A field has a rule that nothing enforces.

@@ -12,8 +12,8 @@ use crate::limits::rules::{FieldRules, LimitsError, Vocabulary};
 pub(super) struct Message {
     /// In the order of their numbers.
     pub(super) fields: Vec<Field>,
-    /// Whether a list is counted.
-    pub(super) has_lists: bool,
+    /// Whether a field of it is counted: a list, or a message that stands at most once.
+    pub(super) counts: bool,
 }
 
 /// A field and what it may hold.
@@ -26,6 +26,13 @@ pub(super) struct Field {
     pub(super) list: bool,
     /// Most items of the list.
     pub(super) most_items: Option<u64>,
+}
+
+impl Field {
+    /// Whether it is a message and no list of them.
+    pub(super) const fn is_single_message(&self) -> bool {
+        !self.list && matches!(self.kind, Kind::Message { .. })
+    }
 }
 
 /// What a field's value is on the wire, and its limits.
@@ -100,7 +107,7 @@ impl Tables {
         // Its place is taken first, so that a message that holds itself ends.
         self.messages.push(Message {
             fields: Vec::new(),
-            has_lists: false,
+            counts: false,
         });
         let mut fields = Vec::new();
         for field in message.fields() {
@@ -108,7 +115,7 @@ impl Tables {
         }
         fields.sort_by_key(|field| field.number);
         self.messages[table] = Message {
-            has_lists: fields.iter().any(|field| field.list),
+            counts: fields.iter().any(|field| field.list || field.is_single_message()),
             fields,
         };
         Ok(table)
@@ -127,7 +134,7 @@ impl Tables {
             number: field.number(),
             name: field.name().to_owned(),
             kind,
-            list: field.is_list(),
+            list: field.is_list() || field.is_map(),
             most_items: rules.most_items,
         })
     }

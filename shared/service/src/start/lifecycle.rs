@@ -224,7 +224,8 @@ async fn start<S: Service>(
         wiring.grpc(ParkingAdmin::new(context.clone(), parkings).into_service());
     }
     let reactions = std::mem::take(&mut wiring.reactions);
-    wiring.grpc(SetAsideAdmin::new(context.clone(), reactions, S::publish()).into_service());
+    let set_aside = SetAsideAdmin::new(context.clone(), reactions, S::publish(), S::PRIVATE);
+    wiring.grpc(set_aside.into_service());
     let subscriptions = std::mem::take(&mut wiring.subscriptions);
     let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
     wiring.task("watch", watch.run());
@@ -318,7 +319,7 @@ fn publish<S: Service>(context: &Context, wiring: &mut Wiring) -> Result<(), Sta
     };
     let (store, pool) = (context.store.clone(), context.pool.clone());
     let feed = Feed::new(S::NAME, store, pool, publish, jetstream.max_message);
-    wiring.grpc(feed.into_service());
+    wiring.grpc(feed.keeping(S::PRIVATE).into_service());
     let settings = RelaySettings {
         jetstream,
         lease_ttl: context.lease,
@@ -332,6 +333,7 @@ fn publish<S: Service>(context: &Context, wiring: &mut Wiring) -> Result<(), Sta
         publish,
         settings,
     );
+    let relay = relay.keeping(S::PRIVATE);
     wiring.task("relay", relay.run(context.shutdown.clone()));
     Ok(())
 }

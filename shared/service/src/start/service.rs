@@ -24,6 +24,10 @@ pub trait Service: 'static {
         None
     }
 
+    /// The categories of whose streams `publish` tells nothing, whatever happens there. Of an event that cannot be read no more
+    /// is known than its category: one of these concerns nobody else, any other leaves a gap with those who listen.
+    const PRIVATE: &'static [&'static str] = &[];
+
     /// The services it subscribes to, so that a missing `nats.url` or `feeds.<name>` is found with all other errors.
     const LISTENS_TO: &'static [&'static str] = &[];
 

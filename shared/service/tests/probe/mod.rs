@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) seen: Mutex<Vec<String>>,
     /// What a reaction must fail on.
     pub(crate) poison: Mutex<Option<String>>,
+    /// What a reaction must fail on for now.
+    pub(crate) away: Mutex<Option<String>>,
     /// What a deadline is due at.
     pub(crate) due: Mutex<Vec<Timestamp>>,
     /// `traceparent()` inside the last handler.
@@ -129,8 +131,12 @@ impl Service for Probe {
         wiring.own_reaction("probe", move |event| {
             let seen = seen.clone();
             async move {
-                if seen.poison.lock().unwrap().as_ref() == Some(&event.stream.to_string()) {
+                let stream = event.stream.to_string();
+                if seen.poison.lock().unwrap().as_ref() == Some(&stream) {
                     return Err(service::ReactionError::content("this type is not known"));
+                }
+                if seen.away.lock().unwrap().as_ref() == Some(&stream) {
+                    return Err(service::ReactionError::transient("what it needs is away"));
                 }
                 seen.seen
                     .lock()

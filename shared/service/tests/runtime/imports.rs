@@ -34,7 +34,8 @@ pub(crate) struct Row {
 }
 
 /// Records everything but branch 7, which stands already, branch 8, whose customer is erased at that moment, branches 9 and
-/// 10, which are out of order, and branch 12, which no message could carry. Branch 11 stands until a row has confirmed that.
+/// 10, which are out of order, branch 12, which no message could carry, and
+/// branch 13, of which nothing can be read. Branch 11 stands until a row has confirmed that.
 struct Lines;
 
 /// The second call knows what the first one has confirmed.
@@ -92,6 +93,7 @@ impl Import for Lines {
             "10" => Err(RowError::Rejected("ROW_CONTRADICTS")),
             "11" => Ok(confirmed(order)),
             "12" => Err(RowError::TooLarge),
+            "13" => Err(RowError::HistoryUnreadable),
             _ => Ok(Recorded::Recorded),
         }
     }
@@ -102,7 +104,7 @@ const NOON: &str = "2026-10-30T12:00";
 const AS_OF: Timestamp = Timestamp::constant(1_777_000_000, 0);
 
 /// Every kind of row, with the answer to each.
-pub(crate) const BATCH: [(Line, &[(&str, &str)]); 10] = [
+pub(crate) const BATCH: [(Line, &[(&str, &str)]); 11] = [
     (
         ["", "x", "", "", "1980-4-1"],
         &[
@@ -143,6 +145,10 @@ pub(crate) const BATCH: [(Line, &[(&str, &str)]); 10] = [
         ["AB12345678", "12", "C0001", NOON, ""],
         &[("policy_number", "ROW_TOO_LARGE")],
     ),
+    (
+        ["AB12345678", "13", "C0001", NOON, ""],
+        &[("policy_number", "HISTORY_UNREADABLE")],
+    ),
     // Beyond a limit, and wrong elsewhere: the limit is told once, by its own reason.
     (
         [
@@ -166,14 +172,18 @@ pub(crate) const INSTANTS: [(&str, i64, &str); 3] = [
     ("as of the year 9999", 253_370_764_800_000_000, "AS_OF_AHEAD"),
 ];
 
-/// Imports what a test asks for, and refuses with all that was wrong with its rows.
+/// So many wrong fields are told of one refusal.
+pub(crate) const TOLD_AT_ONCE: usize = 10;
+
+/// Imports what a test asks for, and refuses with what was wrong with its rows: the first of it, or the rest.
 pub(crate) async fn answer(context: &Context, rows: &str) -> Result<(), Status> {
     let instant = INSTANTS.iter().find(|(words, ..)| *words == rows);
     let as_of_us = instant.map_or(AS_OF.as_microsecond(), |(_, as_of_us, _)| *as_of_us);
     let batch = Batch::read(as_of_us, false, context.clock.now()).map_err(refuse)?;
     match rows {
         "confirming" => confirming(context, batch).await,
-        _ => judged(context, batch).await,
+        "all kinds, the rest" => judged(context, batch, TOLD_AT_ONCE).await,
+        _ => judged(context, batch, 0).await,
     }
 }
 
@@ -195,7 +205,7 @@ async fn confirming(context: &Context, batch: Batch) -> Result<(), Status> {
     Ok(())
 }
 
-async fn judged(context: &Context, batch: Batch) -> Result<(), Status> {
+async fn judged(context: &Context, batch: Batch, skipped: usize) -> Result<(), Status> {
     let lines = (1..)
         .zip(&BATCH)
         .map(|(number, (line, _))| message(number, *line));
@@ -203,7 +213,7 @@ async fn judged(context: &Context, batch: Batch) -> Result<(), Status> {
     let numbers: Vec<u32> = results.iter().map(|result| result.line).collect();
     assert_eq!(
         numbers,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
         "one answer for each row, in order"
     );
     let outcomes: Vec<ImportOutcome> = results.iter().map(ImportRowResult::outcome).collect();
@@ -215,12 +225,14 @@ async fn judged(context: &Context, batch: Batch) -> Result<(), Status> {
     assert_eq!(
         outcomes,
         [
-            refused, refused, recorded, refused, unchanged, refused, refused, refused, refused, refused
+            refused, refused, recorded, refused, unchanged, refused, refused, refused, refused, refused,
+            refused
         ]
     );
     let mut told = Violations::default();
     told.fact("max_chars", "32");
-    for problem in results.into_iter().flat_map(|result| result.problems) {
+    let problems = results.into_iter().flat_map(|result| result.problems);
+    for problem in problems.skip(skipped).take(TOLD_AT_ONCE) {
         assert!(!problem.message.is_empty());
         told.add(problem.field, problem.reason.leak());
     }

@@ -9,7 +9,7 @@ use kernel::clock::{Clock, ManualClock};
 use service::{Overrides, Running, start_in_process};
 use testkit::wait_for;
 use testkit::walk::{LANGUAGES, Refusal, Walk};
-use tonic::Code;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
@@ -71,6 +71,37 @@ async fn set_aside(running: &Running, clock: &ManualClock) -> Vec<SetAsideEvent>
     admin.list_set_aside(request).await.unwrap().into_inner().events
 }
 
+/// Has everything tried again: how many are settled, and how many are left.
+async fn retry(running: &Running, clock: &ManualClock) -> Result<(u64, u64), Status> {
+    let request = RetrySetAsideRequest {
+        request_id: Uuid::from_u128(1).to_string(),
+        event_id: String::new(),
+        reason: "INC-17".to_owned(),
+    };
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    let answer = admin.retry_set_aside(authorized(clock, request)).await?;
+    let answer = answer.into_inner();
+    Ok((answer.settled, answer.left))
+}
+
+/// Gives one event up: how many are left.
+async fn give_up(
+    running: &Running,
+    clock: &ManualClock,
+    aside: &SetAsideEvent,
+    reason: &str,
+) -> Result<u64, Status> {
+    let request = GiveUpSetAsideRequest {
+        request_id: Uuid::from_u128(1).to_string(),
+        event_id: aside.event_id.clone(),
+        follower: aside.follower.clone(),
+        reason: reason.to_owned(),
+    };
+    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
+    let answer = admin.give_up_set_aside(authorized(clock, request)).await?;
+    Ok(answer.into_inner().left)
+}
+
 fn authorized<T>(clock: &ManualClock, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     let token = bearer(&staff_token(clock.now(), STAFF_ISSUER, &["administrator"]));
@@ -130,24 +161,14 @@ async fn what_a_reaction_set_aside_is_handled_in_order_when_it_is_tried_again() 
     let home = Home::new().await;
     let clock = Arc::new(ManualClock::new(instant(NOON)));
     let running = with_poison(&home, &clock).await;
-    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
-    let mut retry = async |number: u128| {
-        let request = RetrySetAsideRequest {
-            request_id: Uuid::from_u128(number).to_string(),
-            event_id: String::new(),
-            reason: "INC-17".to_owned(),
-        };
-        let answer = admin.retry_set_aside(authorized(&clock, request)).await.unwrap();
-        let answer = answer.into_inner();
-        (answer.settled, answer.left)
-    };
-    assert_eq!(retry(1).await, (0, 1));
+    let retry = async || retry(&running, &clock).await.unwrap();
+    assert_eq!(retry().await, (0, 1));
     home.shared().poison.lock().unwrap().take();
     home.shared().seen.lock().unwrap().clear();
-    assert_eq!(retry(2).await, (1, 0));
+    assert_eq!(retry().await, (1, 0));
     let in_order = ["counter.counted.v1@0", "counter.counted.v1@1"];
     wait_for_seen(&home, &in_order).await;
-    assert_eq!(retry(3).await, (0, 0));
+    assert_eq!(retry().await, (0, 0));
     count_on(&home, "probe", 4, 1).await;
     wait_for_seen(&home, &[in_order[0], in_order[1], "counter.counted.v1@2"]).await;
     assert!(set_aside(&running, &clock).await.is_empty());
@@ -162,22 +183,71 @@ async fn an_event_that_is_given_up_lets_those_behind_it_pass() {
     let aside = set_aside(&running, &clock).await.remove(0);
     home.shared().poison.lock().unwrap().take();
     home.shared().seen.lock().unwrap().clear();
-    let mut admin = SetAsideAdminServiceClient::new(connect(running.address).await);
-    let request = GiveUpSetAsideRequest {
-        request_id: Uuid::from_u128(1).to_string(),
-        event_id: aside.event_id,
-        follower: aside.follower,
-        reason: "INC-17".to_owned(),
-    };
-    let answer = admin.give_up_set_aside(authorized(&clock, request.clone())).await;
-    assert_eq!(answer.unwrap().into_inner().left, 0);
-    wait_for_seen(&home, &["counter.counted.v1@1"]).await;
-    let again = admin
-        .give_up_set_aside(authorized(&clock, request))
-        .await
-        .unwrap_err();
-    let reason = again.get_details_error_info().unwrap().reason;
+    // Again, as whoever did not hear the answer does.
+    for _ in 0..2 {
+        let left = give_up(&running, &clock, &aside, "INC-17").await.unwrap();
+        assert_eq!(left, 0);
+        wait_for_seen(&home, &["counter.counted.v1@1"]).await;
+    }
+    let other = give_up(&running, &clock, &aside, "INC-18").await.unwrap_err();
+    let reason = other.get_details_error_info().unwrap().reason;
     assert_eq!(reason, "SET_ASIDE_NOT_FOUND");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_event_that_waits_takes_the_place_of_the_one_it_waits_behind() {
+    for given_up in [false, true] {
+        let home = Home::new().await;
+        let clock = Arc::new(ManualClock::new(instant(NOON)));
+        let running = with_poison(&home, &clock).await;
+        let first = set_aside(&running, &clock).await.remove(0);
+        home.shared().poison.lock().unwrap().take();
+        sqlx::query("UPDATE store.event SET metadata = '{}' WHERE stream = $1 AND revision = 1")
+            .bind(counter(1))
+            .execute(&home.database.pool)
+            .await
+            .unwrap();
+        let left = if given_up {
+            give_up(&running, &clock, &first, "INC-17").await.unwrap()
+        } else {
+            retry(&running, &clock).await.unwrap().1
+        };
+        assert_eq!(left, 1);
+        let [second] = &set_aside(&running, &clock).await[..] else {
+            panic!("one event is set aside");
+        };
+        assert_eq!(
+            (second.stream.clone(), second.revision, second.reason.as_str()),
+            (counter(1), 1, "UNREADABLE")
+        );
+        let left = give_up(&running, &clock, second, "INC-17").await.unwrap();
+        assert_eq!(left, 0);
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_handled_for_now_keeps_no_other_from_being_tried() {
+    let home = Home::new().await;
+    let clock = Arc::new(ManualClock::new(instant(NOON)));
+    let running = with_poison(&home, &clock).await;
+    *home.shared().poison.lock().unwrap() = Some(counter(3));
+    count_on(&home, "probe", 4, 3).await;
+    wait_for("another event to be set aside", SOON, async || {
+        let found = set_aside(&running, &clock).await;
+        (found.len() == 2).then_some(()).ok_or(found)
+    })
+    .await;
+    home.shared().poison.lock().unwrap().take();
+    *home.shared().away.lock().unwrap() = Some(counter(1));
+    let refused = retry(&running, &clock).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    let left = set_aside(&running, &clock).await;
+    let left: Vec<_> = left.into_iter().map(|aside| aside.stream).collect();
+    assert_eq!(left, [counter(1)]);
+    home.shared().away.lock().unwrap().take();
+    assert_eq!(retry(&running, &clock).await.unwrap(), (1, 0));
     running.stop().await.unwrap();
 }
 

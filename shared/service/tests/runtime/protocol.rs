@@ -132,9 +132,9 @@ fn refused() -> Vec<Sent> {
 }
 
 fn texts_refused() -> Vec<Sent> {
-    let search = |claim_number: &str| {
+    let search = |state: &str| {
         SearchAccidentsRequest {
-            claim_number: claim_number.to_owned(),
+            state: state.to_owned(),
             ..SearchAccidentsRequest::default()
         }
         .encode_to_vec()
@@ -151,11 +151,7 @@ fn texts_refused() -> Vec<Sent> {
             LIST_QUEUE,
             invalid("office", "TEXT_NOT_ONE_LINE"),
         ),
-        (
-            search("K\0"),
-            SEARCH,
-            invalid("claim_number", "TEXT_NOT_ONE_LINE"),
-        ),
+        (search("K\0"), SEARCH, invalid("state", "TEXT_NOT_ONE_LINE")),
         (not_utf8(), LIST_QUEUE, invalid("office", "TEXT_NOT_UTF8")),
         (
             SendSubmissionRequest {
@@ -183,7 +179,7 @@ fn others_refused() -> Vec<Sent> {
         ),
         (
             queue(ListQueueRequest {
-                consistency_tokens: vec![String::new(); 51],
+                consistency_tokens: vec![String::new(); 17],
                 ..ListQueueRequest::default()
             }),
             LIST_QUEUE,
@@ -316,7 +312,7 @@ async fn a_wrong_field_stands_in_the_status_message_and_in_the_metadata_with_its
         page_size: -1,
         adjuster_id: "\0".to_owned(),
         office: "\0".to_owned(),
-        consistency_tokens: vec!["\0".to_owned()],
+        consistency_tokens: vec!["\0".to_owned(); 16],
         ..ListQueueRequest::default()
     };
     let status = stage
@@ -325,8 +321,10 @@ async fn a_wrong_field_stands_in_the_status_message_and_in_the_metadata_with_its
         .unwrap_err();
     assert_eq!(
         status.message(),
-        "INVALID_ARGUMENT: page_size, adjuster_id, office and 1 more: The request contains invalid values."
+        "INVALID_ARGUMENT: page_size, adjuster_id, office and 16 more: The request contains invalid values."
     );
+    let named = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(named.len(), 10, "details are metadata, which has little room");
     stage.running.stop().await.unwrap();
 }
 

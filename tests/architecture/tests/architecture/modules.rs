@@ -111,7 +111,6 @@ impl Program {
         line
     }
 
-    /// Who uses whom.
     pub(crate) fn uses(&self) -> Vec<Use> {
         let mut uses = Vec::new();
         for from in 0..self.modules.len() {

@@ -57,7 +57,6 @@ impl Outline {
         Self::read(file, false)
     }
 
-    /// With everything.
     pub(crate) fn with_tests(file: &Path) -> Self {
         Self::read(file, true)
     }

@@ -48,8 +48,8 @@ fn causes(events: &[Event], event_type: &str) -> HashSet<Uuid> {
 
 /// Every contract that was imported is known to identity, and every policyholder's numbers to phone verification (PV-7).
 fn contracts_heard(truth: &Truth) -> Vec<String> {
-    let contracts = causes(truth.of(IDENTITY), "entitlement.contract_heard.v1");
-    let numbers = causes(truth.of(PHONE_VERIFICATION), "numbers.heard.v1");
+    let contracts = causes(truth.of(IDENTITY), "entitlement.contract_recorded.v1");
+    let numbers = causes(truth.of(PHONE_VERIFICATION), "numbers.recorded.v1");
     let mut problems = Vec::new();
     for event in truth.of(ENDORSEMENT) {
         let imported = event.kind == "contract.imported.v1";

@@ -19,7 +19,6 @@ const PASSWORD: &str = "three unusual words";
 /// Numbers that are remembered: so many changes in a row may be unanswered or unheard of.
 const PHONES: usize = 4;
 
-/// A customer.
 #[derive(Debug, Clone)]
 pub(super) struct Customer {
     pub(super) contract_id: String,
@@ -31,7 +30,6 @@ pub(super) struct Customer {
     pub(super) scheduled: bool,
     /// The open accident, if there is one, and its adjuster.
     pub(super) accident: Option<(String, String)>,
-    /// Empty until registered.
     pub(super) account_id: String,
     pub(super) access_token: String,
     user_id: String,

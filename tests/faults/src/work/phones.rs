@@ -35,6 +35,7 @@ impl Work<'_> {
             contract_id: customer.contract_id.clone(),
             items: vec![phones(Section::Insured, &[&new])],
             effective_date,
+            acknowledged_warnings: Vec::new(),
         };
         let bearer = customer.bearer();
         // Changes nothing, so it is no command: one that is not answered is left.

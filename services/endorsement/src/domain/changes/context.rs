@@ -12,7 +12,6 @@ pub(in crate::domain) struct ReviewContext<'a> {
     pub(in crate::domain) holder: NumberHolder,
     /// The rules in force.
     pub(in crate::domain) rulebook: &'a Rulebook,
-    /// Now.
     pub(in crate::domain) now: Timestamp,
     /// When the change would take effect.
     pub(in crate::domain) effective_at: Timestamp,

@@ -19,14 +19,11 @@ use super::roles::{PartyRole, Section};
 /// The kinds of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Telephone numbers.
     Phones,
-    /// The address.
     Address,
 }
 
 impl Kind {
-    /// All of them.
     const ALL: [Self; 2] = [Self::Phones, Self::Address];
 
     /// The field's name in answers and requests.
@@ -49,7 +46,6 @@ impl Kind {
 /// The fields of a party that customers can change. **Format.**
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartyFields {
-    /// Telephone numbers.
     pub phones: PartyField<PhoneNumber>,
     /// The address; one at a time.
     pub address: PartyField<Address>,
@@ -60,7 +56,6 @@ pub struct PartyFields {
 pub enum AskedChange {
     /// These numbers, in order.
     Phones(Vec<PhoneNumber>),
-    /// This address.
     Address(Address),
     /// A new name, which nobody reads here (EN-4).
     Name,
@@ -71,9 +66,7 @@ pub enum AskedChange {
 /// What a review shows of one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Reviewed {
-    /// Numbers.
     Phones(ReviewedPhones),
-    /// An address.
     Address(Box<ReviewedAddress>),
 }
 
@@ -84,7 +77,6 @@ pub struct Change {
     pub section: Section,
     /// What the party was to the contract.
     pub role: PartyRole,
-    /// Whose field.
     pub subject: SubjectId,
     /// Which field, what stood and what replaces it.
     pub content: Content,
@@ -94,9 +86,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Content {
-    /// Telephone numbers.
     Phones(Replacement<PhoneNumber>),
-    /// The address.
     Address(Replacement<Address>),
 }
 
@@ -113,9 +103,7 @@ pub struct Replacement<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FieldContent {
-    /// Telephone numbers.
     Phones(PartyField<PhoneNumber>),
-    /// The address.
     Address(PartyField<Address>),
 }
 
@@ -143,7 +131,6 @@ impl AskedChange {
 }
 
 impl Reviewed {
-    /// The kind.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Phones(_) => Kind::Phones,
@@ -175,7 +162,6 @@ impl Reviewed {
 }
 
 impl Content {
-    /// The kind.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Phones(_) => Kind::Phones,

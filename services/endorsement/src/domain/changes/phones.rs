@@ -14,7 +14,6 @@ const NO_USABLE_PHONE_LEFT: &str = "NO_USABLE_PHONE_LEFT";
 /// The numbers before and after, as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReviewedPhones {
-    /// Those in force.
     pub before: Vec<PhoneNumber>,
     /// Those that would replace them.
     pub after: Vec<ReviewedPhone>,
@@ -23,7 +22,6 @@ pub struct ReviewedPhones {
 /// A number with its verdict at the instant it would begin to count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReviewedPhone {
-    /// The number.
     pub number: PhoneNumber,
     /// Whether it could be used for login (PV-15). A review is confirmed by the reason alone: the instants of a change for
     /// today follow the clock.

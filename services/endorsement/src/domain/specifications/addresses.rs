@@ -84,7 +84,7 @@ fn en_3_the_policyholders_address_is_changed_in_the_insureds_section_where_they_
     separate.insured = Some(party("C0002", &[NEW], monday()));
     let history = accepted(vec![imported(separate)], asked, monday(), 1);
     assert_eq!(lines(&history, monday()), [new_line()]);
-    let insured = standing(history)
+    let insured = current(history)
         .parties
         .insured()
         .fields
@@ -139,15 +139,15 @@ fn en_10_a_withdrawn_address_leaves_what_stood() {
     let (events, _) = contract(history.clone()).when(withdraw).then_accepted();
     history.extend(events);
     assert_eq!(lines(&history, midnight()), [HOME]);
-    let standing = standing(history);
-    assert!(!standing.parties.policyholder().fields.address.is_ahead_of_core());
+    let current = current(history);
+    assert!(!current.parties.policyholder().fields.address.is_ahead_of_core());
 }
 
 #[test]
 fn en_13_numbers_and_address_stand_side_by_side_but_no_two_addresses() {
     let history = changed(a_contract(), "2026-12-01", monday());
     let history = accepted(history, to_new("2026-12-01"), monday(), 2);
-    assert_eq!(standing(history.clone()).open_requests(monday()).count(), 2);
+    assert_eq!(current(history.clone()).open_requests(monday()).count(), 2);
     let again = asked(address(Section::Insured, typed_address("9-9")), "2026-11-16");
     let refused = review(&history, &again, monday()).unwrap_err();
     let problem = decider::Explain::explain(&refused);

@@ -35,7 +35,7 @@ fn en_10_effective_is_recorded_once_at_its_instant() {
         "{events:?}"
     );
     assert_eq!(
-        state.standing().unwrap().terms.last_endorsement_date,
+        state.current().unwrap().terms.last_endorsement_date,
         Some(day("2026-12-01"))
     );
     history.extend(events);
@@ -56,13 +56,13 @@ fn en_10_a_request_taken_back_restores_what_stood() {
         ),
         "the restored numbers are told whole: {events:?}"
     );
-    let standing = state.standing().unwrap();
+    let current = state.current().unwrap();
     assert_eq!(
-        standing.endorsement(request_id(1)).unwrap().state,
+        current.endorsement(request_id(1)).unwrap().state,
         RequestState::Withdrawn
     );
     assert!(
-        !standing.parties.policyholder().fields.phones.is_ahead_of_core(),
+        !current.parties.policyholder().fields.phones.is_ahead_of_core(),
         "nothing of ours is ahead of the core system any more"
     );
     history.extend(events);

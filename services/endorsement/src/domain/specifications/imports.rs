@@ -45,7 +45,7 @@ fn pv_16_numbers_count_from_import_before_inception() {
     let (_, state) = contract(vec![])
         .when(import(row("row 1", &[OLD], before_inception)))
         .then_accepted();
-    let party = state.standing().unwrap().parties.policyholder().clone();
+    let party = state.current().unwrap().parties.policyholder().clone();
     assert_eq!(party.fields.phones.in_force_at(before_inception), [number(OLD)]);
 }
 
@@ -61,7 +61,7 @@ fn en_17_an_import_keeps_a_change_of_ours_until_the_core_system_sends_it_back() 
         assert_eq!(numbers(&history, later), [number(NEW)], "{digest}");
         assert!(
             state
-                .standing()
+                .current()
                 .unwrap()
                 .parties
                 .policyholder()
@@ -75,7 +75,7 @@ fn en_17_an_import_keeps_a_change_of_ours_until_the_core_system_sends_it_back() 
         .then_accepted();
     history.extend(events);
     assert!(
-        !standing(history.clone())
+        !current(history.clone())
             .parties
             .policyholder()
             .fields
@@ -118,12 +118,7 @@ fn an_import_that_replaces_the_party_supersedes_its_open_request() {
         "{events:?}"
     );
     assert_eq!(
-        state
-            .standing()
-            .unwrap()
-            .endorsement(request_id(1))
-            .unwrap()
-            .state,
+        state.current().unwrap().endorsement(request_id(1)).unwrap().state,
         RequestState::Superseded
     );
     history.extend(events);
@@ -152,7 +147,7 @@ fn en_3_separating_the_parties_supersedes_what_was_asked_for_both() {
         ),
         "{events:?}"
     );
-    let parties = state.standing().unwrap().parties.clone();
+    let parties = state.current().unwrap().parties.clone();
     let after = instant("2026-12-02T00:00:00");
     let holder = &parties.policyholder().fields;
     assert_eq!(holder.phones.in_force_at(after), [number(OLD)]);
@@ -167,7 +162,7 @@ fn the_date_of_our_last_change_survives_an_import_that_does_not_know_it() {
     older.terms.last_endorsement_date = Some(day("2026-05-01"));
     let (_, state) = contract(history).when(import(older)).then_accepted();
     assert_eq!(
-        state.standing().unwrap().terms.last_endorsement_date,
+        state.current().unwrap().terms.last_endorsement_date,
         Some(day("2026-11-16"))
     );
 }
@@ -195,7 +190,7 @@ fn en_16_an_older_row_never_overwrites_a_newer_one_and_an_equal_instant_is_no_an
 #[test]
 fn en_16_the_same_row_written_after_a_change_of_ours_makes_the_difference_seen_once() {
     let mut history = changed(a_contract(), "2026-11-16", monday());
-    assert_eq!(standing(history.clone()).differences(), []);
+    assert_eq!(current(history.clone()).differences(), []);
     let mut daily = row("row 1", &[OLD], instant("2026-04-01T09:00:00"));
     daily.as_of = AsOf::of(instant("2026-11-17T03:00:00"));
     let (events, _) = contract(history.clone())
@@ -203,7 +198,7 @@ fn en_16_the_same_row_written_after_a_change_of_ours_makes_the_difference_seen_o
         .then_accepted();
     assert_eq!(events.len(), 1, "{events:?}");
     history.extend(events);
-    let differences = standing(history.clone()).differences();
+    let differences = current(history.clone()).differences();
     let [difference] = &differences[..] else {
         panic!("{differences:?}")
     };
@@ -220,5 +215,5 @@ fn en_16_the_same_row_written_after_a_change_of_ours_makes_the_difference_seen_o
     confirming.as_of = AsOf::of(instant("2026-11-19T03:00:00"));
     let (events, _) = contract(history.clone()).when(import(confirming)).then_accepted();
     history.extend(events);
-    assert_eq!(standing(history).differences(), []);
+    assert_eq!(current(history).differences(), []);
 }

@@ -193,7 +193,7 @@ fn request_id(id: u128) -> EndorsementId {
 fn review(history: &[Event], asked: &Asked, at: Timestamp) -> Result<Review, Rejection> {
     let state = contract(history.to_vec()).state();
     state
-        .standing()?
+        .current()?
         .review(asked, &requester(), &Rulebook::default_rulebook(), at)
 }
 
@@ -231,16 +231,16 @@ fn accepted(mut history: Vec<Event>, asked: Asked, at: Timestamp, number: u128) 
     history
 }
 
-fn standing(history: Vec<Event>) -> Standing {
-    contract(history).state().standing().unwrap().clone()
+fn current(history: Vec<Event>) -> CurrentContract {
+    contract(history).state().current().unwrap().clone()
 }
 
 fn numbers(history: &[Event], at: Timestamp) -> Vec<PhoneNumber> {
-    let standing = standing(history.to_vec());
-    standing.parties.policyholder().fields.phones.in_force_at(at)
+    let current = current(history.to_vec());
+    current.parties.policyholder().fields.phones.in_force_at(at)
 }
 
 fn addresses(history: &[Event], at: Timestamp) -> Vec<Address> {
-    let standing = standing(history.to_vec());
-    standing.parties.policyholder().fields.address.in_force_at(at)
+    let current = current(history.to_vec());
+    current.parties.policyholder().fields.address.in_force_at(at)
 }

@@ -152,7 +152,7 @@ fn en_13_requests_on_different_parties_stand_side_by_side() {
     );
     second.endorsement_id = request_id(2);
     let (_, state) = contract(history).when(submit(second)).then_accepted();
-    assert_eq!(state.standing().unwrap().open_requests(monday()).count(), 2);
+    assert_eq!(state.current().unwrap().open_requests(monday()).count(), 2);
 }
 
 #[test]

@@ -65,10 +65,10 @@ fn en_8_a_change_for_today_is_accepted_and_effective_at_once() {
         },
         Event::EndorsementEffective { request },
     ]);
-    let standing = after.standing().unwrap();
-    assert_eq!(standing.terms.last_endorsement_date, Some(day("2026-11-16")));
+    let current = after.current().unwrap();
+    assert_eq!(current.terms.last_endorsement_date, Some(day("2026-11-16")));
     assert_eq!(
-        standing.endorsement(request_id(1)).unwrap().state,
+        current.endorsement(request_id(1)).unwrap().state,
         RequestState::Effective
     );
 }
@@ -79,16 +79,16 @@ fn en_7_a_later_date_takes_effect_at_midnight_in_japan_and_the_event_says_so_now
     let midnight = instant("2026-12-01T00:00:00");
     assert_eq!(numbers(&history, instant("2026-11-30T23:59:59")), [number(OLD)]);
     assert_eq!(numbers(&history, midnight), [number(NEW)]);
-    let standing = standing(history);
+    let current = current(history);
     assert_eq!(
-        standing.endorsement(request_id(1)).unwrap().state,
+        current.endorsement(request_id(1)).unwrap().state,
         RequestState::Scheduled
     );
     assert_eq!(
-        standing.endorsement(request_id(1)).unwrap().summary.effective_at,
+        current.endorsement(request_id(1)).unwrap().summary.effective_at,
         midnight
     );
-    assert_eq!(standing.terms.last_endorsement_date, None);
+    assert_eq!(current.terms.last_endorsement_date, None);
 }
 
 #[test]

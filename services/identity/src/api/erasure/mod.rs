@@ -34,13 +34,9 @@ const AT_ONCE: usize = 8;
 /// What the RPCs work with.
 #[derive(Clone)]
 pub struct ErasureApi {
-    /// The runtime's parts.
     pub context: Context,
-    /// Subjects.
     pub subjects: Repository<Subject>,
-    /// Finishes erasures.
     pub eraser: Eraser,
-    /// What waits.
     pub rows: ErasureRows,
     /// What certificates are verified by.
     pub keys: JwkSet,

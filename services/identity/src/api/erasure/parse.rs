@@ -7,24 +7,20 @@ use uuid::Uuid;
 
 use crate::domain::subject::{ErasureGround, HoldId, HoldReason, HoldReference};
 
-fn invalid(field: &str, reason: &'static str) -> Problem {
-    Problem::new(ProblemKind::InvalidArgument, "INVALID_ARGUMENT").field(field, reason)
-}
-
 pub(super) fn subject(text: &str) -> Result<SubjectId, Problem> {
     text.parse()
-        .map_err(|_| invalid("subject_id", "SUBJECT_ID_INVALID"))
+        .map_err(|_| Problem::invalid("subject_id", "SUBJECT_ID_INVALID"))
 }
 
 pub(super) fn hold_id(text: &str) -> Result<HoldId, Problem> {
     Uuid::try_parse(text)
         .map(HoldId::from_uuid)
-        .map_err(|_| invalid("hold_id", "HOLD_ID_INVALID"))
+        .map_err(|_| Problem::invalid("hold_id", "HOLD_ID_INVALID"))
 }
 
 pub(super) fn ground(ground: proto::ErasureGround) -> Result<ErasureGround, Problem> {
     match ground {
-        proto::ErasureGround::Unspecified => Err(invalid("ground", "GROUND_REQUIRED")),
+        proto::ErasureGround::Unspecified => Err(Problem::invalid("ground", "GROUND_REQUIRED")),
         proto::ErasureGround::SubjectRequest => Ok(ErasureGround::SubjectRequest),
         proto::ErasureGround::RetentionOver => Ok(ErasureGround::RetentionOver),
         proto::ErasureGround::Unlawful => Ok(ErasureGround::Unlawful),
@@ -37,14 +33,14 @@ pub(super) fn hold(
 ) -> Result<(SubjectId, HoldReason, HoldReference), Problem> {
     let subject = subject(&message.subject_id);
     let reason = match message.reason() {
-        proto::HoldReason::Unspecified => Err(invalid("reason", "HOLD_REASON_REQUIRED")),
+        proto::HoldReason::Unspecified => Err(Problem::invalid("reason", "HOLD_REASON_REQUIRED")),
         proto::HoldReason::RetentionDuty => Ok(HoldReason::RetentionDuty),
         proto::HoldReason::Litigation => Ok(HoldReason::Litigation),
         proto::HoldReason::OpenClaim => Ok(HoldReason::OpenClaim),
         proto::HoldReason::Authority => Ok(HoldReason::Authority),
     };
-    let reference =
-        HoldReference::parse(&message.reference).map_err(|_| invalid("reference", "HOLD_REFERENCE_INVALID"));
+    let reference = HoldReference::parse(&message.reference)
+        .map_err(|_| Problem::invalid("reference", "HOLD_REFERENCE_INVALID"));
     match (subject, reason, reference) {
         (Ok(subject), Ok(reason), Ok(reference)) => Ok((subject, reason, reference)),
         (subject, reason, reference) => {

@@ -4,7 +4,7 @@ use contracts::identity::v1 as proto;
 use kernel::{SubjectId, Timestamp};
 
 use crate::domain::Subject;
-use crate::domain::subject::{Approved, ErasureGround, HoldReason, LegalHold, Requested, Standing};
+use crate::domain::subject::{Approved, ErasureGround, ErasureState, HoldReason, LegalHold, Requested};
 
 pub(super) fn erasure(subject_id: SubjectId, subject: &Subject) -> proto::Erasure {
     let mut erasure = proto::Erasure {
@@ -12,17 +12,17 @@ pub(super) fn erasure(subject_id: SubjectId, subject: &Subject) -> proto::Erasur
         holds: subject.holds.values().map(hold).collect(),
         ..proto::Erasure::default()
     };
-    let state = match &subject.standing {
-        Standing::Kept => proto::ErasureState::Kept,
-        Standing::Requested(request) => {
+    let state = match &subject.erasure {
+        ErasureState::Kept => proto::ErasureState::Kept,
+        ErasureState::Requested(request) => {
             requested(&mut erasure, request);
             proto::ErasureState::Requested
         }
-        Standing::Approved(approval) => {
+        ErasureState::Approved(approval) => {
             approved(&mut erasure, approval);
             proto::ErasureState::Approved
         }
-        Standing::Erased(erased) => {
+        ErasureState::Erased(erased) => {
             approved(&mut erasure, &erased.approved);
             erasure.destroyed_at_us = erased.destroyed_at.as_microsecond();
             erasure.certificate.clone_from(&erased.certificate);

@@ -16,7 +16,6 @@ pub enum AccountEvent {
     /// The right code was given: the intent, with all that the later steps need.
     #[serde(rename = "account.registration_started.v1")]
     RegistrationStarted {
-        /// The account.
         account_id: AccountId,
         /// The contract whose code was given.
         contract_id: ContractId,
@@ -28,20 +27,15 @@ pub enum AccountEvent {
         email: Personal<EmailAddress>,
         /// The user ID to reserve.
         reservation: ReservationId,
-        /// The password chosen.
         password: PasswordHash,
-        /// When.
         started_at: Timestamp,
     },
     /// A later step was refused; the account came to nothing.
     #[serde(rename = "account.registration_refused.v1")]
     RegistrationRefused {
-        /// Why.
         reason: RegistrationRefusal,
-        /// When.
         refused_at: Timestamp,
     },
-    /// Registration is complete.
     #[serde(rename = "account.registered.v1")]
     Registered {
         /// Whose contracts the account sees.
@@ -56,7 +50,6 @@ pub enum AccountEvent {
         reservation: ReservationId,
         /// The password it logs in with.
         password: PasswordHash,
-        /// When.
         registered_at: Timestamp,
     },
     /// The same password, hashed at a higher cost (ID-14).
@@ -64,19 +57,16 @@ pub enum AccountEvent {
     PasswordRehashed {
         /// The user ID it logs in with.
         reservation: ReservationId,
-        /// The new hash.
         password: PasswordHash,
     },
     /// The password was right; supersedes the login open before.
     #[serde(rename = "account.login_opened.v1")]
     LoginOpened {
-        /// The login.
         login_id: LoginId,
         /// What the customer calls the device.
         device: Personal<String>,
         /// Whether the phone call is awaited (PV-2).
         phone_call_required: bool,
-        /// When.
         opened_at: Timestamp,
         /// From this instant it is worth nothing.
         expires_at: Timestamp,
@@ -84,7 +74,6 @@ pub enum AccountEvent {
     /// The call came from a registered number (PV-1).
     #[serde(rename = "account.login_verified.v1")]
     LoginVerified {
-        /// The login.
         login_id: LoginId,
         /// The challenge that was matched.
         challenge_id: ChallengeId,
@@ -94,33 +83,26 @@ pub enum AccountEvent {
     /// A login was exchanged for tokens. Their refreshes leave no event (docs/adr/0024).
     #[serde(rename = "account.session_opened.v1")]
     SessionOpened {
-        /// The session.
         session_id: SessionId,
         /// The login it came from.
         login_id: LoginId,
         /// Whether a call verified it (EN-15).
         call_verified: bool,
-        /// When.
         opened_at: Timestamp,
     },
     /// A subject it saw was erased (OP-4). With the last one the account is closed.
     #[serde(rename = "account.subject_lost.v1")]
     SubjectLost {
-        /// The subject.
         subject_id: SubjectId,
         /// Those that are left.
         subjects: BTreeSet<SubjectId>,
-        /// When.
         lost_at: Timestamp,
     },
     /// A session ended; its refresh tokens are worth nothing.
     #[serde(rename = "account.session_ended.v1")]
     SessionEnded {
-        /// The session.
         session_id: SessionId,
-        /// Why.
         reason: SessionEnd,
-        /// When.
         ended_at: Timestamp,
     },
 }

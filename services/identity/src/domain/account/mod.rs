@@ -28,7 +28,6 @@ pub const MAX_SESSIONS: usize = 20;
 /// The state of one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Account {
-    /// Nothing happened.
     #[default]
     Unknown,
     /// The intent stands; the other streams are being asked.
@@ -50,11 +49,9 @@ pub struct Registration {
     pub subjects: BTreeSet<SubjectId>,
     /// The way it came.
     pub route: RegistrationRoute,
-    /// The e-mail address.
     pub email: Personal<EmailAddress>,
     /// The user ID to reserve.
     pub reservation: ReservationId,
-    /// The password chosen.
     pub password: PasswordHash,
 }
 
@@ -63,7 +60,6 @@ pub struct Registration {
 pub struct Holder {
     /// Whose contracts the account sees.
     pub subjects: BTreeSet<SubjectId>,
-    /// The e-mail address.
     pub email: Personal<EmailAddress>,
     /// Whether a code sent to it was typed (ID-19).
     pub email_confirmed: bool,
@@ -82,11 +78,9 @@ pub struct Holder {
 /// A login that passed the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login {
-    /// Its id.
     pub id: LoginId,
     /// Whether the phone call is awaited.
     pub phone_call_required: bool,
-    /// Whether it came.
     pub verified: bool,
     /// When the login expires.
     pub expires_at: Timestamp,

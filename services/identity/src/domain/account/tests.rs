@@ -97,7 +97,6 @@ fn with(more: impl IntoIterator<Item = AccountCommand>) -> Vec<AccountEvent> {
     history(registered().into_iter().chain(more))
 }
 
-/// A verified session.
 fn in_session(more: impl IntoIterator<Item = AccountCommand>) -> Vec<AccountEvent> {
     let session = [
         open(LOGIN, 10, true),

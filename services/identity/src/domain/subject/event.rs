@@ -12,37 +12,25 @@ pub enum SubjectEvent {
     /// Somebody asked for the erasure.
     #[serde(rename = "subject.erasure_requested.v1")]
     ErasureRequested {
-        /// The subject.
         subject_id: SubjectId,
-        /// Why.
         ground: ErasureGround,
-        /// Staff id.
         requested_by: String,
-        /// When.
         requested_at: Timestamp,
     },
     /// It was rejected, or taken back.
     #[serde(rename = "subject.erasure_rejected.v1")]
     ErasureRejected {
-        /// Staff id.
         rejected_by: String,
-        /// When.
         rejected_at: Timestamp,
     },
     /// A second person approved: the intent, with all that the later steps need.
     #[serde(rename = "subject.erasure_approved.v1")]
     ErasureApproved {
-        /// The subject.
         subject_id: SubjectId,
-        /// Why.
         ground: ErasureGround,
-        /// Staff id.
         requested_by: String,
-        /// When that was.
         requested_at: Timestamp,
-        /// Staff id.
         approved_by: String,
-        /// When.
         approved_at: Timestamp,
         /// For an account's own data: the customer subject it goes with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,9 +39,7 @@ pub enum SubjectEvent {
     /// The key is destroyed.
     #[serde(rename = "subject.erased.v1")]
     Erased {
-        /// The subject.
         subject_id: SubjectId,
-        /// The key.
         key_id: KeyId,
         /// What it was a key of.
         algorithm: String,
@@ -67,18 +53,12 @@ pub enum SubjectEvent {
     },
     /// Its data are held.
     #[serde(rename = "subject.legal_hold_placed.v1")]
-    LegalHoldPlaced {
-        /// The hold.
-        hold: LegalHold,
-    },
+    LegalHoldPlaced { hold: LegalHold },
     /// A hold is over.
     #[serde(rename = "subject.legal_hold_released.v1")]
     LegalHoldReleased {
-        /// The hold.
         hold_id: HoldId,
-        /// Staff id.
         released_by: String,
-        /// When.
         released_at: Timestamp,
     },
 }

@@ -9,7 +9,6 @@ use uuid::Uuid;
 /// Most characters of a reference.
 const MAX_REFERENCE: usize = 64;
 
-/// Names one hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HoldId(Uuid);
@@ -27,19 +26,13 @@ impl fmt::Display for HoldId {
     }
 }
 
-/// A hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegalHold {
-    /// Its id.
     #[serde(rename = "hold_id")]
     pub id: HoldId,
-    /// Why.
     pub reason: HoldReason,
-    /// The matter.
     pub reference: HoldReference,
-    /// Staff id.
     pub placed_by: String,
-    /// When.
     pub placed_at: Timestamp,
 }
 
@@ -53,7 +46,6 @@ pub enum HoldReason {
     Litigation,
     /// A claim that is not settled.
     OpenClaim,
-    /// An authority's order.
     Authority,
 }
 
@@ -91,7 +83,6 @@ impl HoldReference {
         Ok(Self(text.to_owned()))
     }
 
-    /// As typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }

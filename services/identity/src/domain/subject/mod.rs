@@ -22,7 +22,7 @@ pub use rejection::SubjectRejection;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     /// How far its erasure has come.
-    pub standing: Standing,
+    pub erasure: ErasureState,
     /// The holds that stand.
     pub holds: BTreeMap<HoldId, LegalHold>,
     released: BTreeSet<HoldId>,
@@ -30,7 +30,7 @@ pub struct Subject {
 
 /// How far an erasure has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum ErasureState {
     /// Nobody has asked for it.
     #[default]
     Kept,
@@ -45,11 +45,8 @@ pub enum Standing {
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requested {
-    /// Why.
     pub ground: ErasureGround,
-    /// Staff id.
     pub by: String,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -58,31 +55,26 @@ pub struct Requested {
 pub struct Approved {
     /// What was asked for.
     pub request: Requested,
-    /// Staff id.
     pub by: String,
-    /// When.
     pub at: Timestamp,
     /// For an account's own data: the customer subject it goes with.
     pub with: Option<SubjectId>,
 }
 
-/// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
     /// By whom and why.
     pub approved: Approved,
     /// The key that was destroyed.
     pub key_id: KeyId,
-    /// When.
     pub destroyed_at: Timestamp,
-    /// The signed certificate.
     pub certificate: String,
 }
 
 impl Subject {
     /// Whether there is no way back any more.
     pub const fn is_going(&self) -> bool {
-        matches!(self.standing, Standing::Approved(_) | Standing::Erased(_))
+        matches!(self.erasure, ErasureState::Approved(_) | ErasureState::Erased(_))
     }
 
     fn not_held(&self) -> Result<(), SubjectRejection> {
@@ -124,10 +116,11 @@ impl Subject {
 
     /// A hold does not undo the other erasure: this one then waits like any other that was asked for.
     fn follow(&self, subject: SubjectId, approval: Approved) -> Vec<SubjectEvent> {
-        match (&self.standing, self.holds.is_empty()) {
-            (Standing::Kept | Standing::Requested(_), true) => vec![approved(subject, approval)],
-            (Standing::Kept, false) => vec![requested(subject, approval.request)],
-            (Standing::Requested(_), false) | (Standing::Approved(_) | Standing::Erased(_), _) => vec![],
+        match (&self.erasure, self.holds.is_empty()) {
+            (ErasureState::Kept | ErasureState::Requested(_), true) => vec![approved(subject, approval)],
+            (ErasureState::Kept, false) => vec![requested(subject, approval.request)],
+            (ErasureState::Requested(_), false)
+            | (ErasureState::Approved(_) | ErasureState::Erased(_), _) => vec![],
         }
     }
 
@@ -186,25 +179,25 @@ impl Decider for Subject {
 
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection> {
         use SubjectCommand::{Approve, Follow, PlaceHold, RecordErased, Reject, ReleaseHold, Request};
-        match (&self.standing, command) {
+        match (&self.erasure, command) {
             (_, ReleaseHold { hold, by, at }) => self.release(hold, by, at),
             (_, Follow { subject, approval }) => Ok(self.follow(subject, approval)),
-            (Standing::Approved(_), RecordErased(destroyed)) => Ok(vec![erased(*destroyed)]),
-            (Standing::Erased(_), RecordErased(_)) => Ok(vec![]),
-            (Standing::Erased(_), _) => Err(SubjectRejection::Erased),
-            (Standing::Approved(_), _) => Err(SubjectRejection::UnderWay),
-            (Standing::Kept | Standing::Requested(_), PlaceHold { hold }) => Ok(self.place(hold)),
-            (Standing::Kept, Request { subject, request }) => self.request(subject, request),
-            (Standing::Requested(_), Request { .. }) => Err(SubjectRejection::AlreadyRequested),
-            (Standing::Requested(request), Approve { subject, by, at }) => {
+            (ErasureState::Approved(_), RecordErased(destroyed)) => Ok(vec![erased(*destroyed)]),
+            (ErasureState::Erased(_), RecordErased(_)) => Ok(vec![]),
+            (ErasureState::Erased(_), _) => Err(SubjectRejection::Erased),
+            (ErasureState::Approved(_), _) => Err(SubjectRejection::UnderWay),
+            (ErasureState::Kept | ErasureState::Requested(_), PlaceHold { hold }) => Ok(self.place(hold)),
+            (ErasureState::Kept, Request { subject, request }) => self.request(subject, request),
+            (ErasureState::Requested(_), Request { .. }) => Err(SubjectRejection::AlreadyRequested),
+            (ErasureState::Requested(request), Approve { subject, by, at }) => {
                 self.approve(subject, request, by, at)
             }
-            (Standing::Requested(_), Reject { by, at }) => Ok(vec![SubjectEvent::ErasureRejected {
+            (ErasureState::Requested(_), Reject { by, at }) => Ok(vec![SubjectEvent::ErasureRejected {
                 rejected_by: by,
                 rejected_at: at,
             }]),
-            (Standing::Kept, Approve { .. } | Reject { .. })
-            | (Standing::Kept | Standing::Requested(_), RecordErased(_)) => {
+            (ErasureState::Kept, Approve { .. } | Reject { .. })
+            | (ErasureState::Kept | ErasureState::Requested(_), RecordErased(_)) => {
                 Err(SubjectRejection::NotRequested)
             }
         }
@@ -217,8 +210,8 @@ impl Decider for Subject {
                 requested_by: by,
                 requested_at: at,
                 ..
-            } => self.standing = Standing::Requested(Requested { ground, by, at }),
-            SubjectEvent::ErasureRejected { .. } => self.standing = Standing::Kept,
+            } => self.erasure = ErasureState::Requested(Requested { ground, by, at }),
+            SubjectEvent::ErasureRejected { .. } => self.erasure = ErasureState::Kept,
             SubjectEvent::ErasureApproved {
                 ground,
                 requested_by,
@@ -233,7 +226,7 @@ impl Decider for Subject {
                     by: requested_by,
                     at: requested_at,
                 };
-                self.standing = Standing::Approved(Approved {
+                self.erasure = ErasureState::Approved(Approved {
                     request,
                     by,
                     at,
@@ -246,8 +239,8 @@ impl Decider for Subject {
                 certificate,
                 ..
             } => {
-                if let Standing::Approved(approved) = self.standing {
-                    self.standing = Standing::Erased(Erased {
+                if let ErasureState::Approved(approved) = self.erasure {
+                    self.erasure = ErasureState::Erased(Erased {
                         approved,
                         key_id,
                         destroyed_at,

@@ -4,16 +4,12 @@ use decider::{Explain, Problem, ProblemKind};
 
 use super::LegalHold;
 
-/// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectRejection {
-    /// Holds stand.
     #[error("the subject is on legal hold")]
     Held(Vec<LegalHold>),
-    /// Somebody asked before.
     #[error("the erasure was requested before")]
     AlreadyRequested,
-    /// Nobody asked.
     #[error("no erasure was requested")]
     NotRequested,
     /// Who asks does not approve.
@@ -22,10 +18,8 @@ pub enum SubjectRejection {
     /// Approved: there is no way back.
     #[error("the erasure is under way")]
     UnderWay,
-    /// Done.
     #[error("the subject has been erased")]
     Erased,
-    /// No such hold.
     #[error("the hold is unknown")]
     HoldUnknown,
 }

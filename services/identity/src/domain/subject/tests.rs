@@ -105,7 +105,7 @@ fn history(commands: impl IntoIterator<Item = SubjectCommand>) -> Vec<SubjectEve
 fn op_4_one_asks_another_approves_and_the_outcome_is_recorded_once() {
     let state = given::<Subject>(history([request("S1"), approve("S2")])).when(record());
     let (_, state) = state.then_accepted();
-    let Standing::Erased(erased) = &state.standing else {
+    let ErasureState::Erased(erased) = &state.erasure else {
         unreachable!("{state:?}")
     };
     assert_eq!(
@@ -196,7 +196,7 @@ fn an_account_s_own_data_go_with_its_last_subject_unless_they_are_held() {
     );
     let held = given::<Subject>(history([place(1)])).when(follow());
     let (_, held) = held.then_accepted();
-    assert_eq!(held.standing, Standing::Requested(asked("S1")));
+    assert_eq!(held.erasure, ErasureState::Requested(asked("S1")));
     for again in [history([follow()]), history([follow(), record()])] {
         given::<Subject>(again).when(follow()).then_nothing();
     }

@@ -78,7 +78,7 @@ fn pv_1_a_call_from_a_registered_number_matches() {
     let state = given::<Challenge>([opened()])
         .when(call(REGISTERED, CALL, 1060))
         .then([matched()]);
-    assert_eq!(state.standing_at(at(9999)), Some(Standing::Matched));
+    assert_eq!(state.status_at(at(9999)), Some(ChallengeStatus::Matched));
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn pv_9_a_call_at_the_instant_of_expiry_is_too_late_also_before_that_was_recorde
         .when(call(REGISTERED, CALL, 1179))
         .then_accepted();
     let state = given::<Challenge>([opened()]).state();
-    assert_eq!(state.standing_at(at(1179)), Some(Standing::Pending));
-    assert_eq!(state.standing_at(at(1180)), Some(Standing::Expired));
+    assert_eq!(state.status_at(at(1179)), Some(ChallengeStatus::Pending));
+    assert_eq!(state.status_at(at(1180)), Some(ChallengeStatus::Expired));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn pv_9_a_newer_login_supersedes_what_is_open_and_nothing_else() {
     let state = given::<Challenge>([opened()])
         .when(supersede(1060))
         .then([superseded()]);
-    assert_eq!(state.standing_at(at(1060)), Some(Standing::Superseded));
+    assert_eq!(state.status_at(at(1060)), Some(ChallengeStatus::Superseded));
     given::<Challenge>([opened(), matched()])
         .when(supersede(1060))
         .then_nothing();

@@ -18,7 +18,6 @@ use super::terms::Terms;
 pub struct Difference {
     /// What the party is to the contract.
     pub role: PartyRole,
-    /// Which field.
     pub kind: Kind,
     /// Since when, and by which row.
     pub contradiction: Contradiction,
@@ -26,10 +25,9 @@ pub struct Difference {
 
 /// A contract as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct CurrentContract {
     /// All that is nobody's personal data.
     pub terms: Terms,
-    /// Policyholder and insured.
     pub parties: Parties,
     /// Where the insured object is.
     pub object_address: Personal<String>,
@@ -40,7 +38,7 @@ pub struct Standing {
     pub(super) endorsements: Vec<Endorsement>,
 }
 
-impl Standing {
+impl CurrentContract {
     /// The contract's id, which follows from its numbers.
     pub fn id(&self) -> ContractId {
         ContractId::of_policy(&self.terms.policy_number, &self.terms.branch_number)
