@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashSet};
 
 use contracts::common::v1::SealedField;
 use kernel::EventId;
-use messaging::{Delivery, HandlerError};
+use messaging::{Delivery, HandlerError, Malformed};
 use privacy::Keyring;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::decrypt::{DecryptedFields, KeyRequest};
 use super::erasure;
-use super::message::Malformed;
+use super::message::Inapplicable;
 use super::rounds::Rounds;
 
 /// What the events of a source do to the model.
@@ -38,7 +38,7 @@ pub(super) trait Source: Send + Sync + 'static {
         fields: &mut DecryptedFields,
         event: EventId,
         message: Self::Message,
-    ) -> Result<(), Malformed>;
+    ) -> Result<(), Inapplicable>;
 
     fn write(
         rows: &Self::Rows,

@@ -1,5 +1,6 @@
 //! Accidents, pictures and submissions.
 
+use messaging::Malformed;
 use std::collections::BTreeMap;
 
 use contracts::claim_images::v1::claim_images_event::Event;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::batch::Source;
 use super::decrypt::DecryptedFields;
-use super::message::{Heading, Malformed, heading, id, ids, instant, integer, small};
+use super::message::{Heading, Inapplicable, heading, id, ids, instant, integer, small};
 use super::rounds::{Rounds, Step};
 use crate::model::Newest;
 use crate::model::accident::Accident;
@@ -63,7 +64,7 @@ impl Source for ClaimImages {
         fields: &mut DecryptedFields,
         event: EventId,
         message: ClaimImagesEvent,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Inapplicable> {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         match message.event.ok_or(Malformed::UnknownKind)? {
             Event::AccidentImported(content) => accident(rounds, fields, &heading, content),
@@ -87,7 +88,7 @@ fn accident(
     fields: &mut DecryptedFields,
     heading: &Heading,
     content: AccidentImported,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let row = Accident {
         accident_id: heading.entity,
         version: heading.version,
@@ -111,7 +112,7 @@ fn image(
     fields: &mut DecryptedFields,
     heading: &Heading,
     recorded: ImageRecorded,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let image = recorded.image.ok_or(Malformed::Missing("image"))?;
     let row = Image {
         image_id: id("image_id", &image.image_id)?,
@@ -140,7 +141,7 @@ fn submission_sent(
     fields: &mut DecryptedFields,
     heading: &Heading,
     sent: &SubmissionSent,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let submission_id = id("submission_id", &sent.submission_id)?;
     let images = ids("image_ids", &sent.image_ids)?;
     let row = Submission {
@@ -148,7 +149,7 @@ fn submission_sent(
         version: heading.version,
         accident_id: heading.entity,
         subject_id: id("subject_id", &sent.subject_id)?,
-        image_count: i32::try_from(images.len()).map_err(|_| Malformed::TooLarge("image_ids"))?,
+        image_count: i32::try_from(images.len()).map_err(|_| Inapplicable::TooLarge("image_ids"))?,
         note: fields.text(heading.event, sent.note.as_ref())?,
         sent_at: instant(sent.sent_at_us),
     };
@@ -168,7 +169,7 @@ fn submission_seen(
     rounds: &mut Rounds<Rows>,
     heading: &Heading,
     seen: SubmissionSeen,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let submission = id("submission_id", &seen.submission_id)?;
     let images = ids("image_ids", &seen.image_ids)?;
     let mut by = seen.seen_by;
@@ -190,9 +191,9 @@ fn submission_seen(
     Ok(())
 }
 
-fn category(category: ImageCategory) -> Result<&'static str, Malformed> {
+fn category(category: ImageCategory) -> Result<&'static str, Inapplicable> {
     match category {
-        ImageCategory::Unspecified => Err(Malformed::Missing("category")),
+        ImageCategory::Unspecified => Err(Malformed::Missing("category").into()),
         ImageCategory::DamagedProperty => Ok("DAMAGED_PROPERTY"),
         ImageCategory::AccidentPlace => Ok("ACCIDENT_PLACE"),
         ImageCategory::Document => Ok("DOCUMENT"),
@@ -200,9 +201,9 @@ fn category(category: ImageCategory) -> Result<&'static str, Malformed> {
     }
 }
 
-fn state(state: ImageState) -> Result<&'static str, Malformed> {
+fn state(state: ImageState) -> Result<&'static str, Inapplicable> {
     match state {
-        ImageState::Unspecified => Err(Malformed::Missing("state")),
+        ImageState::Unspecified => Err(Malformed::Missing("state").into()),
         ImageState::Received => Ok("RECEIVED"),
         ImageState::Refused => Ok("REFUSED"),
         ImageState::Sent => Ok("SENT"),

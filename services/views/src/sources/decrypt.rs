@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contracts::common::v1::SealedField as WireField;
 use kernel::{EventId, KeyId};
-use messaging::{HandlerError, sealed_from_wire};
+use messaging::{HandlerError, Malformed, sealed_from_wire};
 use privacy::{KeySet, Keyring, KeyringError, open_field};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::message::Malformed;
+use super::message::Inapplicable;
 
 /// The keys that a batch needs, and which event needs each.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl KeyRequest {
             }),
             Err(error @ (KeyringError::UnknownKey(key) | KeyringError::Damaged(key))) => {
                 match self.0.get(&key) {
-                    Some(event) => Err(HandlerError::content(*event, Malformed::Sealed(error))),
+                    Some(event) => Err(HandlerError::content(*event, Inapplicable::Sealed(error))),
                     None => Err(HandlerError::transient(error)),
                 }
             }
@@ -61,7 +61,7 @@ impl DecryptedFields {
         &mut self,
         event: EventId,
         field: Option<&WireField>,
-    ) -> Result<Option<String>, Malformed> {
+    ) -> Result<Option<String>, Inapplicable> {
         self.value(event, field)
     }
 
@@ -70,18 +70,18 @@ impl DecryptedFields {
         &mut self,
         event: EventId,
         field: Option<&WireField>,
-    ) -> Result<Option<T>, Malformed> {
+    ) -> Result<Option<T>, Inapplicable> {
         let Some(field) = field.filter(|field| !field.ciphertext.is_empty()) else {
             return Ok(None);
         };
         let field = sealed_from_wire(field).map_err(|_| Malformed::Id("sealed field"))?;
         let opened =
-            open_field(&self.keys, event, &field).map_err(|error| Malformed::Sealed(error.into()))?;
+            open_field(&self.keys, event, &field).map_err(|error| Inapplicable::Sealed(error.into()))?;
         let Some(json) = opened else { return Ok(None) };
         self.subjects.insert(field.subject.as_uuid());
         serde_json::from_slice(&json)
             .map(Some)
-            .map_err(|_| Malformed::Sealed(KeyringError::Content { path: field.path }))
+            .map_err(|_| Inapplicable::Sealed(KeyringError::Content { path: field.path }))
     }
 
     /// Whose fields were opened.

@@ -7,13 +7,14 @@ use contracts::endorsement::v1::{
     PartyFieldKind, PublishedParty,
 };
 use kernel::EventId;
+use messaging::Malformed;
 use serde_json::{Value, json};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::batch::Source;
 use super::decrypt::DecryptedFields;
-use super::message::{Heading, Malformed, heading, id, instant};
+use super::message::{Heading, Inapplicable, heading, id, instant};
 use super::rounds::{Rounds, Step};
 use crate::model::contract::Contract;
 use crate::model::contract_endorsement_date::ContractEndorsementDate;
@@ -73,7 +74,7 @@ impl Source for Endorsement {
         fields: &mut DecryptedFields,
         event: EventId,
         message: EndorsementEvent,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Inapplicable> {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         match message.event.ok_or(Malformed::UnknownKind)? {
             Event::ContractImported(content) => contract(rounds, fields, &heading, content),
@@ -96,7 +97,7 @@ fn contract(
     fields: &mut DecryptedFields,
     heading: &Heading,
     content: ContractImported,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let policyholder = content.policyholder.ok_or(Malformed::Missing("policyholder"))?;
     let insured = content.insured.ok_or(Malformed::Missing("insured"))?;
     let parties = Parties {
@@ -150,7 +151,7 @@ fn field_changed(
     fields: &mut DecryptedFields,
     heading: &Heading,
     changed: &PartyFieldChanged,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let subject = id("subject_id", &changed.subject_id)?;
     let field = changed.field.as_ref().ok_or(Malformed::Missing("field"))?;
     let row = field_row(fields, heading, subject, changed.policyholder, field)?;
@@ -169,9 +170,9 @@ fn field_row(
     subject: Uuid,
     policyholder: bool,
     field: &PartyField,
-) -> Result<Row, Malformed> {
+) -> Result<Row, Inapplicable> {
     let kind = match field.kind() {
-        PartyFieldKind::Unspecified => return Err(Malformed::UnknownKind),
+        PartyFieldKind::Unspecified => return Err(Malformed::UnknownKind.into()),
         kind => kind.as_str_name().trim_start_matches("PARTY_FIELD_KIND_"),
     };
     let mut readable = Vec::with_capacity(field.values.len());
@@ -198,7 +199,7 @@ fn request(
     rounds: &mut Rounds<Rows>,
     heading: &Heading,
     changed: EndorsementChanged,
-) -> Result<(), Malformed> {
+) -> Result<(), Inapplicable> {
     let request = changed.endorsement.ok_or(Malformed::Missing("endorsement"))?;
     let row = Request {
         endorsement_id: id("endorsement_id", &request.endorsement_id)?,
@@ -223,9 +224,9 @@ fn request(
     Ok(())
 }
 
-fn state(state: EndorsementState) -> Result<&'static str, Malformed> {
+fn state(state: EndorsementState) -> Result<&'static str, Inapplicable> {
     match state {
-        EndorsementState::Unspecified => Err(Malformed::Missing("state")),
+        EndorsementState::Unspecified => Err(Malformed::Missing("state").into()),
         EndorsementState::Scheduled => Ok("SCHEDULED"),
         EndorsementState::Effective => Ok("EFFECTIVE"),
         EndorsementState::Withdrawn => Ok("WITHDRAWN"),

@@ -4,12 +4,13 @@ use contracts::common::v1::SealedField;
 use contracts::identity::v1::IdentityEvent;
 use contracts::identity::v1::identity_event::Event;
 use kernel::EventId;
+use messaging::Malformed;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::batch::Source;
 use super::decrypt::DecryptedFields;
-use super::message::{Heading, Malformed, heading, ids};
+use super::message::{Heading, Inapplicable, heading, ids};
 use super::rounds::{Rounds, Step};
 use crate::model::account::Account;
 use crate::model::timeline::TimelineEntry;
@@ -48,7 +49,7 @@ impl Source for Identity {
         _fields: &mut DecryptedFields,
         event: EventId,
         message: IdentityEvent,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Inapplicable> {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         let (kind, detail, subjects) = match message.event.ok_or(Malformed::UnknownKind)? {
             Event::AccountRegistered(registered) => {

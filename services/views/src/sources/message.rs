@@ -3,21 +3,14 @@
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx};
 use kernel::EventId;
 use kernel::clock::instant_of_micros;
+use messaging::Malformed;
 use uuid::Uuid;
 
 /// An integration event that cannot be applied, however often it is tried.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Malformed {
-    #[error("not a message of this source")]
-    Message(#[from] prost::DecodeError),
-    #[error(
-        "its kind of event is not known here: the views must be released before the service that sends it"
-    )]
-    UnknownKind,
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    #[error("{0} is no id")]
-    Id(&'static str),
+pub(super) enum Inapplicable {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     #[error("{0} does not fit")]
     TooLarge(&'static str),
     #[error("a sealed field cannot be opened")]
@@ -37,7 +30,7 @@ pub(super) fn heading(
     entity: &str,
     version: u64,
     occurred_at_us: i64,
-) -> Result<Heading, Malformed> {
+) -> Result<Heading, Inapplicable> {
     Ok(Heading {
         event,
         entity: id("entity_id", entity)?,
@@ -46,11 +39,11 @@ pub(super) fn heading(
     })
 }
 
-pub(super) fn id(field: &'static str, text: &str) -> Result<Uuid, Malformed> {
-    Uuid::parse_str(text).map_err(|_| Malformed::Id(field))
+pub(super) fn id(field: &'static str, text: &str) -> Result<Uuid, Inapplicable> {
+    Ok(messaging::malformed::id(field, text)?)
 }
 
-pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, Malformed> {
+pub(super) fn ids(field: &'static str, texts: &[String]) -> Result<Vec<Uuid>, Inapplicable> {
     texts.iter().map(|text| id(field, text)).collect()
 }
 
@@ -59,10 +52,10 @@ pub(super) fn instant(micros: i64) -> SqlTimestamp {
     instant_of_micros(micros).to_sqlx()
 }
 
-pub(super) fn integer(field: &'static str, value: u64) -> Result<i64, Malformed> {
-    i64::try_from(value).map_err(|_| Malformed::TooLarge(field))
+pub(super) fn integer(field: &'static str, value: u64) -> Result<i64, Inapplicable> {
+    i64::try_from(value).map_err(|_| Inapplicable::TooLarge(field))
 }
 
-pub(super) fn small(field: &'static str, value: u32) -> Result<i32, Malformed> {
-    i32::try_from(value).map_err(|_| Malformed::TooLarge(field))
+pub(super) fn small(field: &'static str, value: u32) -> Result<i32, Inapplicable> {
+    i32::try_from(value).map_err(|_| Inapplicable::TooLarge(field))
 }

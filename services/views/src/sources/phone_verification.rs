@@ -4,11 +4,12 @@ use contracts::common::v1::SealedField;
 use contracts::phone_verification::v1::PhoneVerificationEvent;
 use contracts::phone_verification::v1::phone_verification_event::Event;
 use kernel::EventId;
+use messaging::Malformed;
 use sqlx::PgTransaction;
 
 use super::batch::Source;
 use super::decrypt::DecryptedFields;
-use super::message::{Malformed, heading, id};
+use super::message::{Inapplicable, heading, id};
 use super::rounds::{Rounds, Step};
 use crate::model::Newest;
 use crate::model::timeline::TimelineEntry;
@@ -32,7 +33,7 @@ impl Source for PhoneVerification {
         _fields: &mut DecryptedFields,
         event: EventId,
         message: PhoneVerificationEvent,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Inapplicable> {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         let (kind, account, detail) = match message.event.ok_or(Malformed::UnknownKind)? {
             Event::ChallengeOpened(opened) => ("CHALLENGE_OPENED", opened.account_id, String::new()),
