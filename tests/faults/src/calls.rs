@@ -151,8 +151,12 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Whether another try may well be answered. A customer who is told to come back much later has been answered.
+/// Whether another try may well be answered. A customer who is told to come back much later has been answered; whoever is told
+/// that the RPC is not here has not: while a service was dead, one of another deployment on this machine took its port.
 fn passes(refusal: &Refusal) -> bool {
+    if refusal.reason == "RPC_NOT_HERE" {
+        return true;
+    }
     if refusal.retry_after.is_some_and(|after| after > PATIENCE) {
         return false;
     }
