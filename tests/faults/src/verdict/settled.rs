@@ -23,9 +23,13 @@ pub(super) async fn wait(pools: &BTreeMap<&'static str, PgPool>) -> Vec<String> 
 /// Consumer, source, cursor, why it has stopped, messages set aside.
 type Consumer = (String, String, Option<Vec<u8>>, Option<String>, i64);
 
+/// What a relay has published and scanned last. A consumer at rest stands at the former, or behind it at what only a newer
+/// release of the source has told.
+type Relayed = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 async fn unsettled(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>, sqlx::Error> {
     let mut unsettled = Vec::new();
-    let mut heads: BTreeMap<&str, Option<Vec<u8>>> = BTreeMap::new();
+    let mut relays: BTreeMap<&str, Relayed> = BTreeMap::new();
     for service in PUBLISHERS {
         let Some(pool) = pools.get(service) else { continue };
         let behind: bool = sqlx::query_scalar(
@@ -37,10 +41,11 @@ async fn unsettled(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>
         if behind {
             unsettled.push(format!("the relay of {service} is behind its store"));
         }
-        let head = sqlx::query_scalar("SELECT published_cursor FROM messaging.relay_checkpoint")
-            .fetch_optional(pool)
-            .await?;
-        heads.insert(service, head.flatten());
+        let relayed =
+            sqlx::query_as("SELECT published_cursor, scanned_cursor FROM messaging.relay_checkpoint")
+                .fetch_optional(pool)
+                .await?;
+        relays.insert(service, relayed.unwrap_or_default());
     }
     for (service, pool) in pools {
         let consumers: Vec<Consumer> =
@@ -56,7 +61,11 @@ async fn unsettled(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>
             if let Some(why) = stopped {
                 unsettled.push(format!("{consumer} of {service} has stopped: {why}"));
             }
-            if heads.get(source.as_str()).is_some_and(|head| *head != cursor) {
+            let between = |(published, scanned): &Relayed| *published <= cursor && cursor <= *scanned;
+            if relays
+                .get(source.as_str())
+                .is_some_and(|relayed| !between(relayed))
+            {
                 unsettled.push(format!("{consumer} of {service} is not where {source} is"));
             }
         }
