@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{self, stream::LastRawMessageErrorKind};
 use client::{Bearer, Refusal, request_id};
 use contracts::admin::v1::DiscardParkedRequest;
 use contracts::claim_images::v1::DownloadOriginalRequest;
@@ -113,28 +113,17 @@ impl Driver<'_> {
         .fetch_one(self.environment.pool(CLAIM_IMAGES)?)
         .await?;
         let cursor = viewed.cursor();
-        if !self.relay_is_just_before(&cursor).await {
+        // As a relay does, after its checkpoint and not after the stream's last message: the stream may have lost some.
+        let Some(Some(previous)) = self.relayed_just_before(&cursor).await else {
             return Ok(None);
-        }
+        };
         let context = jetstream::new(async_nats::connect(&self.environment.nats_url).await?);
         let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
         let sequence = stream.cached_info().state.last_sequence;
-        let subjects = names::stream_subjects("", CLAIM_IMAGES);
-        let previous = match stream.get_last_raw_message_by_subject(&subjects).await {
-            Ok(message) => message.headers.get(names::CURSOR_HEADER).map(ToString::to_string),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
-            Err(error) => return Err(error.into()),
-        };
-        let cursor = cursor.to_string();
-        if previous.as_ref().is_none_or(|previous| *previous >= cursor) {
-            return Ok(None);
-        }
         let mut headers = HeaderMap::new();
-        headers.insert(names::CURSOR_HEADER, cursor);
+        headers.insert(names::CURSOR_HEADER, cursor.to_string());
         headers.insert(names::EVENT_ID_HEADER, viewed.event_id.to_string());
-        if let Some(previous) = previous {
-            headers.insert(names::PREVIOUS_CURSOR_HEADER, previous);
-        }
+        headers.insert(names::PREVIOUS_CURSOR_HEADER, previous.to_string());
         let message = PublishMessage::build()
             .payload(viewed.payload().into())
             .headers(headers)
@@ -147,10 +136,10 @@ impl Driver<'_> {
         }
     }
 
-    /// Whether everything told before this event has been told, and nothing behind it: only then is it the next one. The old
-    /// relay comes past it in a moment, as it keeps it to itself.
-    async fn relay_is_just_before(&self, cursor: &Cursor) -> bool {
-        let look = async || -> Result<bool, Option<Failure>> {
+    /// What the relay has published last, if everything told before this event has been told, and nothing behind it: only then
+    /// is it the next one. The old relay comes past it in a moment, as it keeps it to itself.
+    async fn relayed_just_before(&self, cursor: &Cursor) -> Option<Option<Cursor>> {
+        let look = async || -> Result<Option<Option<Cursor>>, Option<Failure>> {
             let pool = self.environment.pool(CLAIM_IMAGES).map_err(Some)?;
             let (scanned, published): (Vec<u8>, Option<Vec<u8>>) =
                 sqlx::query_as("SELECT scanned_cursor, published_cursor FROM messaging.relay_checkpoint")
@@ -159,12 +148,14 @@ impl Driver<'_> {
                     .map_err(|error| Some(error.into()))?;
             let own = cursor.to_bytes();
             match (scanned.as_slice() >= own.as_slice(), published) {
-                (_, Some(published)) if published.as_slice() > own.as_slice() => Ok(false),
-                (true, _) => Ok(true),
+                (_, Some(published)) if published.as_slice() > own.as_slice() => Ok(None),
+                (true, published) => Ok(Some(
+                    published.and_then(|published| Cursor::from_bytes(&published).ok()),
+                )),
                 (false, _) => Err(None),
             }
         };
-        matches!(testkit::poll(PAST_WITHIN, look).await, Ok(true))
+        testkit::poll(PAST_WITHIN, look).await.ok().flatten()
     }
 
     async fn look_at_an_original(&self) -> Result<(), Failure> {

@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use truth::Truth;
 
 /// How long everything may take to come to rest once nothing is injected any more.
-pub(super) const AT_REST_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const AT_REST_WITHIN: Duration = Duration::from_mins(2);
 
 /// What is wrong, as lines to be read; none if all is well.
 pub(crate) async fn judge(

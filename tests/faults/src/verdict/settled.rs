@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::names::SERVICES as PUBLISHERS;
+use contracts::names::{PHONE_VERIFICATION, SERVICES as PUBLISHERS};
 use sqlx::PgPool;
 
 use super::AT_REST_WITHIN;
@@ -70,6 +70,7 @@ async fn unsettled(pools: &BTreeMap<&'static str, PgPool>) -> Result<Vec<String>
             }
         }
         unsettled.extend(reactions(service, pool).await?);
+        unsettled.extend(deadlines(service, pool).await?);
     }
     Ok(unsettled)
 }
@@ -89,4 +90,17 @@ async fn reactions(service: &str, pool: &PgPool) -> Result<Vec<String>, sqlx::Er
         .into_iter()
         .map(|(name,)| format!("the reaction {name} of {service} is behind its store"))
         .collect())
+}
+
+/// Challenges that end while the verdict is reached: views before and after a rebuild would differ by that.
+async fn deadlines(service: &str, pool: &PgPool) -> Result<Option<String>, sqlx::Error> {
+    if service != PHONE_VERIFICATION {
+        return Ok(None);
+    }
+    let soon: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM phone_verification.challenge_expiry WHERE due_at < clock_timestamp() + interval '30 seconds'",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((soon > 0).then(|| format!("{soon} challenges end soon")))
 }
