@@ -6,6 +6,8 @@ use crate::content::jpeg;
 
 pub(super) const COEFFICIENTS: usize = 64;
 const PROGRESSIVE: u8 = 0xC2;
+/// The lowest bit of a coefficient of which a scan in between is missing.
+const LOST: u8 = u8::MAX;
 
 /// The frame, and what its scans have brought so far.
 pub(super) struct Frame {
@@ -99,15 +101,10 @@ impl Frame {
     /// Notes what a scan has brought.
     pub(super) fn note(&mut self, scan: &Scan) {
         for part in &scan.parts {
-            self.components[part.component].lowest[scan.spectrum.clone()].fill(Some(scan.low));
+            for lowest in &mut self.components[part.component].lowest[scan.spectrum.clone()] {
+                *lowest = Some(if *lowest == scan.continues { scan.low } else { LOST });
+            }
         }
-    }
-
-    /// Whether every component was sent at least coarsely.
-    pub(super) fn has_every_component(&self) -> bool {
-        self.components
-            .iter()
-            .all(|component| component.lowest[0].is_some())
     }
 
     /// Whether all bits of all coefficients were sent.
@@ -124,6 +121,8 @@ pub(super) struct Scan {
     pub(super) spectrum: RangeInclusive<usize>,
     /// The bits of this spectrum were begun by an earlier scan.
     pub(super) refines: bool,
+    /// The lowest bit that was sent before this scan; none for the first.
+    continues: Option<u8>,
     low: u8,
 }
 
@@ -159,6 +158,7 @@ impl Scan {
                 parts,
                 spectrum: 0..=COEFFICIENTS - 1,
                 refines: false,
+                continues: None,
                 low: 0,
             });
         }
@@ -173,6 +173,7 @@ impl Scan {
             parts,
             spectrum: first.into()..=last.into(),
             refines: high > 0,
+            continues: Some(high).filter(|high| *high > 0),
             low,
         })
     }

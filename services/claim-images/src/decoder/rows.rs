@@ -35,20 +35,17 @@ pub(super) fn count(file: &[u8]) -> Option<Counted> {
         scans: 0,
         found: None,
     };
-    let mut ended = false;
     for segment in jpeg::segments(file) {
-        let done = reader.read(&segment);
-        ended = segment.marker == jpeg::END;
+        let read = reader.read(&segment);
         // What follows a whole picture is no part of it, whatever it looks like.
         if reader.is_complete() {
             break;
         }
-        done?;
+        read?;
     }
-    let frame = reader.frame?;
     let mut found = reader.found?;
-    // A picture that ends without its last scans shows every row, but not as it was taken.
-    if !frame.has_every_component() || (!ended && !frame.is_refined()) {
+    // Scans that were lost take no row with them, but the picture is not as it was taken.
+    if !reader.frame?.is_refined() {
         found.there = 0;
     }
     Some(found)

@@ -93,6 +93,20 @@ fn ci_4_a_progressive_picture_that_was_cut_is_not_whole() {
     }
 }
 
+/// As a hole in a file takes it out: every row is there, and the picture is not as it was taken.
+#[test]
+fn ci_4_a_progressive_picture_without_one_of_its_scans_is_not_whole() {
+    let file = coded(Subsamp::Sub2x2, true);
+    let scans: Vec<_> = jpeg::segments(&file)
+        .filter(|segment| segment.marker == jpeg::SCAN)
+        .collect();
+    assert!(scans.len() > 5);
+    for scan in scans {
+        let without = [&file[..scan.payload.start - 4], &file[scan.coded.end..]].concat();
+        assert!(count(&without).is_none_or(|found| found.there < found.rows));
+    }
+}
+
 #[test]
 fn ci_4_bits_that_are_no_code_are_damage() {
     let mut file = coded(Subsamp::Gray, false);
