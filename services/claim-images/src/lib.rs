@@ -38,7 +38,7 @@ use crate::uploads::Uploads;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// A decoding child is killed after this time, whatever its own limits make of it.
+/// A decoding child is killed after this time, one of HEIC after four times, whatever its own limits make of it.
 const DECODER_WALL_CLOCK: Duration = Duration::from_secs(30);
 const SECONDS_PER_HOUR: u64 = 3600;
 
@@ -51,6 +51,8 @@ service::configuration! {
         pub originals_folder: PathBuf,
         /// Files judged at the same time; each holds the file in memory and runs a decoder of up to 768 MiB.
         pub decoders: u8 = 2,
+        /// HEIC files judged at the same time, beside the others; each runs a decoder of up to 1536 MiB.
+        pub heic_decoders: u8 = 1,
         /// The program to start as `program decode`; empty = this program itself.
         pub decoder_program: PathBuf = PathBuf::new(),
         /// Seconds a file waits for its turn to be judged before the client is asked to come back.
@@ -120,6 +122,7 @@ impl Service for ClaimImages {
             turns,
             decoder: Decoder::new(decoder_program(&config)?, DECODER_WALL_CLOCK),
             judging: Arc::new(Semaphore::new(config.decoders.max(1).into())),
+            judging_heic: Arc::new(Semaphore::new(config.heic_decoders.max(1).into())),
             decoder_wait: Duration::from_secs(config.decoder_wait_s.into()),
             idle_timeout: Duration::from_secs(config.idle_timeout_s.into()),
             upload_lifetime: Duration::from_secs(u64::from(config.upload_lifetime_h) * SECONDS_PER_HOUR),

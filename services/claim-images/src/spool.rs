@@ -77,6 +77,15 @@ impl Spool {
 
     /// The whole of what is persisted; overwritten in memory when the last copy is dropped.
     pub(crate) async fn read(&self, upload: UploadId) -> Result<Bytes, SpoolError> {
+        self.read_segments(upload, usize::MAX).await
+    }
+
+    /// The first bytes of what is persisted, at most a MiB.
+    pub(crate) async fn read_beginning(&self, upload: UploadId) -> Result<Bytes, SpoolError> {
+        self.read_segments(upload, 1).await
+    }
+
+    async fn read_segments(&self, upload: UploadId, most: usize) -> Result<Bytes, SpoolError> {
         let folder = self.of(upload);
         let sealed = blocking(move || {
             let read = |(offset, length)| {
@@ -88,6 +97,7 @@ impl Spool {
             };
             segments(&folder)?
                 .into_iter()
+                .take(most)
                 .map(read)
                 .collect::<Result<Vec<_>, SpoolError>>()
         })

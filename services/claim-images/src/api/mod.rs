@@ -41,6 +41,8 @@ pub(crate) struct Api {
     pub(crate) decoder: Decoder,
     /// Files held in memory and decoded at the same time.
     pub(crate) judging: Arc<Semaphore>,
+    /// The same for HEIC.
+    pub(crate) judging_heic: Arc<Semaphore>,
     /// How long a file waits to be one of them.
     pub(crate) decoder_wait: Duration,
     /// After which a connection that sends nothing is taken for dead.

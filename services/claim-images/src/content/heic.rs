@@ -1,8 +1,7 @@
-//! HEIC's outermost boxes (ISO/IEC 14496-12, 23008-12): its brands, and whether all boxes are there. It is kept and not
-//! decoded here, so its size in pixels is not read.
+//! HEIC's boxes (ISO/IEC 14496-12, 23008-12): its brands, where its last box ends, and how large it says it is.
 
-use super::{Structure, be_u32};
-use crate::domain::RefusalReason;
+use super::{MAX_PIXELS, Structure, be_u32};
+use crate::domain::{Dimensions, RefusalReason};
 
 /// Brands of pictures coded with HEVC.
 const HEVC: [&[u8; 4]; 8] = [
@@ -27,50 +26,86 @@ pub(super) fn is_heic(file: &[u8]) -> bool {
     is_hevc(major) || (is_any && compatible.chunks_exact(4).any(is_hevc))
 }
 
-/// Walks the outermost boxes to the end of the file.
+/// Walks the outermost boxes. What follows the description and its data and is no whole box of a picture is not part of it.
 pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
-    let (mut at, mut described) = (0, false);
+    let (mut at, mut stored, mut has_data) = (0, None, false);
     while at < file.len() {
-        let kind = file.get(at + 4..at + 8).ok_or(RefusalReason::Truncated)?;
-        if !kind
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ')
-            && described
-        {
-            // Something that is no box follows: the picture ended here.
-            return Ok(Structure {
-                stored: None,
-                end: at,
-            });
-        }
-        described |= kind == b"meta";
-        let size = match be_u32(file, at).ok_or(RefusalReason::Truncated)? {
-            0 => file.len() - at,
-            1 => large_size(file, at)?,
-            size => size as usize,
+        let is_whole = stored.is_some() && has_data;
+        let Some((kind, content, end)) = next_box(file, at) else {
+            if is_whole && file.get(at + 4..at + 8) != Some(b"mdat") {
+                break;
+            }
+            return Err(RefusalReason::Truncated);
         };
-        if size < 8 {
-            return Err(RefusalReason::Unreadable);
+        match kind {
+            b"meta" => {
+                // Behind the version and flags.
+                let described = content.get(4..).unwrap_or_default();
+                stored = Some(largest(described).ok_or(RefusalReason::Unreadable)?);
+                has_data |= boxes(described).any(|(kind, _)| kind == b"idat");
+            }
+            b"mdat" => has_data = true,
+            _ => {}
         }
-        at = at
-            .checked_add(size)
-            .filter(|end| *end <= file.len())
-            .ok_or(RefusalReason::Truncated)?;
+        at = end;
     }
-    if described {
-        Ok(Structure {
-            stored: None,
+    match stored {
+        Some(size) if has_data => Ok(Structure {
+            stored: Some(size),
             end: at,
-        })
-    } else {
-        Err(RefusalReason::Unreadable)
+            max_pixels: MAX_PIXELS,
+        }),
+        Some(_) => Err(RefusalReason::Truncated),
+        None => Err(RefusalReason::Unreadable),
     }
 }
 
-fn large_size(file: &[u8], at: usize) -> Result<usize, RefusalReason> {
-    match (be_u32(file, at + 8), be_u32(file, at + 12)) {
-        (Some(0), Some(size)) => Ok(size as usize),
+/// The largest picture described (ispe): the whole of which tiles and previews are parts.
+fn largest(described: &[u8]) -> Option<Dimensions> {
+    let within = |outer: &'static [u8; 4], content| {
+        boxes(content)
+            .find(|(kind, _)| kind == outer)
+            .map(|(_, content)| content)
+    };
+    let properties = within(b"iprp", described).and_then(|content| within(b"ipco", content))?;
+    boxes(properties)
+        .filter(|(kind, _)| *kind == b"ispe")
+        .filter_map(|(_, content)| {
+            Some(Dimensions {
+                width: be_u32(content, 4)?,
+                height: be_u32(content, 8)?,
+            })
+        })
+        .filter(|size| size.width > 0 && size.height > 0)
+        .max_by_key(|size| u64::from(size.width) * u64::from(size.height))
+}
+
+/// The whole boxes from the beginning of `content` on.
+fn boxes(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (kind, inner, end) = next_box(content, at)?;
+        at = end;
+        Some((kind, inner))
+    })
+}
+
+/// Kind, content and end of the box at a place; none where no whole one begins.
+fn next_box(file: &[u8], at: usize) -> Option<(&[u8], &[u8], usize)> {
+    let kind = file.get(at + 4..at + 8)?;
+    let is_kind = kind
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ');
+    let (header, size) = match be_u32(file, at)? {
+        0 => (8, file.len() - at),
         // More than 4 GiB never fits.
-        _ => Err(RefusalReason::Truncated),
-    }
+        1 => (
+            16,
+            be_u32(file, at + 12).filter(|_| be_u32(file, at + 8) == Some(0))? as usize,
+        ),
+        size => (8, size as usize),
+    };
+    let end = at.checked_add(size)?;
+    let content = file.get(at + header..end)?;
+    is_kind.then_some((kind, content, end))
 }

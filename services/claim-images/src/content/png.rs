@@ -1,6 +1,6 @@
 //! PNG's chunks (W3C PNG, third edition): where the picture ends and how large it says it is.
 
-use super::{Structure, be_u32};
+use super::{MAX_PIXELS, Structure, be_u32, hidden};
 use crate::domain::{Dimensions, RefusalReason};
 
 pub(super) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
@@ -25,7 +25,7 @@ pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
                 (Some(_), Some(_)) => return Err(RefusalReason::Unreadable),
                 _ => return Err(RefusalReason::Truncated),
             };
-            if stored.is_some_and(super::too_large) {
+            if stored.is_some_and(|size| super::too_large(size, MAX_PIXELS)) {
                 return Err(RefusalReason::TooManyPixels);
             }
         }
@@ -33,9 +33,25 @@ pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
             .checked_add(FRAME + length)
             .filter(|end| *end <= file.len())
             .ok_or(RefusalReason::Truncated)?;
-        if kind == b"IEND" {
-            return Ok(Structure { stored, end });
+        match kind {
+            b"IEND" => {
+                return Ok(Structure {
+                    stored,
+                    end,
+                    max_pixels: MAX_PIXELS,
+                });
+            }
+            b"tEXt" | b"iTXt" if hidden::is_in(text(&file[at + 8..end - 4])) => {
+                return Err(RefusalReason::Disguised);
+            }
+            _ => {}
         }
         at = end;
     }
+}
+
+/// What stands behind a textual chunk's keyword.
+fn text(data: &[u8]) -> &[u8] {
+    let keyword = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    &data[keyword..]
 }

@@ -1,22 +1,59 @@
-//! WebP's container (RFC 9649): whether all of it is there. It is kept and not decoded here, so its size in pixels is not
-//! read.
+//! WebP's container (RFC 9649): whether all of it is there, and how large it says it is.
 
-use super::Structure;
-use crate::domain::RefusalReason;
+use super::{MAX_PIXELS, Structure, le_u16, le_u32};
+use crate::domain::{Dimensions, RefusalReason};
 
-/// Reads the RIFF header.
+/// Where the first chunk's data begin.
+const DATA: usize = 20;
+const SIDE_BITS: u32 = 14;
+
+/// Reads the RIFF header and the first chunk.
 pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
-    let size = file
-        .get(4..8)
-        .and_then(|size| size.first_chunk())
-        .copied()
-        .map(u32::from_le_bytes);
-    let end = size.ok_or(RefusalReason::Truncated)? as usize + 8;
+    let end = le_u32(file, 4).ok_or(RefusalReason::Truncated)? as usize + 8;
     if end > file.len() {
         return Err(RefusalReason::Truncated);
     }
-    match file.get(12..16) {
-        Some(b"VP8 " | b"VP8L" | b"VP8X") => Ok(Structure { stored: None, end }),
-        _ => Err(RefusalReason::Unreadable),
-    }
+    let stored = match file.get(12..16) {
+        Some(b"VP8X") => canvas(file),
+        Some(b"VP8L") => lossless(file),
+        Some(b"VP8 ") => lossy(file),
+        _ => None,
+    };
+    Ok(Structure {
+        stored: Some(stored.ok_or(RefusalReason::Unreadable)?),
+        end,
+        max_pixels: MAX_PIXELS,
+    })
+}
+
+/// Of an animation or of what carries more than a picture.
+fn canvas(file: &[u8]) -> Option<Dimensions> {
+    let side = |at| Some((le_u32(file, at)? & 0x00FF_FFFF) + 1);
+    Some(Dimensions {
+        width: side(DATA + 4)?,
+        // Read with the byte before it: the file may end with the last of the three.
+        height: (le_u32(file, DATA + 6)? >> 8) + 1,
+    })
+}
+
+fn lossless(file: &[u8]) -> Option<Dimensions> {
+    let sides = le_u32(file, DATA + 1).filter(|_| file.get(DATA) == Some(&0x2F))?;
+    let mask = (1 << SIDE_BITS) - 1;
+    Some(Dimensions {
+        width: (sides & mask) + 1,
+        height: (sides >> SIDE_BITS & mask) + 1,
+    })
+}
+
+fn lossy(file: &[u8]) -> Option<Dimensions> {
+    let side = |at| {
+        let side = u32::from(le_u16(file, at)?) & ((1 << SIDE_BITS) - 1);
+        Some(side).filter(|side| *side > 0)
+    };
+    file.get(DATA + 3..DATA + 6)
+        .filter(|code| *code == [0x9D, 0x01, 0x2A])?;
+    Some(Dimensions {
+        width: side(DATA + 6)?,
+        height: side(DATA + 8)?,
+    })
 }

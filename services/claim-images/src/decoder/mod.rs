@@ -2,8 +2,15 @@
 //! network or a file of ours, with limits on memory and time, and takes nothing with it.
 
 mod child;
+mod frame;
+mod heic;
+mod huffman;
+mod jpeg;
 mod picture;
+mod pixels;
 mod protocol;
+mod rows;
+mod still;
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -24,6 +31,7 @@ use crate::domain::{ContentType, Dimensions, RefusalReason};
 pub const THUMBNAIL_SIDE: u32 = 400;
 /// What a thumbnail of that size never reaches.
 const MAX_ANSWER_BYTES: u64 = 2 * 1024 * 1024;
+const HEIC_TIMES_LONGER: u32 = 4;
 /// Signals by which the limits end a child: out of memory aborts, out of time kills.
 const LIMIT_SIGNALS: [i32; 3] = [6, 9, 24];
 
@@ -50,12 +58,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// With the program to start as `program decode`, and the time after which a child is killed whatever it does.
+    /// With the program to start as `program decode`, and the time after which a child is killed whatever it does; one
+    /// that decodes HEIC has [`HEIC_TIMES_LONGER`].
     pub const fn new(program: PathBuf, wall_clock: Duration) -> Self {
         Self { program, wall_clock }
     }
 
-    /// Decodes a JPEG or PNG whole and makes its thumbnail, or says why the picture is refused.
+    /// Decodes a picture whole and makes its thumbnail, or says why the picture is refused.
     pub async fn decode(
         &self,
         content_type: ContentType,
@@ -67,7 +76,11 @@ impl Decoder {
         };
         let mut child = self.start(content_type).map_err(error)?;
         let asked = ask(&mut child, original);
-        let Ok(asked) = tokio::time::timeout(self.wall_clock, asked).await else {
+        let wall_clock = match content_type {
+            ContentType::Heic => self.wall_clock * HEIC_TIMES_LONGER,
+            _ => self.wall_clock,
+        };
+        let Ok(asked) = tokio::time::timeout(wall_clock, asked).await else {
             child.kill().await.map_err(error)?;
             return Ok(Err(RefusalReason::DecodeLimit));
         };

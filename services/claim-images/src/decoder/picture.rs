@@ -1,46 +1,20 @@
-//! From a whole JPEG or PNG to an upright thumbnail without metadata. Runs in the child only.
+//! From a whole picture to an upright thumbnail without metadata. Runs in the child only.
 
 use std::io::Cursor;
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder as _, ImageError, Limits};
-use turbojpeg::{Colorspace, Compressor, Decompressor, PixelFormat, Subsamp};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use super::THUMBNAIL_SIDE;
+use super::pixels::{Layout, Pixels};
 use super::protocol::Verdict;
+use super::{THUMBNAIL_SIDE, heic, jpeg, still};
+use crate::content;
 use crate::domain::{ContentType, Dimensions, RefusalReason};
 
-/// Scans of a progressive JPEG: cameras write about ten, a bomb thousands.
-const MAX_SCANS: u32 = 200;
 const THUMBNAIL_QUALITY: i32 = 82;
 /// JPEGs are decoded at a fraction whose longer side still has this many pixels, then resized.
 const DECODED_SIDE: usize = 2 * THUMBNAIL_SIDE as usize;
-
-/// Decoded pixels, perhaps at a fraction of the picture's size, not turned yet.
-struct Pixels {
-    /// Of the whole picture as stored.
-    stored: Dimensions,
-    width: u32,
-    height: u32,
-    layout: Layout,
-    bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    Gray,
-    GrayAlpha,
-    Rgb,
-    Rgba,
-    /// Adobe's, which is inverted.
-    Cmyk,
-    Gray16,
-    GrayAlpha16,
-    Rgb16,
-    Rgba16,
-}
 
 /// Three bytes a pixel, row by row.
 struct Rgb {
@@ -54,12 +28,15 @@ pub(super) fn thumbnail(
     content_type: ContentType,
     original: &[u8],
 ) -> Result<(Verdict, Vec<u8>), RefusalReason> {
-    let pixels = match content_type {
-        ContentType::Jpeg => jpeg(original)?,
-        ContentType::Png => png(original)?,
-        ContentType::Heic | ContentType::Webp => return Err(RefusalReason::UnsupportedType),
+    let original = content::picture(original).map_or(original, |(_, _, picture)| picture);
+    let (pixels, orientation) = match content_type {
+        ContentType::Jpeg => (jpeg::decode(original, DECODED_SIDE)?, orientation(original)),
+        ContentType::Png => (still::png(original)?, orientation(original)),
+        ContentType::Webp => (still::webp(original)?, orientation(original)),
+        // Turned as its boxes ask; they, not its Exif, have the word.
+        ContentType::Heic => (heic::decode(content::heic_boxes(original)?)?, 1),
+        ContentType::Pdf => return Err(RefusalReason::UnsupportedType),
     };
-    let orientation = orientation(original);
     let stored = pixels.stored;
     let small = upright(resize(&pixels)?, orientation);
     let thumbnail = Dimensions {
@@ -80,133 +57,6 @@ pub(super) fn thumbnail(
         },
         encode(&small)?,
     ))
-}
-
-fn jpeg(original: &[u8]) -> Result<Pixels, RefusalReason> {
-    let mut decompressor = Decompressor::new().map_err(|error| jpeg_refusal(&error))?;
-    decompressor
-        .set_scan_limit(MAX_SCANS)
-        .map_err(|error| jpeg_refusal(&error))?;
-    let header = decompressor
-        .read_header(original)
-        .map_err(|error| jpeg_refusal(&error))?;
-    if !header.is_lossless {
-        let factor = Decompressor::supported_scaling_factors()
-            .into_iter()
-            .filter(|factor| factor.num() <= factor.denom())
-            .filter(|factor| factor.scale(header.width.max(header.height)) >= DECODED_SIDE)
-            .min_by_key(|factor| factor.scale(header.width.max(header.height)))
-            .unwrap_or(turbojpeg::ScalingFactor::ONE);
-        decompressor
-            .set_scaling_factor(factor)
-            .map_err(|error| jpeg_refusal(&error))?;
-    }
-    let scaled = header.scaled(decompressor.scaling_factor());
-    let (format, layout) = match header.colorspace {
-        Colorspace::Gray => (PixelFormat::GRAY, Layout::Gray),
-        Colorspace::CMYK | Colorspace::YCCK => (PixelFormat::CMYK, Layout::Cmyk),
-        Colorspace::RGB | Colorspace::YCbCr => (PixelFormat::RGB, Layout::Rgb),
-    };
-    let pitch = scaled.width * format.size();
-    let mut bytes = vec![0; pitch * scaled.height];
-    let output = turbojpeg::Image {
-        pixels: &mut bytes[..],
-        width: scaled.width,
-        pitch,
-        height: scaled.height,
-        format,
-    };
-    match decompressor.decompress(original, output) {
-        Ok(()) => {}
-        Err(error) if is_harmless(&error) => {}
-        Err(error) => return Err(jpeg_refusal(&error)),
-    }
-    Ok(Pixels {
-        stored: Dimensions {
-            width: side(header.width)?,
-            height: side(header.height)?,
-        },
-        width: side(scaled.width)?,
-        height: side(scaled.height)?,
-        layout,
-        bytes,
-    })
-}
-
-fn side(pixels: usize) -> Result<u32, RefusalReason> {
-    u32::try_from(pixels)
-        .ok()
-        .filter(|pixels| *pixels > 0)
-        .ok_or(RefusalReason::Unreadable)
-}
-
-/// Warnings after which every pixel is there all the same; cameras cause them. The texts are libjpeg's.
-fn is_harmless(error: &turbojpeg::Error) -> bool {
-    let text = error.to_string();
-    [
-        "extraneous bytes before marker",
-        "unknown JFIF revision",
-        "Unknown Adobe color transform",
-    ]
-    .iter()
-    .any(|harmless| text.contains(harmless))
-}
-
-fn jpeg_refusal(error: &turbojpeg::Error) -> RefusalReason {
-    let text = error.to_string().to_ascii_lowercase();
-    if text.contains("premature end") || text.contains("end of image") || text.contains("empty input") {
-        RefusalReason::Truncated
-    } else if text.contains("insufficient memory")
-        || text.contains("memory allocation")
-        || text.contains("scans")
-    {
-        RefusalReason::DecodeLimit
-    } else {
-        RefusalReason::Unreadable
-    }
-}
-
-fn png(original: &[u8]) -> Result<Pixels, RefusalReason> {
-    let decoder = PngDecoder::with_limits(Cursor::new(original), Limits::no_limits())
-        .map_err(|error| png_refusal(&error))?;
-    let (width, height) = decoder.dimensions();
-    let layout = match decoder.color_type() {
-        ColorType::L8 => Layout::Gray,
-        ColorType::La8 => Layout::GrayAlpha,
-        ColorType::Rgb8 => Layout::Rgb,
-        ColorType::Rgba8 => Layout::Rgba,
-        ColorType::L16 => Layout::Gray16,
-        ColorType::La16 => Layout::GrayAlpha16,
-        ColorType::Rgb16 => Layout::Rgb16,
-        ColorType::Rgba16 => Layout::Rgba16,
-        _ => return Err(RefusalReason::Unreadable),
-    };
-    let size = usize::try_from(decoder.total_bytes()).map_err(|_| RefusalReason::DecodeLimit)?;
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(size)
-        .map_err(|_| RefusalReason::DecodeLimit)?;
-    bytes.resize(size, 0);
-    decoder
-        .read_image(&mut bytes)
-        .map_err(|error| png_refusal(&error))?;
-    Ok(Pixels {
-        stored: Dimensions { width, height },
-        width,
-        height,
-        layout,
-        bytes,
-    })
-}
-
-fn png_refusal(error: &ImageError) -> RefusalReason {
-    match error {
-        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            RefusalReason::Truncated
-        }
-        ImageError::Limits(_) => RefusalReason::DecodeLimit,
-        _ => RefusalReason::Unreadable,
-    }
 }
 
 /// The camera's orientation (Exif 0x0112), 1 to 8; 1 where it says nothing that can be read.
@@ -255,21 +105,6 @@ fn resize(pixels: &Pixels) -> Result<Rgb, RefusalReason> {
     Ok(to_rgb(width, height, pixels.layout, small.buffer()))
 }
 
-impl Layout {
-    const fn pixel_type(self) -> PixelType {
-        match self {
-            Self::Gray => PixelType::U8,
-            Self::GrayAlpha => PixelType::U8x2,
-            Self::Rgb => PixelType::U8x3,
-            Self::Rgba | Self::Cmyk => PixelType::U8x4,
-            Self::Gray16 => PixelType::U16,
-            Self::GrayAlpha16 => PixelType::U16x2,
-            Self::Rgb16 => PixelType::U16x3,
-            Self::Rgba16 => PixelType::U16x4,
-        }
-    }
-}
-
 /// Transparent pixels are shown on white.
 fn to_rgb(width: u32, height: u32, layout: Layout, bytes: &[u8]) -> Rgb {
     let narrowed: Vec<u8>;
@@ -300,18 +135,6 @@ fn to_rgb(width: u32, height: u32, layout: Layout, bytes: &[u8]) -> Rgb {
         _ => bytes.to_vec(),
     };
     Rgb { width, height, bytes }
-}
-
-impl Layout {
-    const fn narrowed(self) -> Self {
-        match self {
-            Self::Gray16 => Self::Gray,
-            Self::GrayAlpha16 => Self::GrayAlpha,
-            Self::Rgb16 => Self::Rgb,
-            Self::Rgba16 => Self::Rgba,
-            other => other,
-        }
-    }
 }
 
 const fn high_byte(sample: [u8; 2]) -> u8 {
@@ -373,7 +196,7 @@ fn encode(picture: &Rgb) -> Result<Vec<u8>, RefusalReason> {
         compressor.set_subsamp(Subsamp::Sub2x2)?;
         compressor.compress_to_vec(image)
     };
-    compress().map_err(|error| jpeg_refusal(&error))
+    compress().map_err(|error| jpeg::refusal(&error))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Thumbnails: size, uprightness, layouts, refusals. In process: the child's limits are tested where children are started.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use image::ImageEncoder as _;
 use image::codecs::png::PngEncoder;
+use image::{ColorType, ImageEncoder as _};
 use testkit::photos;
 
 use super::*;

@@ -56,12 +56,13 @@ pub enum ContentType {
     Jpeg,
     #[serde(rename = "image/png")]
     Png,
-    /// HEIC; kept, not shown.
     #[serde(rename = "image/heic")]
     Heic,
-    /// WebP; kept, not shown.
     #[serde(rename = "image/webp")]
     Webp,
+    /// A document; kept, not shown.
+    #[serde(rename = "application/pdf")]
+    Pdf,
 }
 
 impl ContentType {
@@ -72,7 +73,20 @@ impl ContentType {
             Self::Png => "image/png",
             Self::Heic => "image/heic",
             Self::Webp => "image/webp",
+            Self::Pdf => "application/pdf",
         }
+    }
+
+    /// The kind of picture with this media type; none of a document.
+    pub fn of_picture(media_type: &str) -> Option<Self> {
+        [Self::Jpeg, Self::Png, Self::Heic, Self::Webp]
+            .into_iter()
+            .find(|kind| kind.as_str() == media_type)
+    }
+
+    /// Whether this is taken for a category: documents may come as PDF.
+    pub const fn fits(self, category: Category) -> bool {
+        !matches!(self, Self::Pdf) || matches!(category, Category::Document)
     }
 }
 

@@ -1,9 +1,9 @@
 //! From the customer's phone to the adjuster's screen.
 
 use contracts::claim_images::v1 as proto;
-use testkit::photos;
+use testkit::{photos, wait_for};
 
-use crate::world::{As, HOLDER, World, all_unsent, chunks, finishing};
+use crate::world::{As, HOLDER, SOON, World, all_unsent, chunks, finishing};
 
 #[tokio::test]
 async fn ci_1_ci_5_a_turned_photograph_arrives_upright_and_its_original_byte_for_byte() {
@@ -79,18 +79,74 @@ async fn ci_2_more_is_sent_later() {
 }
 
 #[tokio::test]
-async fn ci_4_a_heic_is_kept_and_typed_without_a_thumbnail() {
+async fn ci_13_a_heic_is_received_and_can_be_seen() {
     let world = World::new().await;
     let file = photos::heic().unwrap();
     let image = world.hand_in(&file).await;
     assert_eq!(
-        (image.state(), image.content_type.as_str()),
-        (proto::ImageState::Received, "image/heic")
+        (image.state(), image.content_type.as_str(), image.has_thumbnail),
+        (proto::ImageState::Received, "image/heic", true)
     );
-    assert!(!image.has_thumbnail);
+    let thumbnail = world.thumbnail(HOLDER, &image).await.unwrap();
+    let portrait = image.width < image.height;
+    assert_eq!(thumbnail.width < thumbnail.height, portrait);
+    assert_eq!(thumbnail.width.max(thumbnail.height), 400);
+    assert!(world.download(As::Adjuster, &image).await.unwrap().1 == file);
+}
+
+#[tokio::test]
+async fn ci_4_a_pdf_is_kept_as_a_document_and_as_nothing_else() {
+    let world = World::new().await;
+    let file = b"%PDF-1.7\n1 0 obj\nendobj\nstartxref\n9\n%%EOF\n";
+    let image = world.hand_in(file).await;
+    assert_eq!(
+        (
+            image.state(),
+            image.refusal_reason.as_str(),
+            image.content_type.as_str()
+        ),
+        (proto::ImageState::Refused, "UNSUPPORTED_TYPE", "application/pdf")
+    );
+    assert!(image.refusal_message.contains("as a document"));
+    let image = world.hand_in_as(proto::ImageCategory::Document, file).await;
+    assert_eq!(
+        (image.state(), image.content_type.as_str(), image.has_thumbnail),
+        (proto::ImageState::Received, "application/pdf", false)
+    );
     let refused = world.thumbnail(HOLDER, &image).await;
     harness::assert_refused(refused, tonic::Code::FailedPrecondition, "NO_THUMBNAIL");
     assert!(world.download(As::Adjuster, &image).await.unwrap().1 == file);
+    let cut = world
+        .hand_in_as(proto::ImageCategory::Document, &file[..30])
+        .await;
+    assert_eq!(cut.refusal_reason, "TRUNCATED");
+}
+
+/// HEIC has its own lane: one that takes long keeps no other picture waiting.
+#[tokio::test]
+async fn ci_13_a_slow_heic_keeps_no_jpeg_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let real = env!("CARGO_BIN_EXE_madoguchi-claim-images");
+    let script = format!(
+        r#"if [ "$2" = image/heic ]; then : >{begun}; while :; do :; done; fi; exec {real} "$@""#,
+        begun = begun.display(),
+    );
+    let program = testkit::program(folder.path(), &script).unwrap();
+    let program = program.display().to_string();
+    let world = World::with(&[("decoder_program", program.into()), ("decoders", 1.into())]).await;
+    let heic = photos::heic().unwrap();
+    let jpeg = async {
+        wait_for("the HEIC to be decoded", SOON, async || {
+            if begun.exists() { Ok(()) } else { Err("not begun") }
+        })
+        .await;
+        world.hand_in(&photos::tower().unwrap()).await
+    };
+    tokio::select! {
+        _ = world.hand_in(&heic) => panic!("a decoder that never ends has ended"),
+        image = jpeg => assert_eq!(image.state(), proto::ImageState::Received),
+    }
 }
 
 #[tokio::test]

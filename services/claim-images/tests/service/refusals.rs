@@ -36,7 +36,7 @@ fn odd_precision(jpeg: &[u8]) -> Vec<u8> {
 async fn ci_4_each_bad_file_is_refused_with_its_reason_and_the_good_one_goes_on() {
     let world = World::new().await;
     let tower = photos::tower().unwrap();
-    let cases: [(&str, Vec<u8>); 6] = [
+    let cases: [(&str, Vec<u8>); 7] = [
         (
             "UNSUPPORTED_TYPE",
             b"I am a text, whatever my name says.".to_vec(),
@@ -45,6 +45,10 @@ async fn ci_4_each_bad_file_is_refused_with_its_reason_and_the_good_one_goes_on(
         ("TRUNCATED", [&tower[..tower.len() / 2], &[0xFF, 0xD9]].concat()),
         ("TOO_MANY_PIXELS", bomb()),
         ("UNREADABLE", odd_precision(&tower)),
+        (
+            "UNREADABLE",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x08free".to_vec(),
+        ),
         ("DISGUISED", [&tower[..], b"PK\x03\x04 and so on"].concat()),
     ];
     for (reason, file) in cases {
@@ -68,7 +72,7 @@ async fn ci_4_each_bad_file_is_refused_with_its_reason_and_the_good_one_goes_on(
         .await
         .into_iter()
         .filter(|kind| kind == "accident.image_refused.v1");
-    assert_eq!(refused.count(), 6, "CI-6: nothing fails silently");
+    assert_eq!(refused.count(), 7, "CI-6: nothing fails silently");
 }
 
 #[tokio::test]

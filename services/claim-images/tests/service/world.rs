@@ -192,7 +192,16 @@ impl World {
 
     /// Hands a file in as [`HOLDER`], from start to finish.
     pub(crate) async fn hand_in(&self, file: &[u8]) -> proto::Image {
-        let upload_id = self.started(file.len()).await;
+        self.hand_in_as(proto::ImageCategory::DamagedProperty, file).await
+    }
+
+    /// The same, saying what it shows.
+    pub(crate) async fn hand_in_as(&self, category: proto::ImageCategory, file: &[u8]) -> proto::Image {
+        let request = proto::StartUploadRequest {
+            category: category.into(),
+            ..new_upload(&accident_id("K26000001"), file.len())
+        };
+        let upload_id = self.start_upload(HOLDER, request).await.unwrap().upload_id;
         let persisted = self.write(HOLDER, chunks(&upload_id, file, 0)).await.unwrap();
         assert_eq!(persisted, file.len() as u64);
         self.finish(HOLDER, finishing(&upload_id, file))

@@ -52,11 +52,16 @@ impl Journey<'_> {
         let heic = checks.done("the photographs are there", pictures::heic())?;
         let image = self.upload(&bearer, &accident, &heic, &mut taken, checks).await?;
         received(
-            "CI-4: a HEIC is kept and typed",
+            "CI-4: a HEIC is received, judged by content",
             &image,
             &heic,
             "image/heic",
             checks,
+        );
+        checks.check(
+            "CI-13: a HEIC can be seen",
+            image.has_thumbnail && image.width > 0,
+            format_args!("{} × {}", image.width, image.height),
         );
         self.refused_files(&bearer, &accident, &mut taken, checks).await?;
         self.own_pictures(&bearer, &accident, &mut taken, checks).await?;

@@ -39,7 +39,7 @@ pub(super) fn plain() -> Result<UploadSource, PictureError> {
     ))
 }
 
-/// A picture of the kind that is kept without a thumbnail.
+/// A picture of the kind that most phones take.
 pub(super) fn heic() -> Result<UploadSource, PictureError> {
     Ok(source("IMG_0413.HEIC", ImageCategory::Other, photos::heic()?))
 }

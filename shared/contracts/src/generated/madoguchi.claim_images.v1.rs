@@ -292,7 +292,7 @@ pub struct Image {
     /// The reason in the caller's language.
     #[prost(string, tag = "6")]
     pub refusal_message: ::prost::alloc::string::String,
-    /// image/jpeg, image/png, image/heic or image/webp, judged by content.
+    /// image/jpeg, image/png, image/heic, image/webp, or application/pdf of a document; judged by content.
     #[prost(string, tag = "7")]
     pub content_type: ::prost::alloc::string::String,
     /// Size of the original.
@@ -307,7 +307,7 @@ pub struct Image {
     /// Upright height in pixels; 0 = unknown.
     #[prost(uint32, tag = "11")]
     pub height: u32,
-    /// Whether there is a thumbnail (JPEG and PNG have one).
+    /// Whether there is a thumbnail: every picture has one, a PDF has none.
     #[prost(bool, tag = "12")]
     pub has_thumbnail: bool,
     /// The same picture was already in this accident (CI-7): this names it. Empty if not.
