@@ -8,6 +8,7 @@ use async_nats::HeaderMap;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use client::{Bearer, Refusal, request_id};
 use contracts::admin::v1::DiscardParkedRequest;
 use contracts::claim_images::v1::DownloadOriginalRequest;
@@ -120,6 +121,18 @@ impl Driver<'_> {
         let context = jetstream::new(async_nats::connect(&self.environment.nats_url).await?);
         let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
         let sequence = stream.cached_info().state.last_sequence;
+        let subjects = names::stream_subjects("", CLAIM_IMAGES);
+        let overtaken = match stream.get_last_raw_message_by_subject(&subjects).await {
+            Ok(message) => message
+                .headers
+                .get(names::CURSOR_HEADER)
+                .is_none_or(|last| last.as_str() >= cursor.to_string().as_str()),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => false,
+            Err(error) => return Err(error.into()),
+        };
+        if overtaken {
+            return Ok(None);
+        }
         let mut headers = HeaderMap::new();
         headers.insert(names::CURSOR_HEADER, cursor.to_string());
         headers.insert(names::EVENT_ID_HEADER, viewed.event_id.to_string());
