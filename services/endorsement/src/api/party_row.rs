@@ -9,6 +9,7 @@ use service::import::columns;
 
 use crate::domain::{Party, PartyField, PartyFields, PartyKind};
 
+/// The limit of `PartyRow.phones` in import.proto.
 const MAX_PHONES: usize = 20;
 
 /// Reads a party under `prefix`; its phones count from `at` (PV-16), and so does its address. A telephone number or an e-mail
