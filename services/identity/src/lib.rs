@@ -211,6 +211,6 @@ fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
         Arc::new(listen::Contracts::new(&api.context)),
     )?;
     let calls = listen::Calls::new(&api.context, api.waiting.clone());
-    wiring.subscribe("identity-calls", names::PHONE_VERIFICATION, Arc::new(calls))?;
+    wiring.subscribe_asking_source("identity-calls", names::PHONE_VERIFICATION, Arc::new(calls))?;
     Ok(())
 }

@@ -37,6 +37,13 @@ pub fn bare_subject(service: &str, entity_kind: &str, event_name: &str) -> Strin
     format!("madoguchi.{service}.{entity_kind}.{event_name}")
 }
 
+/// The subject without the deployment's prefix, as the feed carries it and as it is signed.
+pub fn without_prefix<'a>(prefix: &str, subject: &'a str) -> &'a str {
+    subject
+        .strip_prefix(prefix)
+        .map_or(subject, |rest| rest.strip_prefix('.').unwrap_or(rest))
+}
+
 /// The subject an integration event is published under.
 pub fn subject(prefix: &str, service: &str, entity_kind: &str, event_name: &str) -> String {
     prefixed(prefix, '.', &bare_subject(service, entity_kind, event_name))
@@ -61,10 +68,24 @@ pub const CURSOR_HEADER: &str = "Madoguchi-Cursor";
 pub const PREVIOUS_CURSOR_HEADER: &str = "Madoguchi-Previous-Cursor";
 /// Header: the event's id.
 pub const EVENT_ID_HEADER: &str = "Madoguchi-Event-Id";
+/// Header: which of its source's keys signed the message (UUID).
+pub const KEY_ID_HEADER: &str = "Madoguchi-Key-Id";
+/// Header: the source's Ed25519 signature over subject, headers and payload, lower-case hex.
+pub const SIGNATURE_HEADER: &str = "Madoguchi-Signature";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_prefix_of_a_deployment_is_taken_off() {
+        let bare = "madoguchi.identity.account.registered";
+        assert_eq!(
+            without_prefix("t1", "t1.madoguchi.identity.account.registered"),
+            bare
+        );
+        assert_eq!(without_prefix("", bare), bare);
+    }
 
     #[test]
     fn a_heartbeat_is_never_captured_by_the_stream() {

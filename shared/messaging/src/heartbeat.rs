@@ -5,11 +5,18 @@ use bytes::Bytes;
 use eventsourcing::Position;
 
 use crate::headers;
+use crate::signing::{self, Authenticity, Forgery, PublicKeys, Signer, Statement};
 
 /// Sends the last published position; without one, a heartbeat that names none. A lost heartbeat is no failure: the
 /// next one follows.
-pub(crate) async fn send(nats: &Client, subject: &str, published: Option<&Position>) {
-    let headers = published.map_or_else(HeaderMap::new, headers::position_headers);
+pub(crate) async fn send(
+    nats: &Client,
+    (source, subject): (&str, &str),
+    published: Option<&Position>,
+    signer: &Signer,
+) {
+    let mut headers = published.map_or_else(HeaderMap::new, headers::position_headers);
+    signer.sign(&Statement::of_heartbeat(source, published), &mut headers);
     if let Err(error) = nats
         .publish_with_headers(subject.to_owned(), headers, Bytes::new())
         .await
@@ -18,7 +25,17 @@ pub(crate) async fn send(nats: &Client, subject: &str, published: Option<&Positi
     }
 }
 
-/// The position a heartbeat names, if it is one.
-pub(crate) fn read(message: &async_nats::Message) -> Result<Option<Position>, headers::HeaderError> {
-    message.headers.as_ref().map_or(Ok(None), headers::read_position)
+/// The position a heartbeat of `source` names, if there is one, and whose it is.
+pub(crate) fn read(
+    source: &str,
+    message: &async_nats::Message,
+    keys: &PublicKeys,
+) -> (Option<Position>, Authenticity) {
+    let none = HeaderMap::new();
+    let headers = message.headers.as_ref().unwrap_or(&none);
+    let Ok(published) = headers::read_position(headers) else {
+        return (None, Authenticity::Forged(Forgery::Malformed));
+    };
+    let statement = Statement::of_heartbeat(source, published.as_ref());
+    (published, signing::authenticity(headers, &statement, keys))
 }

@@ -12,7 +12,7 @@ pub(crate) enum SendRepair {
     StreamAhead,
     /// Its last message is none of the store's: it is of a history that a restore took back.
     StreamUnknown,
-    /// Its last message was not written by a relay.
+    /// Its last message was not signed by a relay of ours.
     StreamForeign,
     /// The store does not hold what the checkpoint names: the store was restored from an older copy.
     StoreRestored,
@@ -51,8 +51,10 @@ pub(crate) enum ReadRepair {
     PlaceLost,
     /// The stream holds a message that its source's store does not.
     Orphan,
-    /// The stream, or a heartbeat, says what no relay wrote.
+    /// The stream, or a heartbeat, says what its source did not sign.
     Foreign,
+    /// A message is signed with a key that its source does not name (any more).
+    UnknownKey,
     /// The source does not hold what was applied.
     Diverged,
 }
@@ -68,6 +70,7 @@ impl ReadRepair {
             Self::PlaceLost => "place_lost",
             Self::Orphan => "orphan",
             Self::Foreign => "foreign",
+            Self::UnknownKey => "unknown_key",
             Self::Diverged => "diverged",
         }
     }

@@ -116,6 +116,56 @@ impl ::prost::Name for GetResponse {
         "/madoguchi.feed.v1.GetResponse".into()
     }
 }
+/// Asks for keys.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSigningKeysRequest {}
+impl ::prost::Name for ListSigningKeysRequest {
+    const NAME: &'static str = "ListSigningKeysRequest";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ListSigningKeysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ListSigningKeysRequest".into()
+    }
+}
+/// Every key whose messages may still be on the bus; few.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSigningKeysResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<SigningKey>,
+}
+impl ::prost::Name for ListSigningKeysResponse {
+    const NAME: &'static str = "ListSigningKeysResponse";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.ListSigningKeysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.ListSigningKeysResponse".into()
+    }
+}
+/// An Ed25519 key (RFC 8032).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SigningKey {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub public_key: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for SigningKey {
+    const NAME: &'static str = "SigningKey";
+    const PACKAGE: &'static str = "madoguchi.feed.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.feed.v1.SigningKey".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.feed.v1.SigningKey".into()
+    }
+}
 /// A page of published events.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReadResponse {
@@ -279,6 +329,33 @@ pub mod feed_service_client {
                 .insert(GrpcMethod::new("madoguchi.feed.v1.FeedService", "Get"));
             self.inner.unary(req, path, codec).await
         }
+        /// The public keys of what the relay signs. Consumers believe the bus nothing that none of these has signed.
+        pub async fn list_signing_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSigningKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSigningKeysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.feed.v1.FeedService/ListSigningKeys",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("madoguchi.feed.v1.FeedService", "ListSigningKeys"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -305,6 +382,14 @@ pub mod feed_service_server {
             &self,
             request: tonic::Request<super::GetRequest>,
         ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
+        /// The public keys of what the relay signs. Consumers believe the bus nothing that none of these has signed.
+        async fn list_signing_keys(
+            &self,
+            request: tonic::Request<super::ListSigningKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSigningKeysResponse>,
+            tonic::Status,
+        >;
     }
     /// Reads published integration events in store order. JetStream is only transport; this is the truth behind it.
     #[derive(Debug)]
@@ -454,6 +539,51 @@ pub mod feed_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.feed.v1.FeedService/ListSigningKeys" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSigningKeysSvc<T: FeedService>(pub Arc<T>);
+                    impl<
+                        T: FeedService,
+                    > tonic::server::UnaryService<super::ListSigningKeysRequest>
+                    for ListSigningKeysSvc<T> {
+                        type Response = super::ListSigningKeysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSigningKeysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FeedService>::list_signing_keys(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSigningKeysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::feed::v1::feed_service_client::FeedServiceClient;
-use contracts::feed::v1::{FeedItem, GetRequest, ReadRequest, WithheldEvent};
+use contracts::feed::v1::{FeedItem, GetRequest, ListSigningKeysRequest, ReadRequest, WithheldEvent};
 use eventsourcing::{Cursor, Position};
 use futures::Stream;
 use kernel::ids::EventId;
@@ -14,6 +14,8 @@ use tonic_types::StatusExt;
 
 use super::{DIVERGED, MAX_PAGE_BYTES};
 use crate::delivery::{Delivery, Via, WithheldBySource};
+use crate::signing::PublicKeys;
+use crate::signing_keys::public_keys;
 
 /// How long one page may take; the source scans past what it does not publish.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -138,6 +140,21 @@ impl FeedClient {
         let answer = answer.map_err(|status| self.refusal(status, Some(position)))?;
         let item = answer.into_inner().item;
         item.map(|item| self.delivery(item)).transpose()
+    }
+
+    /// The source's keys, by their ids.
+    pub(crate) async fn signing_keys(&self) -> Result<PublicKeys, FeedError> {
+        let request = self.request(ListSigningKeysRequest {});
+        let answer = self.client.clone().list_signing_keys(request).await;
+        let keys = answer
+            .map_err(|status| self.refusal(status, None))?
+            .into_inner()
+            .keys;
+        let keys = keys.iter().map(|key| {
+            let id = key.key_id.parse().map_err(|_| self.malformed("key id"))?;
+            Ok((id, &*key.public_key))
+        });
+        Ok(public_keys(keys.collect::<Result<Vec<_>, FeedError>>()?))
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
-use contracts::feed::v1::{FeedItem, GetRequest, GetResponse, ReadRequest, ReadResponse, WithheldEvent};
+use contracts::feed::v1::{
+    FeedItem, GetRequest, GetResponse, ListSigningKeysRequest, ListSigningKeysResponse, ReadRequest,
+    ReadResponse, SigningKey, WithheldEvent,
+};
 use contracts::names;
 use eventsourcing::{Cursor, Entry, EventStore, Position, StoreError, entry_position};
 use futures::future::try_join;
@@ -19,6 +22,7 @@ use super::{DEFAULT_PAGE_SIZE, DIVERGED, MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::checkpoint;
 use crate::outgoing::Publish;
 use crate::publisher::{Carried, Publisher};
+use crate::signing_keys;
 use crate::size::MessageSize;
 
 /// Events read from the store at once.
@@ -287,6 +291,22 @@ impl FeedService for Feed {
             .ok_or_else(|| self.diverged(&position))?;
         let item = self.item(&entry, self.publisher.carry(&entry), None);
         Ok(Response::new(GetResponse { item }))
+    }
+
+    async fn list_signing_keys(
+        &self,
+        _: Request<ListSigningKeysRequest>,
+    ) -> Result<Response<ListSigningKeysResponse>, Status> {
+        let keys = signing_keys::announced(&self.pool, self.service).await;
+        let keys = keys.map_err(|error| {
+            tracing::warn!(%error, "the relay's keys cannot be read");
+            Status::unavailable("the database is not available")
+        })?;
+        let keys = keys.into_iter().map(|(key_id, public_key)| SigningKey {
+            key_id: key_id.to_string(),
+            public_key,
+        });
+        Ok(Response::new(ListSigningKeysResponse { keys: keys.collect() }))
     }
 }
 

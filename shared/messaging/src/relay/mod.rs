@@ -8,7 +8,7 @@ mod resume;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
@@ -31,6 +31,8 @@ use crate::outgoing::{Outgoing, Publish};
 use crate::publisher::{Carried, Publisher, Withheld};
 use crate::repair::SendRepair;
 use crate::set_aside;
+use crate::signing::{Signer, Statement};
+use crate::signing_keys;
 use metrics::Metrics;
 
 /// How a relay behaves in time.
@@ -46,10 +48,12 @@ pub struct RelaySettings {
     pub batch: usize,
     /// How often the stream is looked at where nothing is to be sent: it may have been wiped.
     pub inspect: Duration,
+    /// How long a relay signs with one key before it makes another.
+    pub key_lifetime: Duration,
 }
 
 impl Default for RelaySettings {
-    /// A lease of ten seconds, a heartbeat every second, batches of 256, a look at the stream every ten seconds.
+    /// A lease of ten seconds, a heartbeat every second, batches of 256, a look at the stream every ten seconds, a key for a day.
     fn default() -> Self {
         Self {
             jetstream: JetStreamConfig::default(),
@@ -57,6 +61,7 @@ impl Default for RelaySettings {
             heartbeat: Duration::from_secs(1),
             batch: 256,
             inspect: Duration::from_secs(10),
+            key_lifetime: Duration::from_hours(24),
         }
     }
 }
@@ -109,6 +114,12 @@ struct Place {
     dirty: bool,
     /// The checkpoint is older than `published`.
     unsaved: bool,
+}
+
+/// The key of the active relay.
+struct Signing {
+    signer: Arc<Signer>,
+    since: Instant,
 }
 
 /// A message on its way to the stream.
@@ -191,8 +202,9 @@ impl Relay {
         backoff: &mut Backoff,
     ) -> Result<(), Failure> {
         let context = jetstream::new(self.nats.clone());
+        let mut signing = None;
         loop {
-            let failure = match self.relay(&context, held, shutdown, backoff).await {
+            let failure = match self.relay(&context, held, shutdown, backoff, &mut signing).await {
                 Ok(()) => return Ok(()),
                 Err(failure @ (Failure::Fatal(_) | Failure::Superseded)) => return Err(failure),
                 Err(failure) => failure,
@@ -225,8 +237,10 @@ impl Relay {
         held: &Held<'_>,
         shutdown: &CancellationToken,
         backoff: &mut Backoff,
+        signing: &mut Option<Signing>,
     ) -> Result<(), Failure> {
         let mut place = self.resume(context).await?;
+        let mut signer = self.signer(signing).await?;
         let subject = names::heartbeat(&self.settings.jetstream.prefix, self.service);
         let after = place.scanned.map(|scanned| scanned.cursor);
         let events = self.store.follow(after).ready_chunks(self.settings.batch);
@@ -242,11 +256,13 @@ impl Relay {
                 _ = inspect.tick() => self.inspect(context, &place).await?,
                 _ = beat.tick() => {
                     self.save(held, &mut place).await?;
-                    heartbeat::send(&self.nats, &subject, place.published.as_ref()).await;
+                    signer = self.signer(signing).await?;
+                    let (to, published) = ((self.service, &*subject), place.published);
+                    heartbeat::send(&self.nats, to, published.as_ref(), &signer).await;
                 }
                 chunk = events.next() => {
                     let chunk = chunk.ok_or(Failure::Transient("following the store", "it ended".into()))?;
-                    let mut forwarding = pin!(self.forward(context, held, &mut place, chunk));
+                    let mut forwarding = pin!(self.forward(context, held, &mut place, chunk, &signer));
                     // The store is read on meanwhile.
                     let mut read = false;
                     loop {
@@ -262,6 +278,26 @@ impl Relay {
                 () = std::future::ready(()), if place.unsaved => self.save(held, &mut place).await?,
             }
         }
+    }
+
+    /// The key to sign with: one that is announced, and no older than a key may be.
+    async fn signer(&self, signing: &mut Option<Signing>) -> Result<Arc<Signer>, Failure> {
+        if let Some(signing) = signing
+            && signing.since.elapsed() < self.settings.key_lifetime
+        {
+            return Ok(signing.signer.clone());
+        }
+        let signer = Arc::new(Signer::generate());
+        let max_age = self.settings.jetstream.max_age;
+        signing_keys::announce(&self.pool, self.service, &signer, max_age)
+            .await
+            .map_err(transient("announcing a key"))?;
+        tracing::info!(relay.service = self.service, key.id = %signer.key_id, "the relay signs with a new key");
+        *signing = Some(Signing {
+            signer: signer.clone(),
+            since: Instant::now(),
+        });
+        Ok(signer)
     }
 
     /// Where nothing is sent, nothing fails: a stream that was wiped or rolled back would be missed until the next event.
@@ -285,6 +321,7 @@ impl Relay {
         held: &Held<'_>,
         place: &mut Place,
         chunk: Vec<Result<Followed, StoreError>>,
+        signer: &Signer,
     ) -> Result<(), Failure> {
         let before = place.unsaved.then_some(*place);
         let save = async {
@@ -294,7 +331,7 @@ impl Relay {
             }
         };
         let published_before = place.published;
-        let (sent, saved) = join(self.send_all(context, place, chunk), save).await;
+        let (sent, saved) = join(self.send_all(context, place, chunk, signer), save).await;
         saved?;
         place.unsaved = place.published != published_before;
         sent
@@ -307,6 +344,7 @@ impl Relay {
         context: &Context,
         place: &mut Place,
         chunk: Vec<Result<Followed, StoreError>>,
+        signer: &Signer,
     ) -> Result<(), Failure> {
         let mut caught_up = false;
         let mut in_flight = None;
@@ -324,7 +362,7 @@ impl Relay {
             match (entry, carried) {
                 (Some(Ok(event)), Carried::Message(outgoing)) => {
                     self.metrics.pending(&event);
-                    in_flight = Some(self.send(context, place, &event, outgoing).await?);
+                    in_flight = Some(self.send(context, place, &event, outgoing, signer).await?);
                 }
                 (_, Carried::Withheld(withheld)) => self.set_aside(place, withheld).await?,
                 (Some(entry), _) => {
@@ -350,6 +388,7 @@ impl Relay {
         place: &Place,
         event: &RecordedEvent,
         outgoing: Outgoing,
+        signer: &Signer,
     ) -> Result<Sent, Failure> {
         let prefix = &self.settings.jetstream.prefix;
         let subject = names::subject(prefix, self.service, outgoing.entity_kind, outgoing.event_name);
@@ -358,9 +397,15 @@ impl Relay {
             previous: place.published.map(|published| published.cursor),
             traceparent: event.metadata.traceparent.clone(),
         };
+        let bare = names::bare_subject(self.service, outgoing.entity_kind, outgoing.event_name);
+        let mut headers = labels.write();
+        signer.sign(
+            &Statement::of_message(&bare, &labels, &outgoing.payload),
+            &mut headers,
+        );
         let message = PublishMessage::build()
             .payload(outgoing.payload.into())
-            .headers(labels.write())
+            .headers(headers)
             .expected_stream(names::stream(prefix, self.service))
             .expected_last_sequence(place.sequence);
         let acknowledgement = context

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use async_nats::jetstream::Context;
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Info, LastRawMessageError, LastRawMessageErrorKind, Stream};
 use contracts::names;
 use eventsourcing::{Position, entry_position};
@@ -14,6 +15,8 @@ use crate::headers::Labels;
 use crate::jetstream::ensure_stream;
 use crate::repair::SendRepair;
 use crate::set_aside;
+use crate::signing::{self, Authenticity, Statement};
+use crate::signing_keys;
 
 /// Events read from the store at once.
 const SURVEY: usize = 500;
@@ -52,7 +55,8 @@ impl Relay {
                 );
                 return Ok(place);
             }
-            Last::Ours(last) => last,
+            Last::Unknown(last) if self.holds(&last).await? => return Ok(place),
+            Last::Unknown(last) | Last::Ours(last) => last,
         };
         if !self.holds(&last).await? {
             self.metrics.repaired(SendRepair::StreamUnknown);
@@ -183,13 +187,29 @@ impl Relay {
         Ok(held == Some(position.event_id))
     }
 
+    /// Whether a relay of this service has signed a message.
+    async fn whose(&self, message: &StreamMessage) -> Result<Last, Failure> {
+        let keys = signing_keys::announced(&self.pool, self.service)
+            .await
+            .map_err(transient("reading the relay's keys"))?;
+        let keys = signing_keys::public_keys(keys.iter().map(|(id, key)| (*id, &**key)));
+        let Ok(labels) = Labels::read(&message.headers) else {
+            return Ok(Last::Foreign);
+        };
+        let subject = names::without_prefix(&self.settings.jetstream.prefix, &message.subject);
+        let statement = Statement::of_message(subject, &labels, &message.payload);
+        Ok(match signing::authenticity(&message.headers, &statement, &keys) {
+            Authenticity::Genuine => Last::Ours(labels.position),
+            Authenticity::UnknownKey => Last::Unknown(labels.position),
+            Authenticity::Forged(_) => Last::Foreign,
+        })
+    }
+
     /// The last message that is still there, by its headers.
     async fn last_message(&self, stream: &Stream<Info>) -> Result<Last, Failure> {
         let subjects = names::stream_subjects(&self.settings.jetstream.prefix, self.service);
         match stream.get_last_raw_message_by_subject(&subjects).await {
-            Ok(message) => Ok(
-                Labels::read(&message.headers).map_or(Last::Foreign, |labels| Last::Ours(labels.position))
-            ),
+            Ok(message) => self.whose(&message).await,
             Err(error) => without_last(error),
         }
     }
@@ -211,6 +231,8 @@ fn without_last(error: LastRawMessageError) -> Result<Last, Failure> {
 enum Last {
     Nothing,
     Foreign,
+    /// Signed with a key that is not known any more: a restore may have taken it back.
+    Unknown(Position),
     Ours(Position),
 }
 

@@ -1,25 +1,29 @@
 //! The stream while it can be read: what it brings is put in order, and what heartbeats name and it does not bring is
 //! noticed.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
-use async_nats::jetstream::consumer::pull::OrderedError;
 use eventsourcing::Position;
 use futures::StreamExt;
 use tokio::time::MissedTickBehavior;
 
+use super::arrival::{self, Arrival, Rejected};
 use super::order::{self, Place};
 use super::position::Progress;
-use super::reader::{self, Incoming, Reader};
-use super::{Failure, Subscription};
+use super::reader::{Incoming, Reader};
+use super::{Failure, Subscription, rejected};
 use crate::backoff::Backoff;
 use crate::delivery::Delivery;
 use crate::heartbeat;
 use crate::repair::ReadRepair;
+use crate::signing::{self, Authenticity};
 
 /// How often parked messages are counted where nothing here changed them.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
+
+/// Batches whose signatures are checked ahead of what is written.
+const JUDGED_AHEAD: usize = 2;
 
 /// What the source is known to have published, and when something last happened.
 #[derive(Debug)]
@@ -40,7 +44,12 @@ impl Subscription {
         watch: &mut Watch,
         backoff: &mut Backoff,
     ) -> Result<&'static str, Failure> {
-        let mut messages = (&mut reader.messages).ready_chunks(self.settings.batch.max(1));
+        let prefix = &self.settings.prefix;
+        let chunks = (&mut reader.messages).ready_chunks(self.settings.batch.max(1));
+        // Begun when it is asked for, and goes on while the batch before is written, which polls nothing else.
+        let judged =
+            chunks.map(|chunk| arrival::judge(self.source, prefix.clone(), self.keys.clone(), chunk));
+        let mut messages = pin!(judged.buffered(JUDGED_AHEAD));
         let mut look = tokio::time::interval(self.settings.grace / 4);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -69,38 +78,81 @@ impl Subscription {
     }
 
     /// Applies what came from the stream; false when it broke off.
-    async fn take(
-        &self,
-        progress: &mut Progress,
-        chunk: Vec<Result<jetstream::Message, OrderedError>>,
-    ) -> Result<bool, Failure> {
+    async fn take(&self, progress: &mut Progress, chunk: Vec<Arrival>) -> Result<bool, Failure> {
         let mut intact = true;
-        let mut arrived = Vec::with_capacity(chunk.len());
-        for message in chunk {
-            match message {
-                Ok(message) => match reader::incoming(self.source, &self.settings.prefix, &message) {
-                    Ok(incoming) => {
-                        // Known before it is applied, so that a batch that hangs shows as lag.
-                        self.reporter.head(incoming.delivery.position());
-                        arrived.push(incoming);
+        let (mut arrived, mut rejected) = (Vec::with_capacity(chunk.len()), Vec::new());
+        for arrival in chunk {
+            match arrival {
+                Arrival::Genuine(incoming) => {
+                    // Known before it is applied, so that a batch that hangs shows as lag.
+                    self.reporter.head(incoming.delivery.position());
+                    arrived.push(incoming);
+                }
+                Arrival::UnknownKey { sequence } => {
+                    self.settle(progress, std::mem::take(&mut arrived)).await?;
+                    self.reporter.repaired(ReadRepair::UnknownKey);
+                    tracing::info!(
+                        subscription.consumer = self.consumer,
+                        subscription.source = self.source,
+                        "a message is signed with a key that its source does not name (any more); reading the feed"
+                    );
+                    self.catch_up(progress, None).await?;
+                    progress.sequence = Some(sequence);
+                }
+                Arrival::Forged(forged) => {
+                    if arrived.is_empty() {
+                        progress.sequence = forged.sequence.or(progress.sequence);
                     }
-                    Err(error) => {
-                        self.reporter.repaired(ReadRepair::Foreign);
-                        tracing::error!(
-                            subscription.consumer = self.consumer, subscription.source = self.source,
-                            subject = %message.subject, error,
-                            "a message in the stream that no relay wrote is ignored; find out who may write there"
-                        );
-                    }
-                },
-                Err(error) => {
+                    rejected.push(forged);
+                }
+                Arrival::Broken(error) => {
                     tracing::debug!(subscription.source = self.source, %error, "reading the stream failed");
                     intact = false;
                 }
             }
         }
-        self.sort(progress, arrived).await?;
+        self.settle(progress, arrived).await?;
+        self.reject(&rejected).await;
         Ok(intact)
+    }
+
+    /// Applies what came, or, where its effects cannot be taken back, what the source's feed has of it.
+    async fn settle(&self, progress: &mut Progress, arrived: Vec<Incoming>) -> Result<(), Failure> {
+        if !self.settings.asks_source {
+            return self.sort(progress, arrived).await;
+        }
+        let Some(last) = arrived.last().map(|incoming| incoming.sequence) else {
+            return Ok(());
+        };
+        let newest = arrived.into_iter().map(|incoming| incoming.delivery);
+        if let Some(newest) = newest.max_by_key(|delivery| delivery.cursor)
+            && progress.position.map(|position| position.cursor) < Some(newest.cursor)
+        {
+            self.catch_up(progress, Some(&newest.cursor)).await?;
+            self.note_orphan(progress, &newest);
+        }
+        progress.sequence = Some(last);
+        Ok(())
+    }
+
+    /// Notes and tells what the source did not send; nothing of it was applied.
+    async fn reject(&self, rejected: &[Rejected]) {
+        let Some(last) = rejected.last() else { return };
+        for _ in rejected {
+            self.reporter.repaired(ReadRepair::Foreign);
+        }
+        tracing::error!(
+            subscription.consumer = self.consumer,
+            subscription.source = self.source,
+            count = rejected.len(),
+            subject = last.subject,
+            reason = last.forgery.as_str(),
+            "messages on the bus that their source did not send are set aside, nothing of them is applied; find out who \
+             may write there and change the passwords"
+        );
+        if let Err(error) = rejected::note(&self.pool, self.key(), rejected).await {
+            tracing::warn!(%error, "what was set aside could not be noted");
+        }
     }
 
     /// Applies runs of messages that follow each other, and closes the gaps between them from the feed.
@@ -148,6 +200,11 @@ impl Subscription {
             "the stream does not go on where this consumer stands; reading the feed"
         );
         self.catch_up(progress, Some(&delivery.cursor)).await?;
+        self.note_orphan(progress, delivery);
+        Ok(())
+    }
+
+    fn note_orphan(&self, progress: &Progress, delivery: &Delivery) {
         if progress.position.map(|position| position.cursor) < Some(delivery.cursor) {
             self.reporter.repaired(ReadRepair::Orphan);
             tracing::warn!(
@@ -155,7 +212,6 @@ impl Subscription {
                 "the stream holds a message that its source's store does not; it is ignored"
             );
         }
-        Ok(())
     }
 
     /// Compares a heartbeat with the cursor.
@@ -165,14 +221,21 @@ impl Subscription {
         watch: &mut Watch,
         beat: &async_nats::Message,
     ) -> Result<(), Failure> {
-        let Ok(head) = heartbeat::read(beat) else {
-            self.reporter.repaired(ReadRepair::Foreign);
-            tracing::error!(
-                subscription.consumer = self.consumer,
-                subscription.source = self.source,
-                "a heartbeat that no relay sent is ignored; find out who may publish there"
-            );
-            return Ok(());
+        let named = signing::key_of(beat.headers.as_ref());
+        let keys = self.keys.with(&Vec::from_iter(named)).await;
+        let head = match heartbeat::read(self.source, beat, &keys) {
+            (head, Authenticity::Genuine) => head,
+            // The next one will do; without any, the feed is read.
+            (_, Authenticity::UnknownKey) => return Ok(()),
+            (_, Authenticity::Forged(forgery)) => {
+                let rejected = Rejected {
+                    sequence: None,
+                    subject: beat.subject.to_string(),
+                    forgery,
+                };
+                self.reject(&[rejected]).await;
+                return Ok(());
+            }
         };
         watch.last_heartbeat = Instant::now();
         if head > progress.position {

@@ -3,6 +3,7 @@
 //! compared with it, and the source's feed settles every doubt.
 
 mod apply;
+mod arrival;
 mod catch_up;
 mod diverged;
 mod follow;
@@ -12,7 +13,9 @@ pub(crate) mod position;
 mod pull;
 mod reader;
 pub(crate) mod refill;
+pub(crate) mod rejected;
 pub(crate) mod rewind;
+mod source_keys;
 pub(crate) mod status;
 pub(crate) mod takeover;
 
@@ -33,6 +36,7 @@ use crate::parking::Parking;
 use crate::repair::ReadRepair;
 use follow::Watch;
 use reader::Reader;
+use source_keys::SourceKeys;
 use status::{Reporter, SubscriptionStatus};
 
 /// How a subscription behaves in time.
@@ -53,6 +57,9 @@ pub struct SubscriptionSettings {
     /// Whether each message gets a span of its own, in the trace of the command that caused it. A history that is read anew
     /// joins no old trace.
     pub traced: bool,
+    /// Whether what the stream brings is read from the source's feed before it is applied: for effects that cannot be taken
+    /// back. The stream then only says that there is something.
+    pub asks_source: bool,
 }
 
 impl Default for SubscriptionSettings {
@@ -66,6 +73,7 @@ impl Default for SubscriptionSettings {
             silence: Duration::from_secs(15),
             max_parked: 10_000,
             traced: true,
+            asks_source: false,
         }
     }
 }
@@ -126,6 +134,7 @@ pub struct Subscription {
     settings: SubscriptionSettings,
     reporter: Reporter,
     parking: Parking,
+    keys: Arc<SourceKeys>,
 }
 
 /// The lease of a consumer's subscription to a source; of an empty source, what the names of all of them begin with.
@@ -147,6 +156,7 @@ impl Subscription {
         let source = feed.source();
         let reporter = Reporter::new(consumer, source);
         let parking = Parking::new(consumer, feed.clone(), pool.clone(), handler.clone());
+        let keys = Arc::new(SourceKeys::new(feed.clone()));
         Self {
             consumer,
             source,
@@ -157,6 +167,7 @@ impl Subscription {
             settings,
             reporter,
             parking,
+            keys,
         }
     }
 

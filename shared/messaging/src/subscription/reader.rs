@@ -12,6 +12,7 @@ use eventsourcing::Cursor;
 use super::position::Progress;
 use crate::delivery::{Delivery, Via};
 use crate::headers::Labels;
+use crate::signing::Statement;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -80,14 +81,21 @@ async fn start(stream: &Stream<Info>, progress: &Progress) -> Result<DeliverPoli
     }
 }
 
-/// Reads a message. One without our headers was not written by a relay and is none of ours.
-pub(super) fn incoming(source: &'static str, prefix: &str, message: &Message) -> Result<Incoming, AnyError> {
+/// Reads a message, and what its source must have signed of it. One without our headers was not written by a relay.
+pub(super) fn incoming(
+    source: &'static str,
+    prefix: &str,
+    message: &Message,
+) -> Result<(Incoming, Statement), AnyError> {
     let headers = message.headers.as_ref().ok_or("a message without headers")?;
+    let labels = Labels::read(headers)?;
+    let subject = names::without_prefix(prefix, &message.subject);
+    let statement = Statement::of_message(subject, &labels, &message.payload);
     let Labels {
         position,
         previous,
         traceparent,
-    } = Labels::read(headers)?;
+    } = labels;
     let sequence = message.info()?.stream_sequence;
     let cursor: Cursor = position.cursor;
     let delivery = Delivery {
@@ -95,35 +103,11 @@ pub(super) fn incoming(source: &'static str, prefix: &str, message: &Message) ->
         cursor,
         previous,
         event_id: position.event_id,
-        subject: bare(prefix, &message.subject).to_owned(),
+        subject: subject.to_owned(),
         payload: message.payload.clone(),
         withheld: None,
         traceparent,
         via: Via::Stream,
     };
-    Ok(Incoming { sequence, delivery })
-}
-
-/// The subject without the deployment's prefix, as the feed carries it.
-fn bare<'a>(prefix: &str, subject: &'a str) -> &'a str {
-    subject
-        .strip_prefix(prefix)
-        .map_or(subject, |rest| rest.strip_prefix('.').unwrap_or(rest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bare;
-
-    #[test]
-    fn the_prefix_of_a_deployment_is_taken_off() {
-        assert_eq!(
-            bare("t1", "t1.madoguchi.identity.account.registered"),
-            "madoguchi.identity.account.registered"
-        );
-        assert_eq!(
-            bare("", "madoguchi.identity.account.registered"),
-            "madoguchi.identity.account.registered"
-        );
-    }
+    Ok((Incoming { sequence, delivery }, statement))
 }

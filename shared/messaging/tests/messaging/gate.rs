@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
-use contracts::feed::v1::{GetRequest, GetResponse, ReadRequest, ReadResponse};
+use contracts::feed::v1::{
+    GetRequest, GetResponse, ListSigningKeysRequest, ListSigningKeysResponse, ReadRequest, ReadResponse,
+};
 use messaging::Feed;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -57,6 +59,14 @@ impl Gate {
 impl FeedService for Gate {
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
         self.feed.get(request).await
+    }
+
+    async fn list_signing_keys(
+        &self,
+        request: Request<ListSigningKeysRequest>,
+    ) -> Result<Response<ListSigningKeysResponse>, Status> {
+        assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
+        self.feed.list_signing_keys(request).await
     }
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {

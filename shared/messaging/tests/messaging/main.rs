@@ -17,6 +17,8 @@ mod handover;
 mod kurrentdb;
 mod ledger;
 mod parking;
+#[allow(dead_code, reason = "another test binary uses all of it")]
+mod pen;
 mod refill;
 mod replay;
 mod running;

@@ -78,6 +78,7 @@ impl World {
             heartbeat: Duration::from_millis(100),
             batch: 16,
             inspect: self.inspect,
+            ..RelaySettings::default()
         }
     }
 

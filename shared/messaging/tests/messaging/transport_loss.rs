@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use contracts::names;
 use messaging::SubscriptionSettings;
 use testkit::wait_for;
 
 use crate::ledger::Ledger;
+use crate::pen::Pen;
 use crate::tally::{DEADLINE, SOURCE};
 use crate::world::World;
 
@@ -146,6 +146,7 @@ async fn without_any_relay_the_feed_alone_brings_everything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbeat() {
     let world = World::new().await;
+    let pen = Pen::of_source(&world).await;
     let relay = world.relay();
     let settings = SubscriptionSettings {
         silence: Duration::from_hours(1),
@@ -164,9 +165,7 @@ async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbea
         .rev()
         .find(|event| crate::tally::publish(event).unwrap().is_some())
         .unwrap();
-    let mut headers = HeaderMap::new();
-    headers.insert(names::CURSOR_HEADER, head.cursor.to_string());
-    headers.insert(names::EVENT_ID_HEADER, head.id.to_string());
+    let headers = pen.heartbeat(&head.position());
     let subject = names::heartbeat(&world.nats.prefix, SOURCE);
     world
         .client

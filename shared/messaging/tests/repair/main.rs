@@ -18,6 +18,8 @@ mod gate;
 #[path = "../messaging/ledger.rs"]
 mod ledger;
 mod observed;
+#[path = "../messaging/pen.rs"]
+mod pen;
 #[path = "../messaging/running.rs"]
 mod running;
 #[path = "../messaging/tally.rs"]
@@ -25,6 +27,8 @@ mod tally;
 #[path = "../messaging/world.rs"]
 mod world;
 
+mod forged;
+mod keys;
 mod reading;
 mod sending;
 mod server;

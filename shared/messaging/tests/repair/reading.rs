@@ -13,18 +13,9 @@ use testkit::wait_for;
 
 use crate::ledger::{Ledger, WhenDiverged};
 use crate::observed::Observed;
+use crate::pen::Pen;
 use crate::tally::{DEADLINE, SOURCE, random};
 use crate::world::{CONSUMER, World};
-
-fn headers(position: &Position, previous: Option<Cursor>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(names::CURSOR_HEADER, position.cursor.to_string());
-    headers.insert(names::EVENT_ID_HEADER, position.event_id.to_string());
-    if let Some(previous) = previous {
-        headers.insert(names::PREVIOUS_CURSOR_HEADER, previous.to_string());
-    }
-    headers
-}
 
 async fn beat(world: &World, headers: HeaderMap) {
     let subject = names::heartbeat(&world.nats.prefix, SOURCE);
@@ -172,17 +163,18 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     world.append(9).await;
     world.settled().await;
     relay.stop().await;
+    let pen = Pen::of_source(&world).await;
     let mut nonsense = HeaderMap::new();
     nonsense.insert(names::CURSOR_HEADER, "nonsense");
     beat(&world, nonsense).await;
     observed
-        .sees("foreign", "a heartbeat that no relay sent is ignored")
+        .sees("foreign", "messages on the bus that their source did not send")
         .await;
 
     let events = world.store.read_all(None, 100).await.unwrap();
     // The feed is not asked more often than once in a while, so one heartbeat may pass unheard.
     wait_for("an older heartbeat to be looked into", DEADLINE, async || {
-        beat(&world, headers(&events[0].position(), None)).await;
+        beat(&world, pen.heartbeat(&events[0].position())).await;
         observed.since().contains_key("behind").then_some(())
     })
     .await;
@@ -195,7 +187,7 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     let last = world.replay().await.last().copied().unwrap();
     let events = world.store.read_all(None, 100).await.unwrap();
     let last = events.iter().find(|event| event.id.as_uuid() == last).unwrap();
-    beat(&world, headers(&last.position(), None)).await;
+    beat(&world, pen.heartbeat(&last.position())).await;
     world.settled().await;
     observed
         .sees("lost_tail", "it did not bring what the source has published")
@@ -219,9 +211,10 @@ async fn an_older_heartbeat_is_looked_into_when_the_grace_is_long_over() {
     };
     let subscription = world.subscription_as(&Ledger::default(), settings);
     world.settled().await;
+    let pen = Pen::of_source(&world).await;
     let events = world.store.read_all(None, 100).await.unwrap();
     wait_for("an older heartbeat to be looked into", DEADLINE, async || {
-        beat(&world, headers(&events[0].position(), None)).await;
+        beat(&world, pen.heartbeat(&events[0].position())).await;
         observed.since().contains_key("behind").then_some(())
     })
     .await;
@@ -232,6 +225,7 @@ async fn an_older_heartbeat_is_looked_into_when_the_grace_is_long_over() {
 async fn a_message_that_its_source_does_not_hold_is_ignored() {
     let observed = Observed::turn().await;
     let world = World::new().await;
+    let pen = Pen::of_source(&world).await;
     let relay = world.relay();
     let subscription = world.subscription(&Ledger::default());
     world.append(9).await;
@@ -246,7 +240,9 @@ async fn a_message_that_its_source_does_not_hold_is_ignored() {
         event_id: EventId::from_uuid(random()),
     };
     let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
-    let headers = headers(&orphan, Some(Cursor::postgres(u64::MAX, 1, 1)));
+    let bare = names::bare_subject(SOURCE, "tally", "counted");
+    let before = Some(Cursor::postgres(u64::MAX, 1, 1));
+    let headers = pen.message(&bare, &orphan, before, b"");
     let context = world.context();
     context
         .publish_with_headers(subject, headers, "".into())
@@ -272,6 +268,7 @@ async fn a_message_that_its_source_does_not_hold_is_ignored() {
 async fn a_message_that_follows_something_older_than_was_applied_is_looked_up_in_the_feed() {
     let observed = Observed::turn().await;
     let world = World::new().await;
+    let pen = Pen::of_source(&world).await;
     let relay = world.relay();
     let subscription = world.subscription(&Ledger::default());
     world.append(9).await;
@@ -283,7 +280,9 @@ async fn a_message_that_follows_something_older_than_was_applied_is_looked_up_in
         event_id: EventId::from_uuid(random()),
     };
     let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
-    let headers = headers(&orphan, Some(events[0].cursor));
+    let bare = names::bare_subject(SOURCE, "tally", "counted");
+    let before = Some(events[0].cursor);
+    let headers = pen.message(&bare, &orphan, before, b"");
     let context = world.context();
     context
         .publish_with_headers(subject, headers, "".into())

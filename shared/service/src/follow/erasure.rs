@@ -1,15 +1,17 @@
 //! What every service does when identity has erased a subject (OP-4): keys in its cache go at once, and then whatever it
 //! keeps of the subject beside its events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::identity::v1::{IdentityEvent, identity_event::Event};
 use contracts::names;
+use decider::{Class, Classify};
 use kernel::ids::SubjectId;
 use messaging::malformed::id;
 use messaging::{Delivery, Handler, HandlerError, Malformed};
-use privacy::Keyring;
+use privacy::{Keyring, KeyringError};
 use prost::Message as _;
 use sqlx::PgTransaction;
 
@@ -52,10 +54,46 @@ impl<D: DropsSubjects> Handler for Erasures<D> {
             let subject: SubjectId = id("subject_id", &erased.subject_id)
                 .map_err(|error| HandlerError::of(delivery.event_id, error))?;
             self.keyring.forget();
+            self.check_destroyed(subject)
+                .await
+                .map_err(|error| HandlerError::of(delivery.event_id, error))?;
             self.drops.drop_subject(tx, subject).await?;
             tracing::info!(subject = %subject, "a subject was erased; what was kept of it is dropped");
         }
         Ok(())
+    }
+}
+
+/// Why nothing is dropped.
+#[derive(Debug, thiserror::Error)]
+enum NotErased {
+    /// What the keyring still has a key for is not erased, whoever says so.
+    #[error(
+        "the keyring still holds the subject's key: nothing is dropped; look who tells this, and whether the keyring was \
+         restored from an older copy"
+    )]
+    KeyIsThere,
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+}
+
+impl Classify for NotErased {
+    fn classify(&self) -> Class {
+        match self {
+            Self::KeyIsThere => Class::content(),
+            Self::Keyring(error) => error.classify(),
+        }
+    }
+}
+
+impl<D> Erasures<D> {
+    async fn check_destroyed(&self, subject: SubjectId) -> Result<(), NotErased> {
+        let destroyed = self.keyring.destroyed(&BTreeSet::from([subject])).await?;
+        if destroyed.contains(&subject) {
+            Ok(())
+        } else {
+            Err(NotErased::KeyIsThere)
+        }
     }
 }
 
@@ -67,6 +105,6 @@ impl Wiring {
         drops: impl DropsSubjects,
     ) -> Result<SubscriptionHandle, StartError> {
         let keyring = self.context().keyring.clone();
-        self.subscribe(consumer, names::IDENTITY, Arc::new(Erasures { keyring, drops }))
+        self.subscribe_asking_source(consumer, names::IDENTITY, Arc::new(Erasures { keyring, drops }))
     }
 }

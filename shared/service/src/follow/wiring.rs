@@ -90,6 +90,26 @@ impl Wiring {
         source: &'static str,
         handler: Arc<dyn Handler>,
     ) -> Result<SubscriptionHandle, StartError> {
+        self.follow(consumer, source, handler, false)
+    }
+
+    /// The same for what cannot be taken back: each event is read from the source itself before it is applied.
+    pub fn subscribe_asking_source(
+        &mut self,
+        consumer: &'static str,
+        source: &'static str,
+        handler: Arc<dyn Handler>,
+    ) -> Result<SubscriptionHandle, StartError> {
+        self.follow(consumer, source, handler, true)
+    }
+
+    fn follow(
+        &mut self,
+        consumer: &'static str,
+        source: &'static str,
+        handler: Arc<dyn Handler>,
+        asks_source: bool,
+    ) -> Result<SubscriptionHandle, StartError> {
         let context = &self.context;
         let (Some(nats), Some(jetstream)) = (context.nats.clone(), context.jetstream.clone()) else {
             return Err(StartError::setting(
@@ -100,6 +120,7 @@ impl Wiring {
         let settings = SubscriptionSettings {
             prefix: jetstream.prefix,
             lease_ttl: context.lease,
+            asks_source,
             ..SubscriptionSettings::default()
         };
         let subscription = Subscription::new(

@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     SubscriptionLag,
     Parked,
     SetAside,
+    ForgedMessages,
     CalendarRunsOut,
     DatabaseAway,
     KeyringAway,
@@ -27,6 +28,7 @@ impl Kind {
             Self::SubscriptionLag => "subscription-lag",
             Self::Parked => "parked",
             Self::SetAside => "set-aside",
+            Self::ForgedMessages => "forged-messages",
             Self::CalendarRunsOut => "calendar-runs-out",
             Self::DatabaseAway => "database-away",
             Self::KeyringAway => "keyring-away",
@@ -50,6 +52,9 @@ impl Kind {
             }
             Self::SetAside => {
                 "see madoguchi-operate set-aside list, then run a release that can carry it, and set-aside retry"
+            }
+            Self::ForgedMessages => {
+                "nothing of them was applied: find out who can write to NATS and change its passwords"
             }
             Self::CalendarRunsOut => {
                 "add the next years' holidays to the calendar of the rulebook; without it weekdays alone decide"

@@ -25,6 +25,9 @@ use settings::AlarmSettings;
 /// that comes back by itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a forged message is worth an alarm.
+const FORGED_WITHIN: Duration = Duration::from_hours(1);
+
 /// How far a subscription has come, now and from now on.
 pub type SubscriptionHandle = tokio::sync::watch::Receiver<SubscriptionStatus>;
 
@@ -45,6 +48,7 @@ pub(crate) struct Watch {
     held_back: (HeldBack, Alarm),
     parked: Alarm,
     set_aside: Alarm,
+    forged: Alarm,
     calendar: Alarm,
     database: Alarm,
     keyring: Alarm,
@@ -125,6 +129,7 @@ impl Watch {
             held_back: (HeldBack::default(), alarm(Kind::HeldBack)),
             parked: alarm(Kind::Parked),
             set_aside: alarm(Kind::SetAside),
+            forged: alarm(Kind::ForgedMessages),
             calendar: alarm(Kind::CalendarRunsOut),
             database: alarm(Kind::DatabaseAway),
             keyring: alarm(Kind::KeyringAway),
@@ -163,6 +168,7 @@ impl Watch {
             self.look_at_relay().await;
             self.look_at_parked_messages().await;
             self.look_at_set_aside().await;
+            self.look_at_forged_messages().await;
             self.look_at_transactions().await;
         }
     }
@@ -269,6 +275,19 @@ impl Watch {
             )
         });
         self.set_aside.judge(found.as_deref());
+    }
+
+    async fn look_at_forged_messages(&mut self) {
+        let Some(last) = in_time(messaging::last_rejected(&self.context.pool, FORGED_WITHIN)).await else {
+            return;
+        };
+        let found = last.map(|last| {
+            format!(
+                "a message of {} for consumer {} is one that it did not send ({}, {})",
+                last.source, last.consumer, last.reason, last.subject
+            )
+        });
+        self.forged.judge(found.as_deref());
     }
 
     async fn look_at_transactions(&mut self) {

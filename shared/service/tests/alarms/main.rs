@@ -7,10 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::Write;
+mod log;
+
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,8 +24,9 @@ use service::{Context, Overrides, Running, Service, StartError, Wiring, start_in
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, PgTransaction};
 use testkit::{OtlpReceiver, PostgresOptions, PrivateNats, PrivatePostgres, wait_for};
-use tracing_subscriber::fmt::MakeWriter;
 use uuid::Uuid;
+
+use log::Log;
 
 const SOON: Duration = Duration::from_secs(40);
 const NAME: &str = "tally";
@@ -88,41 +90,6 @@ impl Handler for Ledger {
             return Err(HandlerError::transient("stuck for the test"));
         }
         Ok(())
-    }
-}
-
-/// The log's lines.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// The lines that hold all of these words.
-    fn lines(&self, words: &[&str]) -> Vec<String> {
-        let bytes = self.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        let lines = text
-            .lines()
-            .filter(|line| words.iter().all(|word| line.contains(word)));
-        lines.map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
 
@@ -316,6 +283,7 @@ async fn every_alarm_is_told_once_and_shows_in_the_metrics_until_it_is_over() {
     a_consumer_that_cannot_apply(&world).await;
     a_message_that_no_consumer_understands(&world).await;
     an_event_that_no_message_carries(&world).await;
+    a_message_that_nobody_signed(&world).await;
     nats_away(&mut world).await;
     the_keyring_away(&mut world).await;
     the_database_away(&mut world).await;
@@ -431,6 +399,22 @@ async fn an_event_that_no_message_carries(world: &World) {
     .await
     .unwrap();
     world.over("set-aside").await;
+}
+
+async fn a_message_that_nobody_signed(world: &World) {
+    let client = CONTEXT.get().unwrap().nats.clone().unwrap();
+    let heartbeat = contracts::names::heartbeat("", NAME);
+    client.publish(heartbeat, "".into()).await.unwrap();
+    world
+        .raised("forged-messages", &["did not send", "UNSIGNED", "of tally"])
+        .await;
+    let mut database = PgConnection::connect(&world.postgres.url(NAME)).await.unwrap();
+    // As if an hour had gone by.
+    sqlx::raw_sql("UPDATE messaging.rejected SET rejected_at = rejected_at - interval '1 hour'")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    world.over("forged-messages").await;
 }
 
 /// The relay's gauge goes on growing although the relay itself waits for an answer that does not come.
