@@ -11,6 +11,7 @@
 
 mod callers;
 mod carried;
+mod forged;
 mod instance;
 mod refusals;
 mod seal;

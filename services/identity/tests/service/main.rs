@@ -14,6 +14,7 @@ mod enumeration;
 mod erasure;
 mod erasure_crash;
 mod erasure_walk;
+mod forged;
 mod holding;
 mod import;
 mod keyring;
