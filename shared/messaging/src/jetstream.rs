@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream};
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, ServerAddr};
 use contracts::names;
 
 use crate::size::MessageSize;
@@ -14,7 +14,7 @@ use crate::tls;
 /// Where NATS is and how much a service's stream may keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JetStreamConfig {
-    /// `nats://host:port`, several separated by commas.
+    /// `nats://user:password@host:port`, several separated by commas.
     pub url: String,
     /// Put before every stream name and subject; empty in production, unique in tests.
     pub prefix: String,
@@ -80,26 +80,45 @@ pub(crate) enum StreamError {
 /// When the URL cannot be read.
 pub async fn connect(config: &JetStreamConfig, name: &str) -> Result<Client, ConnectError> {
     let failed = |source| ConnectError {
-        url: config.url.clone(),
+        url: without_password(&config.url),
         source,
     };
     let tls = tls::client_config().map_err(|error| failed(error.into()))?;
-    ConnectOptions::new()
+    let servers = config.url.split(',').map(|url| url.trim().parse::<ServerAddr>());
+    let servers = servers.collect::<Result<Vec<_>, _>>();
+    let servers = servers.map_err(|error| failed(error.into()))?;
+    // The library does not take them from an address by itself.
+    let user = servers
+        .iter()
+        .find_map(|server| Some((server.username()?, server.password()?)));
+    let options = match user {
+        Some((user, password)) => {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        None => ConnectOptions::new(),
+    };
+    options
         .name(name)
+        // So that a user's permissions can keep others from hearing what it is answered.
+        .custom_inbox_prefix(format!("_INBOX.{name}"))
         .tls_client_config(tls)
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
         .event_callback(|event| async move { tracing::info!(nats.event = %event, "connection to NATS") })
-        .connect(
-            config
-                .url
-                .split(',')
-                .map(str::trim)
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        .connect(servers)
         .await
         .map_err(|error| failed(error.into()))
+}
+
+/// Servers' addresses as they may be shown.
+fn without_password(urls: &str) -> String {
+    let shown = urls
+        .split(',')
+        .map(|url| match (url.find("://"), url.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => format!("{}{}", &url[..scheme + 3], &url[at + 1..]),
+            _ => url.to_owned(),
+        });
+    shown.collect::<Vec<_>>().join(",")
 }
 
 /// The source's stream as configured: made where missing, adjusted where only limits differ.
@@ -196,6 +215,12 @@ fn compare(wanted: &Config, actual: &Config) -> Result<(), StreamMismatch> {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = without_password("nats://me:secret@one:4222,tls://two:4222, nats://s3cret@three");
+        assert_eq!(shown, "nats://one:4222,tls://two:4222, nats://three");
+    }
 
     #[test]
     fn a_stream_with_other_limits_is_named_with_the_setting_that_differs() {

@@ -28,7 +28,7 @@ pub use certificates::Certificates;
 pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE, length_of_run};
 pub use error::ServerError;
 pub use guarded::{GuardedCommand, GuardedProcess};
-pub use nats::PrivateNats;
+pub use nats::{NatsUser, PrivateNats, connect_to_nats};
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use script::program;

@@ -2,6 +2,8 @@
 //! same streams again when it is started in the same folder. It may rely on nats-server 2.9 or newer.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,12 +27,66 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// guess, which is a part of the free disk.
 const CONFIGURATION: &str = "jetstream { max_file_store: 4TB, max_memory_store: 1GB }\n";
 
+/// Who may do what on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatsUser {
+    /// Unique on the server.
+    pub name: String,
+    /// Of letters and digits.
+    pub password: String,
+    /// Subjects that may be written to.
+    pub publish: Vec<String>,
+    /// Subjects that may be heard.
+    pub subscribe: Vec<String>,
+}
+
+impl NatsUser {
+    /// Who may do everything.
+    #[must_use]
+    pub fn all(name: &str, password: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            publish: vec![">".to_owned()],
+            subscribe: vec![">".to_owned()],
+        }
+    }
+
+    fn configuration(&self) -> serde_json::Value {
+        serde_json::json!({
+            "user": self.name,
+            "password": self.password,
+            "permissions": {
+                "publish": { "allow": self.publish },
+                "subscribe": { "allow": self.subscribe },
+            },
+        })
+    }
+}
+
+/// A connection as the user that the URL names, if it names one; the library does not look there.
+///
+/// # Errors
+/// When the server does not answer, or does not know the user.
+pub async fn connect_to_nats(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let server: async_nats::ServerAddr = url.parse()?;
+    let options = match (server.username(), server.password()) {
+        (Some(user), Some(password)) => {
+            async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        _ => async_nats::ConnectOptions::new(),
+    };
+    Box::pin(options.connect(server)).await
+}
+
 /// A running private NATS server. Stopped when dropped, and when its owner ends in whatever way.
 #[derive(Debug)]
 pub struct PrivateNats {
     program: PathBuf,
     folder: PathBuf,
     port: Option<u16>,
+    /// Whom a client connects as that says nothing.
+    first: Option<NatsUser>,
     process: Option<GuardedProcess>,
     // Declared after the process: the server ends before its folder goes.
     _temporary: Option<TemporaryFolder>,
@@ -40,6 +96,17 @@ impl PrivateNats {
     /// Starts a server whose streams and log live in `folder`, which is made if it does not exist.
     pub async fn start(folder: &Path) -> Result<Self, ServerError> {
         Self::start_in(folder, None, CONFIGURATION.to_owned()).await
+    }
+
+    /// The same for these users alone; [`Self::url`] is the first one's.
+    pub async fn start_for(folder: &Path, users: &[NatsUser]) -> Result<Self, ServerError> {
+        // The server's configuration is a superset of JSON.
+        let list: Vec<_> = users.iter().map(NatsUser::configuration).collect();
+        let authorization = serde_json::json!({ "users": list });
+        let text = format!("{CONFIGURATION}authorization: {authorization}\n");
+        let mut server = Self::start_in(folder, None, text).await?;
+        server.first = users.first().cloned();
+        Ok(server)
     }
 
     /// Starts a server in a temporary folder that speaks TLS only.
@@ -75,19 +142,23 @@ impl PrivateNats {
             program,
             folder,
             port: None,
+            first: None,
             process: None,
             _temporary: temporary,
         };
         fs::create_dir_all(server.store_dir()).map_err(ServerError::io("create", &server.store_dir()))?;
         let configuration = server.configuration();
-        fs::write(&configuration, text).map_err(ServerError::io("write", &configuration))?;
+        write_for_oneself(&configuration, &text).map_err(ServerError::io("write", &configuration))?;
         server.launch().await?;
         Ok(server)
     }
 
     /// The URL clients connect to; the same after a restart.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port())
+        match &self.first {
+            None => format!("nats://127.0.0.1:{}", self.port()),
+            Some(user) => format!("nats://{}:{}@127.0.0.1:{}", user.name, user.password, self.port()),
+        }
     }
 
     /// The port on 127.0.0.1; the same after a restart.
@@ -222,6 +293,17 @@ impl PrivateNats {
             }),
         }
     }
+}
+
+/// It may hold passwords.
+fn write_for_oneself(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The port from the ports file, once the server greets there as one with JetStream.

@@ -8,6 +8,7 @@
 )]
 
 mod backup;
+mod bus;
 mod cases;
 mod haystack;
 mod import_files;

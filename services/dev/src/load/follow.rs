@@ -80,7 +80,7 @@ pub async fn follow(stack: &mut Stack, events: u64) -> Result<Following, LoadErr
 }
 
 async fn jetstream(nats: &str) -> Result<Context, LoadError> {
-    let client = async_nats::connect(nats).await.map_err(refused)?;
+    let client = testkit::connect_to_nats(nats).await.map_err(refused)?;
     Ok(async_nats::jetstream::new(client))
 }
 

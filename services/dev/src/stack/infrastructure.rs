@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use testkit::{PostgresOptions, PrivateNats, PrivatePostgres, ServerError};
 
-use super::{DataFolder, SERVICES, StackError};
+use super::{DataFolder, SERVICES, StackError, bus};
 
 /// The keyring's database, the same for all services.
 pub(super) const KEYRING: &str = "keyring";
@@ -16,8 +16,8 @@ pub(super) struct Infrastructure {
 
 impl Infrastructure {
     pub(super) async fn start(folder: &DataFolder) -> Result<Self, StackError> {
-        let nats_folder = folder.file("nats");
-        let (postgres, nats) = futures::join!(postgres(folder), PrivateNats::start(&nats_folder));
+        let (nats_folder, users) = (folder.file("nats"), bus::users(folder)?);
+        let (postgres, nats) = futures::join!(postgres(folder), PrivateNats::start_for(&nats_folder, &users));
         let (postgres, nats) = (postgres?, nats?);
         for service in SERVICES.into_iter().chain([KEYRING]) {
             postgres.create_database(&database(service)).await?;

@@ -1,6 +1,7 @@
 //! Everything `make run` keeps running: a private PostgreSQL, a private NATS, and each service as a process of its own.
 //! Nothing here outlives the runner, however the runner ends.
 
+mod bus;
 mod description;
 mod error;
 mod folder;

@@ -8,7 +8,7 @@ use testkit::staff_issuer::STAFF_ISSUER;
 use toml::{Table, Value};
 
 use super::infrastructure::{Infrastructure, KEYRING};
-use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions};
+use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions, bus};
 
 /// The lines customers are told to dial (PV-8).
 pub const LINES: [&str; 8] = [
@@ -81,10 +81,7 @@ fn settings(
     let url = |peer| format!("http://127.0.0.1:{}", between(Peer::Service(peer), port(peer)));
     let postgres = between(Peer::Postgres, infrastructure.postgres.port());
     let database = |name| infrastructure.database_url_through(name, postgres);
-    let nats = format!(
-        "nats://127.0.0.1:{}",
-        between(Peer::Nats, infrastructure.nats.port())
-    );
+    let nats = bus::url(folder, service, between(Peer::Nats, infrastructure.nats.port()))?;
     let secret = |name: String| path(&secrets.file(&name));
     let feeds = PUBLISHERS
         .into_iter()

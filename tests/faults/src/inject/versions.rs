@@ -118,7 +118,7 @@ impl Driver<'_> {
         let Some(Some(previous)) = self.relayed_just_before(&cursor).await else {
             return Ok(None);
         };
-        let context = jetstream::new(async_nats::connect(&self.environment.nats_url).await?);
+        let context = jetstream::new(testkit::connect_to_nats(&self.environment.nats_url).await?);
         let stream = context.get_stream(names::stream("", CLAIM_IMAGES)).await?;
         let sequence = stream.cached_info().state.last_sequence;
         let subjects = names::stream_subjects("", CLAIM_IMAGES);

@@ -19,7 +19,7 @@ const NEXT_WITHIN: Duration = Duration::from_secs(10);
 const THERE_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn judge(environment: &Environment) -> Result<Vec<String>, Failure> {
-    let context = jetstream::new(async_nats::connect(&environment.nats_url).await?);
+    let context = jetstream::new(testkit::connect_to_nats(&environment.nats_url).await?);
     let mut problems = Vec::new();
     for service in PUBLISHERS {
         problems.extend(stream(&context, service).await?);
