@@ -30,6 +30,7 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         identity = "ftp://identity"
         [tokens]
         staff_issuer = "https://login.insurer.example"
+        staff_max_life_s = -1
         [telemetry]
         log_format = "xml"
         [event_store]
@@ -49,6 +50,8 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         "peers.accept.carrier",
         "feeds.identity",
         "tokens.staff_jwks_file",
+        "tokens.staff_audience",
+        "tokens.staff_max_life_s",
         "telemetry.log_format",
         "event_store.url",
         "service.test",
