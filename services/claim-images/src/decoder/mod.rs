@@ -1,7 +1,9 @@
-//! Decoding pictures away from this process: a decoder that is led astray by a crafted file is a child without a name, a
-//! network or a file of ours, with limits on memory and time, and takes nothing with it.
+//! Decoding pictures away from this process: a decoder that is led astray by a crafted file is a child that can call nothing
+//! but what decoding needs, with limits on memory and time, and takes nothing with it (docs/adr/0031).
 
 mod child;
+pub mod confine;
+mod confinement;
 mod frame;
 mod heic;
 mod huffman;
@@ -21,7 +23,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-pub use child::{ARGUMENT, main};
+pub use child::main;
+use confinement::NOT_CONFINED;
+pub use confinement::{Confinement, hide_memory};
 use protocol::Verdict;
 
 use crate::content;
@@ -55,13 +59,18 @@ pub struct DecoderError {
 pub struct Decoder {
     program: PathBuf,
     wall_clock: Duration,
+    confinement: Confinement,
 }
 
 impl Decoder {
     /// With the program to start as `program decode`, and the time after which a child is killed whatever it does; one
     /// that decodes HEIC has [`HEIC_TIMES_LONGER`].
-    pub const fn new(program: PathBuf, wall_clock: Duration) -> Self {
-        Self { program, wall_clock }
+    pub const fn new(program: PathBuf, wall_clock: Duration, confinement: Confinement) -> Self {
+        Self {
+            program,
+            wall_clock,
+            confinement,
+        }
     }
 
     /// Decodes a picture whole and makes its thumbnail, or says why the picture is refused.
@@ -85,12 +94,15 @@ impl Decoder {
             return Ok(Err(RefusalReason::DecodeLimit));
         };
         let (status, answer) = asked.map_err(error)?;
+        if status.code() == Some(NOT_CONFINED.into()) {
+            return Err(error(std::io::Error::other("it is not confined by every means")));
+        }
         Ok(judge(status, &answer))
     }
 
     fn start(&self, content_type: ContentType) -> std::io::Result<Child> {
         Command::new(&self.program)
-            .args([ARGUMENT, content_type.as_str()])
+            .args([self.confinement.argument(), content_type.as_str()])
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())

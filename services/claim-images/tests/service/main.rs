@@ -13,6 +13,7 @@ mod custody;
 mod erasure;
 mod imports;
 mod journey;
+mod judging;
 mod refusals;
 mod resuming;
 mod walk;
