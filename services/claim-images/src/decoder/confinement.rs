@@ -1,6 +1,7 @@
 //! The parent's side of confinement: what it gives away of itself, whether a kernel that lacks a means is served on, and what it
 //! says about that when the service starts (docs/adr/0031).
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,7 +10,6 @@ use service::StartError;
 use tokio::process::Command;
 
 use super::confine::{self, Lacking};
-use super::{Decoder, DecoderError, child};
 
 /// Longer than trying the means takes on any machine.
 const TRIAL: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ impl Confinement {
     pub(super) const fn argument(self) -> &'static str {
         match self {
             Self::Required => "decode-confined",
-            Self::Available => child::ARGUMENT,
+            Self::Available => "decode",
         }
     }
 
@@ -54,69 +54,60 @@ pub fn hide_memory() -> std::io::Result<()> {
     Ok(nix::sys::prctl::set_dumpable(false)?)
 }
 
-impl Decoder {
-    /// Says what this machine's kernel lacks, a line for each means. Served on where the setting says so.
-    pub async fn check_confinement(&self) -> Result<(), StartError> {
-        let lacking = match (self.lacking().await, self.confinement) {
-            (Ok(lacking), _) => lacking,
-            (Err(error), Confinement::Available) => {
-                tracing::warn!(
-                    error = messaging::chain(&error),
-                    "whether decoders are confined is not known: the program does not say"
-                );
-                return Ok(());
-            }
-            (Err(error), Confinement::Required) => {
-                return Err(StartError::new("asking how decoders are confined", error));
-            }
-        };
-        for Lacking { means, why } in &lacking {
+/// Says what this machine's kernel lacks, a line for each means, as a child of this program finds it. Served on where the setting
+/// says so.
+pub(super) async fn check(program: &Path, confinement: Confinement) -> Result<(), StartError> {
+    let lacking = match (lacking(program).await, confinement) {
+        (Ok(lacking), _) => lacking,
+        (Err(error), Confinement::Available) => {
             tracing::warn!(
-                ?means,
-                why,
-                advice = means.advice(),
-                "decoders lack a means of confinement"
+                error = messaging::chain(&error),
+                "whether decoders are confined is not known: the program does not say"
             );
-        }
-        if lacking.is_empty() || self.confinement == Confinement::Available {
             return Ok(());
         }
-        let lacking: Vec<String> = lacking
-            .iter()
-            .map(|lacking| {
-                format!(
-                    "{:?} ({}): {}",
-                    lacking.means,
-                    lacking.why,
-                    lacking.means.advice()
-                )
-            })
-            .collect();
-        let why = format!(
-            "is \"required\", and this kernel lacks {}; or say \"available\"",
-            lacking.join("; ")
+        (Err(error), Confinement::Required) => {
+            return Err(StartError::new("asking how decoders are confined", error));
+        }
+    };
+    for Lacking { means, why } in &lacking {
+        tracing::warn!(
+            ?means,
+            why,
+            advice = means.advice(),
+            "decoders lack a means of confinement"
         );
-        Err(StartError::setting(SETTING, why))
     }
+    if lacking.is_empty() || confinement == Confinement::Available {
+        return Ok(());
+    }
+    let lacking: Vec<String> = lacking
+        .iter()
+        .map(|lacking| {
+            format!(
+                "{:?} ({}): {}",
+                lacking.means,
+                lacking.why,
+                lacking.means.advice()
+            )
+        })
+        .collect();
+    let why = format!(
+        "is \"required\", and this kernel lacks {}; or say \"available\"",
+        lacking.join("; ")
+    );
+    Err(StartError::setting(SETTING, why))
+}
 
-    /// Tried by a child.
-    async fn lacking(&self) -> Result<Vec<Lacking>, DecoderError> {
-        let error = |source| DecoderError {
-            program: self.program.clone(),
-            source,
-        };
-        let trial = Command::new(&self.program)
-            .arg(confine::ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let output = tokio::time::timeout(TRIAL, trial)
-            .await
-            .map_err(|late| error(late.into()))?
-            .map_err(error)?;
-        serde_json::from_slice(&output.stdout).map_err(|unreadable| error(unreadable.into()))
-    }
+async fn lacking(program: &Path) -> std::io::Result<Vec<Lacking>> {
+    let trial = Command::new(program)
+        .arg(confine::ARGUMENT)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(TRIAL, trial).await??;
+    Ok(serde_json::from_slice(&output.stdout)?)
 }

@@ -6,6 +6,10 @@ use std::str::FromStr;
 use kernel::ids::{ImageId, SubmissionId};
 use serde::{Deserialize, Serialize};
 
+use super::derivative::Derivatives;
+use super::dimensions::Dimensions;
+use super::hint::Hint;
+
 /// Most pictures of one accident, refused ones not counted.
 pub const MAX_ACCIDENT_IMAGES: usize = 300;
 /// Most files of one accident, refused ones counted: each is an event in the accident's stream.
@@ -122,13 +126,6 @@ impl RefusalReason {
     }
 }
 
-/// Upright width and height in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dimensions {
-    pub width: u32,
-    pub height: u32,
-}
-
 /// SHA-256 of an original, lower-case hexadecimal in events and paths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -211,8 +208,8 @@ pub struct Image {
     pub sha256: Sha256,
     /// Upright; none where nothing decodes it here.
     pub dimensions: Option<Dimensions>,
-    /// Width and height of the thumbnail, where there is one.
-    pub thumbnail: Option<Dimensions>,
+    pub derivatives: Derivatives,
+    pub hints: Vec<Hint>,
     /// The same picture was in this accident already (CI-7).
     pub duplicate_of: Option<ImageId>,
 }

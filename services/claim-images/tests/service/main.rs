@@ -10,10 +10,12 @@
 mod breakage;
 mod callers;
 mod custody;
+mod derivatives;
 mod erasure;
 mod imports;
 mod journey;
 mod judging;
+mod kills;
 mod refusals;
 mod resuming;
 mod walk;

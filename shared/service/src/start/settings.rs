@@ -13,7 +13,7 @@ use privacy::{MasterKey, Pepper};
 use rulebook::Rulebook;
 use tonic::transport::Endpoint;
 
-use crate::config::keys::{ConfigErrors, Configuration, Keys};
+use crate::config::keys::{ConfigErrors, Configuration, Keys, NO_TLS};
 use crate::config::secret::Secret;
 use crate::grpc::settings::Grpc;
 use crate::start::service::Service;
@@ -193,11 +193,15 @@ fn max_message(keys: &mut Keys) -> Option<MessageSize> {
 }
 
 fn endpoint(keys: &mut Keys, key: &str, url: &str) -> Option<Endpoint> {
-    let good = url.starts_with("http://") || url.starts_with("https://");
+    if url.starts_with("https://") {
+        keys.wrong(key, NO_TLS);
+        return None;
+    }
+    let good = url.starts_with("http://");
     match Endpoint::from_str(url) {
         Ok(endpoint) if good => Some(endpoint),
         _ => {
-            keys.wrong(key, "is not an http:// or https:// URL");
+            keys.wrong(key, "is not an http:// URL");
             None
         }
     }
