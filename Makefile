@@ -63,11 +63,12 @@ test-kurrentdb: build ## Run the event store's suite and the journey on the Kurr
 		contract:: repository::
 	@KURRENTDB_URL="$(KURRENTDB_URL)" $(BIN)/testkit-servers run -- cargo test --workspace --locked --test system -- kurrentdb::
 
-check: build check-tools ## Format, lints, generated code unchanged, dependencies, protos
+check: build check-tools ## Format, lints, generated code unchanged, dependencies and advisories, protos
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(BIN)/codegen --check
 	PATH="$(TOOLS)/bin:$$PATH" cargo deny --log-level error check bans licenses sources
+	PATH="$(TOOLS)/bin:$$PATH" deploy/local/advisories.sh
 	$(TOOLS)/node_modules/.bin/buf lint
 
 check-tools: cargo

@@ -8,6 +8,7 @@ pub mod domain;
 mod erasure;
 mod expiry;
 mod failures;
+mod judging;
 mod originals;
 mod publish;
 mod sealing;
@@ -27,10 +28,11 @@ use contracts::claim_images::v1::claim_images_service_server::ClaimImagesService
 use service::{Context, Service, StartError, Wiring};
 use tokio::sync::Semaphore;
 
-use crate::decoder::Decoder;
+use crate::decoder::{Confinement, Decoder};
 use crate::domain::Accident;
 use crate::erasure::Erasure;
 use crate::expiry::Expiry;
+use crate::judging::OneEach;
 use crate::originals::Originals;
 use crate::spool::Spool;
 use crate::turns::Turns;
@@ -55,6 +57,8 @@ service::configuration! {
         pub heic_decoders: u8 = 1,
         /// The program to start as `program decode`; empty = this program itself.
         pub decoder_program: PathBuf = PathBuf::new(),
+        /// Whether decoders are confined by every means, or by those that the kernel has: "required" or "available".
+        pub decoder_confinement: Confinement = Confinement::Available,
         /// Seconds a file waits for its turn to be judged before the client is asked to come back.
         pub decoder_wait_s: u32 = 20,
         /// Seconds after which a connection that sends nothing is taken for dead.
@@ -81,6 +85,13 @@ impl Service for ClaimImages {
     }
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        decoder::hide_memory().map_err(|error| StartError::new("hiding this process's memory", error))?;
+        let decoder = Decoder::new(
+            decoder_program(&config)?,
+            DECODER_WALL_CLOCK,
+            config.decoder_confinement,
+        );
+        decoder.check_confinement().await?;
         let accidents = context.repository::<Accident>();
         let spool = Spool::open(config.spool_folder.clone(), context.keyring.clone())
             .map_err(|error| StartError::setting("service.spool_folder", error))?;
@@ -120,7 +131,8 @@ impl Service for ClaimImages {
             spool,
             originals,
             turns,
-            decoder: Decoder::new(decoder_program(&config)?, DECODER_WALL_CLOCK),
+            decoder,
+            one_each: OneEach::default(),
             judging: Arc::new(Semaphore::new(config.decoders.max(1).into())),
             judging_heic: Arc::new(Semaphore::new(config.heic_decoders.max(1).into())),
             decoder_wait: Duration::from_secs(config.decoder_wait_s.into()),

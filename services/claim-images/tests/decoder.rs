@@ -4,19 +4,22 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use claim_images::decoder::Decoder;
+use claim_images::decoder::confine::{Lacking, Means};
+use claim_images::decoder::{Confinement, Decoder};
 use claim_images::domain::{ContentType, DerivativeSize, Dimensions, RefusalReason};
 use testkit::photos;
 
 const LONG: Duration = Duration::from_secs(30);
 
 fn real() -> Decoder {
-    Decoder::new(PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images")), LONG)
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images"));
+    Decoder::new(program, LONG, Confinement::Available)
 }
 
 /// A child that does what the shell script says.
 fn scripted(folder: &Path, script: &str, wall_clock: Duration) -> Decoder {
-    Decoder::new(testkit::program(folder, script).unwrap(), wall_clock)
+    let program = testkit::program(folder, script).unwrap();
+    Decoder::new(program, wall_clock, Confinement::Available)
 }
 
 async fn refusal(decoder: &Decoder, file: &[u8]) -> Option<RefusalReason> {
@@ -186,6 +189,71 @@ async fn a_child_that_never_ends_is_killed() {
 
 #[tokio::test]
 async fn a_picture_is_not_judged_where_no_child_can_be_started() {
-    let decoder = Decoder::new(PathBuf::from("/nowhere/at/all"), LONG);
+    let decoder = Decoder::new(PathBuf::from("/nowhere/at/all"), LONG, Confinement::Available);
     assert!(decoder.decode(ContentType::Jpeg, b"anything", &[]).await.is_err());
+}
+
+/// A program that says this of what its kernel lacks.
+fn lacking(folder: &Path, answer: &str, confinement: Confinement) -> Decoder {
+    let script = format!("[ $1 = confinement ] && echo '{answer}' && exit 0\nexit 77");
+    let program = testkit::program(folder, &script).unwrap();
+    Decoder::new(program, LONG, confinement)
+}
+
+#[tokio::test]
+async fn a_kernel_that_lacks_a_means_is_served_on_only_where_the_setting_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let landlock = r#"[{"means":"landlock","why":"the kernel has none"}]"#;
+    let check = async |answer: &str, confinement| {
+        lacking(folder.path(), answer, confinement)
+            .check_confinement()
+            .await
+            .map_err(|error| error.to_string())
+    };
+    check("[]", Confinement::Required).await.unwrap();
+    check(landlock, Confinement::Available).await.unwrap();
+    let refused = check(landlock, Confinement::Required).await.unwrap_err();
+    for said in [
+        "service.decoder_confinement",
+        "Landlock",
+        "the kernel has none",
+        "lsm=",
+    ] {
+        assert!(refused.contains(said), "{said}: {refused}");
+    }
+    // A program that does not say.
+    check("nonsense", Confinement::Available).await.unwrap();
+    check("nonsense", Confinement::Required).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_real_child_says_what_this_kernel_lacks() {
+    real().check_confinement().await.unwrap();
+    let program = env!("CARGO_BIN_EXE_madoguchi-claim-images");
+    let answer = std::process::Command::new(program)
+        .arg("confinement")
+        .output()
+        .unwrap();
+    let lacking: Vec<Lacking> = serde_json::from_slice(&answer.stdout).unwrap();
+    assert!(
+        lacking.iter().all(|lacking| lacking.means != Means::Filter),
+        "{lacking:?}"
+    );
+}
+
+/// What could not be confined says nothing of the picture, which is not refused for it.
+#[tokio::test]
+async fn a_child_that_could_not_be_confined_judges_no_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let decoder = lacking(folder.path(), "[]", Confinement::Required);
+    let file = photos::tower().unwrap();
+    decoder.decode(ContentType::Jpeg, &file, &[]).await.unwrap_err();
+    // With every means that it has, it decodes as ever.
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images"));
+    let available = Decoder::new(program, LONG, Confinement::Available);
+    available
+        .decode(ContentType::Jpeg, &file, &[])
+        .await
+        .unwrap()
+        .unwrap();
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claim_images::content;
-use claim_images::decoder::{Decoded, Decoder, Derivative};
+use claim_images::decoder::{Confinement, Decoded, Decoder, Derivative};
 use claim_images::domain::{DerivativeSize, RefusalReason};
 use image::ExtendedColorType;
 use image::codecs::webp::WebPEncoder;
@@ -20,7 +20,7 @@ fn fixture(name: &str) -> Vec<u8> {
 async fn judged(file: &[u8]) -> Result<Decoded, RefusalReason> {
     let inspected = content::inspect(file).map_err(|refused| refused.reason)?;
     let program = PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images"));
-    let decoder = Decoder::new(program, Duration::from_mins(1));
+    let decoder = Decoder::new(program, Duration::from_mins(1), Confinement::Available);
     decoder
         .decode(inspected.content_type, file, &DerivativeSize::ALL)
         .await

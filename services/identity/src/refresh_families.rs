@@ -3,10 +3,11 @@
 
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use kernel::{AccountId, SessionId, Timestamp};
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::domain::refresh_family::{
-    Ending, InUse, IssuedToken, PresentedToken, RefreshFamily, TokenRefusal,
+    Ending, GoodToken, InUse, IssuedToken, PresentedToken, RefreshFamily, TokenRefusal,
 };
 use crate::domain::{REFRESH_LIFE, TokenHash};
 
@@ -64,7 +65,7 @@ impl RefreshFamilies {
         let Some(mut family) = lock(&mut transaction, session).await? else {
             return Ok(Err(InUse));
         };
-        let generation = family.issue_first(issued);
+        let generation = family.issue_first(issued, at);
         if generation.is_ok() {
             update(&mut transaction, session, &family).await?;
             transaction.commit().await?;
@@ -154,7 +155,7 @@ async fn lock(
     session: SessionId,
 ) -> Result<Option<RefreshFamily>, sqlx::Error> {
     let row = sqlx::query(
-        "SELECT generation, predecessor, successors, expires_at, ending
+        "SELECT generation, predecessor, successors, tokens, expires_at, ending
          FROM identity.refresh_family WHERE session_id = $1 FOR UPDATE",
     )
     .bind(session.as_uuid())
@@ -164,15 +165,30 @@ async fn lock(
     let generation: i64 = row.try_get("generation")?;
     let predecessor: Option<Vec<u8>> = row.try_get("predecessor")?;
     let successors: Vec<Vec<u8>> = row.try_get("successors")?;
+    let tokens: Option<Json<Vec<GoodToken>>> = row.try_get("tokens")?;
+    let tokens = tokens.map_or_else(Vec::new, |tokens| tokens.0);
     let expires_at: SqlTimestamp = row.try_get("expires_at")?;
+    let expires_at = expires_at.to_jiff();
+    // The former release writes `successors` alone: a token that it issued is as all were then.
+    let issued_for = predecessor.as_deref().map(hash).transpose()?;
+    let former = |hash| GoodToken {
+        hash,
+        issued_for,
+        issued_at: expires_at.checked_sub(REFRESH_LIFE).unwrap_or(Timestamp::MIN),
+        good_until: None,
+    };
+    let good_token = |bytes: &Vec<u8>| {
+        let hash = hash(bytes)?;
+        let known = tokens.iter().find(|token| token.hash == hash);
+        Ok(known.copied().unwrap_or_else(|| former(hash)))
+    };
     Ok(Some(RefreshFamily {
         generation: u32::try_from(generation).map_err(|_| unreadable("generation"))?,
-        predecessor: predecessor.as_deref().map(hash).transpose()?,
-        successors: successors
+        tokens: successors
             .iter()
-            .map(|bytes| hash(bytes))
-            .collect::<Result<_, _>>()?,
-        expires_at: expires_at.to_jiff(),
+            .map(good_token)
+            .collect::<Result<_, sqlx::Error>>()?,
+        expires_at,
         ending: ending(row.try_get("ending")?)?,
     }))
 }
@@ -183,22 +199,26 @@ async fn update(
     family: &RefreshFamily,
 ) -> Result<(), sqlx::Error> {
     let successors: Vec<&[u8]> = family
-        .successors
+        .tokens
         .iter()
-        .map(|hash| hash.as_bytes().as_slice())
+        .map(|token| token.hash.as_bytes().as_slice())
         .collect();
+    // For the former release: the token used last.
+    let predecessor = family.tokens.last().and_then(|token| token.issued_for);
     let ending = family.ending.map(|ending| match ending {
         Ending::Replayed => REPLAYED,
         Ending::Expired => EXPIRED,
     });
     sqlx::query(
         "UPDATE identity.refresh_family
-         SET generation = $2, predecessor = $3, successors = $4, expires_at = $5, ending = $6 WHERE session_id = $1",
+         SET generation = $2, predecessor = $3, successors = $4, tokens = $5, expires_at = $6, ending = $7
+         WHERE session_id = $1",
     )
     .bind(session.as_uuid())
     .bind(i64::from(family.generation))
-    .bind(family.predecessor.as_ref().map(|hash| hash.as_bytes().as_slice()))
+    .bind(predecessor.as_ref().map(|hash| hash.as_bytes().as_slice()))
     .bind(successors)
+    .bind(Json(&family.tokens))
     .bind(family.expires_at.to_sqlx())
     .bind(ending)
     .execute(connection)

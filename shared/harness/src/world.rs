@@ -13,7 +13,7 @@ use kernel::{SubjectId, Timestamp};
 use privacy::{Keyring, MasterKey};
 use service::{Overrides, Service};
 use tempfile::TempDir;
-use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
+use testkit::staff_issuer::{STAFF_AUDIENCE, STAFF_ISSUER, StaffIssuer};
 use testkit::{TestDatabase, TestNats};
 use tonic::transport::Channel;
 
@@ -62,6 +62,7 @@ impl<S: Service> World<S> {
         let mut settings = Settings::new(&database, &keys, &nats)
             .with("peers.own_secret", secret_of(S::NAME))
             .with("tokens.staff_issuer", STAFF_ISSUER)
+            .with("tokens.staff_audience", STAFF_AUDIENCE)
             .with("tokens.staff_jwks_file", jwks.display().to_string());
         for neighbour in SERVICES.iter().filter(|name| **name != S::NAME) {
             settings.set(&format!("feeds.{neighbour}"), NOWHERE);

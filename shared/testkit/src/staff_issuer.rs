@@ -9,6 +9,9 @@ use crate::signer::Signer;
 /// The issuer's name in its tokens (`tokens.staff_issuer` of the services).
 pub const STAFF_ISSUER: &str = "https://staff.invalid";
 
+/// The audience of its tokens (`tokens.staff_audience`).
+pub const STAFF_AUDIENCE: &str = "madoguchi-staff";
+
 /// Signs staff tokens.
 pub struct StaffIssuer {
     signer: Signer,
@@ -50,6 +53,7 @@ impl StaffIssuer {
     ) -> Result<String, IssuerError> {
         let claims = json!({
             "iss": STAFF_ISSUER,
+            "aud": STAFF_AUDIENCE,
             "sub": id,
             "roles": roles,
             "iat": issued_at_s,
@@ -79,6 +83,7 @@ mod tests {
         let key = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.validate_exp = false;
+        validation.set_audience(&[STAFF_AUDIENCE]);
         let claims: serde_json::Value = jsonwebtoken::decode(&token, &key, &validation).unwrap().claims;
         assert_eq!(claims["sub"], "A001");
         assert_eq!(claims["roles"][0], "adjuster");

@@ -19,7 +19,7 @@ use service::tokens::{KeySource, KeySourceError};
 use service::{Context, Overrides, Running, Service, StartError, Wiring, start_in_process};
 use sha2::{Digest as _, Sha256};
 use testkit::customer_issuer::CustomerIssuer;
-use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
+use testkit::staff_issuer::{STAFF_AUDIENCE, STAFF_ISSUER, StaffIssuer};
 use testkit::{TestDatabase, TestNats};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -128,7 +128,7 @@ impl Trio {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("staff.json"), staff.jwks()).unwrap();
         let tokens = format!(
-            "[tokens]\nstaff_issuer = \"{STAFF_ISSUER}\"\nstaff_jwks_file = \"{}/staff.json\"\n",
+            "[tokens]\nstaff_issuer = \"{STAFF_ISSUER}\"\nstaff_audience = \"{STAFF_AUDIENCE}\"\nstaff_jwks_file = \"{}/staff.json\"\n",
             folder.path().display()
         );
         let listener = hash_of(SECRET);

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use contracts::claim_images::v1 as proto;
 use contracts::names::CLAIM_IMAGES;
 use decider::{Problem, ProblemKind};
-use kernel::ids::{SubjectId, UploadId};
+use kernel::ids::{AccountId, SubjectId, UploadId};
 use service::{command, consistency_token, reason_text, refuse, status};
 use sha2::Digest as _;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use tonic::{Request, Response, Status};
 
 use super::uploads::{check_not_aborted, find, open_name};
@@ -99,7 +99,7 @@ fn checksum_mismatch() -> Problem {
 /// What is to be recorded of the file. A picture that is to be received has been stored when this returns.
 async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Result<Command, Status> {
     let beginning = api.spool.read_beginning(upload.id).await.map_err(refuse)?;
-    let _permit = permit(api, content::kind(&beginning)).await?;
+    let _place = place(api, owner.account, content::kind(&beginning)).await?;
     drop(beginning);
     let persisted = api.spool.persisted(upload.id).await.map_err(refuse)?;
     if persisted != upload.size_bytes {
@@ -145,6 +145,21 @@ async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Res
     }
 }
 
+/// The only place of this account.
+async fn place(
+    api: &Api,
+    account: AccountId,
+    content_type: Option<ContentType>,
+) -> Result<(OwnedMutexGuard<()>, OwnedSemaphorePermit), Status> {
+    let only = tokio::time::timeout(api.decoder_wait, api.one_each.take(account));
+    let only = only.await.map_err(|_| busy())?;
+    Ok((only, permit(api, content_type).await?))
+}
+
+fn busy() -> Status {
+    status(Problem::new(ProblemKind::ResourceExhausted, "DECODERS_BUSY").retry_after(RETRY_BUSY))
+}
+
 fn received(api: &Api, content_type: ContentType, decoded: Option<Decoded>) -> Received {
     let Some(decoded) = decoded else {
         return Received {
@@ -172,8 +187,6 @@ pub(super) async fn permit(
     api: &Api,
     content_type: Option<ContentType>,
 ) -> Result<OwnedSemaphorePermit, Status> {
-    let busy =
-        || status(Problem::new(ProblemKind::ResourceExhausted, "DECODERS_BUSY").retry_after(RETRY_BUSY));
     let lane = match content_type {
         Some(ContentType::Heic) => &api.judging_heic,
         _ => &api.judging,

@@ -26,6 +26,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::decoder::Decoder;
 use crate::domain::{Accident, Rejection};
+use crate::judging::OneEach;
 use crate::originals::Originals;
 use crate::spool::Spool;
 use crate::turns::Turns;
@@ -41,6 +42,8 @@ pub(crate) struct Api {
     pub(crate) originals: Originals,
     pub(crate) turns: Turns,
     pub(crate) decoder: Decoder,
+    /// Of each account, one file at a time.
+    pub(crate) one_each: OneEach,
     /// Files held in memory and decoded at the same time.
     pub(crate) judging: Arc<Semaphore>,
     /// The same for HEIC.

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::parts::Parts;
 use super::{Structure, be_u16, hidden};
 use crate::domain::{Dimensions, RefusalReason};
 
@@ -77,13 +78,17 @@ impl Iterator for Segments<'_> {
 
 /// Reads the outline: size, end and comments.
 pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
-    let mut outline = Outline::default();
+    let (mut outline, mut parts) = (Outline::default(), Parts::default());
     for segment in segments(file) {
+        parts.count()?;
         let payload = &file[segment.payload.clone()];
         match segment.marker {
             END => return outline.ending_at(segment.payload.end),
             COMMENT if hidden::is_in(payload) => return Err(RefusalReason::Disguised),
-            SCAN => outline.scan(payload),
+            SCAN => {
+                parts.count_scan()?;
+                outline.scan(payload);
+            }
             marker if is_frame_header(marker) && outline.stored.is_none() => {
                 outline.frame(marker, payload)?;
             }

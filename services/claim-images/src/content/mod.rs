@@ -4,6 +4,7 @@
 mod heic;
 pub(crate) mod hidden;
 pub(crate) mod jpeg;
+mod parts;
 mod pdf;
 mod png;
 mod webp;

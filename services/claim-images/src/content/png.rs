@@ -1,5 +1,6 @@
 //! PNG's chunks (W3C PNG, third edition): where the picture ends and how large it says it is.
 
+use super::parts::Parts;
 use super::{MAX_PIXELS, Structure, be_u32, hidden};
 use crate::domain::{Dimensions, RefusalReason};
 
@@ -10,8 +11,9 @@ const FRAME: usize = 12;
 /// Walks the chunks from the header to the end.
 pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
     let mut at = SIGNATURE.len();
-    let mut stored = None;
+    let (mut stored, mut parts) = (None, Parts::default());
     loop {
+        parts.count()?;
         let length = be_u32(file, at).ok_or(RefusalReason::Truncated)? as usize;
         let kind = file.get(at + 4..at + 8).ok_or(RefusalReason::Truncated)?;
         if stored.is_none() {

@@ -1,19 +1,22 @@
 //! WebP's container (RFC 9649): whether all of it is there, and how large it says it is.
 
+use super::parts::Parts;
 use super::{MAX_PIXELS, Structure, le_u16, le_u32};
 use crate::domain::{Dimensions, RefusalReason};
 
-/// Where the first chunk's data begin.
+/// Where the first chunk begins, and where its data do.
+const CHUNKS: usize = 12;
 const DATA: usize = 20;
 const SIDE_BITS: u32 = 14;
 
-/// Reads the RIFF header and the first chunk.
+/// Reads the RIFF header and the first chunk, and counts all of them.
 pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
     let end = le_u32(file, 4).ok_or(RefusalReason::Truncated)? as usize + 8;
     if end > file.len() {
         return Err(RefusalReason::Truncated);
     }
-    let stored = match file.get(12..16) {
+    count(&file[..end])?;
+    let stored = match file.get(CHUNKS..CHUNKS + 4) {
         Some(b"VP8X") => canvas(file),
         Some(b"VP8L") => lossless(file),
         Some(b"VP8 ") => lossy(file),
@@ -24,6 +27,16 @@ pub(super) fn structure(file: &[u8]) -> Result<Structure, RefusalReason> {
         end,
         max_pixels: MAX_PIXELS,
     })
+}
+
+fn count(file: &[u8]) -> Result<(), RefusalReason> {
+    let (mut at, mut parts) = (CHUNKS, Parts::default());
+    while let Some(length) = le_u32(file, at.saturating_add(4)) {
+        parts.count()?;
+        // An odd chunk is followed by a byte that fills it up.
+        at = at.saturating_add(8 + (length as usize).next_multiple_of(2));
+    }
+    Ok(())
 }
 
 /// Of an animation or of what carries more than a picture.

@@ -6,14 +6,13 @@ use std::process::ExitCode;
 
 use rlimit::Resource;
 
+use super::confine;
+use super::confinement::{Confinement, NOT_CONFINED};
 use super::picture;
 use super::protocol::Verdict;
 use crate::content;
 use crate::domain::{ContentType, DerivativeSize};
 use crate::upload_limits::MAX_FILE_BYTES;
-
-/// The first argument that makes a process a decoding child.
-pub const ARGUMENT: &str = "decode";
 
 /// Address space: what 64 megapixels of 16-bit RGBA need, and some.
 const ADDRESS_SPACE_BYTES: u64 = 768 * 1024 * 1024;
@@ -27,14 +26,22 @@ const HEIC_PIXELS_PER_CPU_SECOND: u64 = 2_000_000;
 
 /// Runs as the child if the arguments (after the program's name) say so. Call it before anything else.
 pub fn main(mut arguments: impl Iterator<Item = String>) -> Option<ExitCode> {
-    if arguments.next().as_deref() != Some(ARGUMENT) {
-        return None;
+    let argument = arguments.next()?;
+    if argument == confine::ARGUMENT {
+        return Some(confine::tell());
     }
+    let confinement = Confinement::of_argument(&argument)?;
     let content_type = arguments.next().and_then(|name| ContentType::of_picture(&name));
     let sizes: Option<Vec<_>> = arguments.map(|side| size(&side)).collect();
     let (Some(content_type), Some(sizes)) = (content_type, sizes) else {
         return Some(ExitCode::from(64));
     };
+    // Before the limits: they leave no file that this could be asked for by.
+    match confinement.confine() {
+        Ok(true) => {}
+        Ok(false) => return Some(ExitCode::from(NOT_CONFINED)),
+        Err(_) => return Some(ExitCode::FAILURE),
+    }
     Some(
         limit_oneself(content_type)
             .and_then(|()| run(content_type, &sizes))

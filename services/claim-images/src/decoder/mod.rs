@@ -1,9 +1,11 @@
-//! Decoding pictures away from this process: a decoder that is led astray by a crafted file is a child without a name, a
-//! network or a file of ours, with limits on memory and time, and takes nothing with it.
+//! Decoding pictures away from this process: a decoder that is led astray by a crafted file is a child that can call nothing
+//! but what decoding needs, with limits on memory and time, and takes nothing with it (docs/adr/0031).
 
 mod capture;
 mod child;
 mod colour;
+pub mod confine;
+mod confinement;
 mod frame;
 mod heic;
 mod huffman;
@@ -24,10 +26,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use service::StartError;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-pub use child::{ARGUMENT, main};
+pub use child::main;
+use confinement::NOT_CONFINED;
+pub use confinement::{Confinement, hide_memory};
 use kernel::CaptureFacts;
 use protocol::{Decoding, MAX_DERIVATIVE_BYTES, Part, Verdict};
 
@@ -72,13 +77,18 @@ pub struct DecoderError {
 pub struct Decoder {
     program: PathBuf,
     wall_clock: Duration,
+    confinement: Confinement,
 }
 
 impl Decoder {
     /// With the program to start as `program decode`, and the time after which a child is killed whatever it does; one
     /// that decodes HEIC has [`HEIC_TIMES_LONGER`].
-    pub const fn new(program: PathBuf, wall_clock: Duration) -> Self {
-        Self { program, wall_clock }
+    pub const fn new(program: PathBuf, wall_clock: Duration, confinement: Confinement) -> Self {
+        Self {
+            program,
+            wall_clock,
+            confinement,
+        }
     }
 
     /// Decodes a picture whole and makes its derivatives of these sizes, or says why the picture is refused.
@@ -103,12 +113,23 @@ impl Decoder {
             return Ok(Err(RefusalReason::DecodeLimit));
         };
         let (status, answer) = asked.map_err(error)?;
+        if status.code() == Some(NOT_CONFINED.into()) {
+            return Err(error(std::io::Error::other("it is not confined by every means")));
+        }
         Ok(judge(status, &answer, sizes))
+    }
+
+    /// Says what this machine's kernel lacks to confine children with.
+    ///
+    /// # Errors
+    /// Where something is lacking and every means is required.
+    pub async fn check_confinement(&self) -> Result<(), StartError> {
+        confinement::check(&self.program, self.confinement).await
     }
 
     fn start(&self, content_type: ContentType, sizes: &[DerivativeSize]) -> std::io::Result<Child> {
         Command::new(&self.program)
-            .args([ARGUMENT, content_type.as_str()])
+            .args([self.confinement.argument(), content_type.as_str()])
             .args(sizes.iter().copied().map(child::argument))
             .env_clear()
             .current_dir("/")

@@ -99,7 +99,10 @@ async fn ci_6_a_connection_that_sends_nothing_is_ended_and_what_it_sent_is_kept(
 async fn a_file_that_finds_all_decoders_busy_is_asked_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let began = folder.path().join("began");
-    let script = format!(": > {}\nwhile :; do :; done", began.display());
+    let script = format!(
+        "[ $1 = decode ] || exit 1\n: > {}\nwhile :; do :; done",
+        began.display()
+    );
     let program = testkit::program(folder.path(), &script).unwrap();
     let settings = [
         ("decoder_program", program.display().to_string().into()),

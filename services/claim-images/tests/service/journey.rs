@@ -3,7 +3,7 @@
 use contracts::claim_images::v1 as proto;
 use testkit::{photos, wait_for};
 
-use crate::world::{As, HOLDER, SOON, World, all_unsent, chunks, finishing};
+use crate::world::{As, HOLDER, SOON, STRANGER, World, all_unsent, chunks, finishing};
 
 #[tokio::test]
 async fn ci_1_ci_5_a_turned_photograph_arrives_upright_and_its_original_byte_for_byte() {
@@ -130,7 +130,7 @@ async fn ci_4_a_pdf_is_kept_as_a_document_and_as_nothing_else() {
     assert_eq!(cut.refusal_reason, "TRUNCATED");
 }
 
-/// HEIC has its own lane: one that takes long keeps no other picture waiting.
+/// HEIC has its own lane: one that takes long keeps no other customer's picture waiting.
 #[tokio::test]
 async fn ci_13_a_slow_heic_keeps_no_jpeg_waiting() {
     let folder = tempfile::tempdir().unwrap();
@@ -149,7 +149,8 @@ async fn ci_13_a_slow_heic_keeps_no_jpeg_waiting() {
             if begun.exists() { Ok(()) } else { Err("not begun") }
         })
         .await;
-        world.hand_in(&photos::tower().unwrap()).await
+        let file = photos::tower().unwrap();
+        world.hand_in_by(STRANGER, "K26000002", &file).await
     };
     tokio::select! {
         _ = world.hand_in(&heic) => panic!("a decoder that never ends has ended"),

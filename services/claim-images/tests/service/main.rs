@@ -14,6 +14,7 @@ mod derivatives;
 mod erasure;
 mod imports;
 mod journey;
+mod judging;
 mod kills;
 mod refusals;
 mod resuming;

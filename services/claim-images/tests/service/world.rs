@@ -201,10 +201,20 @@ impl World {
             category: category.into(),
             ..new_upload(&accident_id("K26000001"), file.len())
         };
-        let upload_id = self.start_upload(HOLDER, request).await.unwrap().upload_id;
-        let persisted = self.write(HOLDER, chunks(&upload_id, file, 0)).await.unwrap();
+        self.handed_in(HOLDER, request, file).await
+    }
+
+    /// Hands a file in to the accident with this claim number, from start to finish.
+    pub(crate) async fn hand_in_by(&self, caller: As, claim: &str, file: &[u8]) -> proto::Image {
+        let request = new_upload(&accident_id(claim), file.len());
+        self.handed_in(caller, request, file).await
+    }
+
+    async fn handed_in(&self, caller: As, request: proto::StartUploadRequest, file: &[u8]) -> proto::Image {
+        let upload_id = self.start_upload(caller, request).await.unwrap().upload_id;
+        let persisted = self.write(caller, chunks(&upload_id, file, 0)).await.unwrap();
         assert_eq!(persisted, file.len() as u64);
-        self.finish(HOLDER, finishing(&upload_id, file))
+        self.finish(caller, finishing(&upload_id, file))
             .await
             .unwrap()
             .image

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::names::{CLAIM_IMAGES, IDENTITY, PHONE_VERIFICATION, SERVICES as PUBLISHERS};
 use rulebook::DEFAULT_RULEBOOK;
-use testkit::staff_issuer::STAFF_ISSUER;
+use testkit::staff_issuer::{STAFF_AUDIENCE, STAFF_ISSUER};
 use toml::{Table, Value};
 
 use super::infrastructure::{Infrastructure, KEYRING};
@@ -120,6 +120,7 @@ fn settings(
             [
                 ("identity_url", url(IDENTITY).into()),
                 ("staff_issuer", STAFF_ISSUER.into()),
+                ("staff_audience", STAFF_AUDIENCE.into()),
                 ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
             ],
         ),

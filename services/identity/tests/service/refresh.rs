@@ -1,7 +1,7 @@
-//! Refresh families beside the account's stream (ID-16, docs/adr/0024): bounded, the same for every instance, whole after a
+//! Refresh families beside the account's stream (ID-16, docs/adr/0024, 0030): bounded, the same for every instance, whole after a
 //! crash between row and stream, ended when they expire and with whoever is erased.
 
-use contracts::identity::v1::{RefreshRequest, Tokens};
+use contracts::identity::v1::{CompleteLoginRequest, RefreshRequest, Tokens};
 use futures::future::join_all;
 use kurrentdb_fake::KurrentDb;
 use testkit::wait_for;
@@ -13,13 +13,18 @@ use crate::world::{CODE, Client, Contract, DEADLINE, PASSWORD, World, claims, ra
 
 const ENDED: &str = "account.session_ended.v1";
 const LIFE_S: i64 = 30 * 24 * 3600;
+/// For so long a token stays good after another one that was issued at once with it was used.
+const OVERLAP_S: i64 = 120;
+/// Tokens of one family that are good at the same time.
+const MOST_TOKENS: usize = 64;
 
 impl World {
-    /// Events of all streams, and the bytes of all families' rows.
+    /// Events of all streams, and how long all families' rows are, written out.
     async fn size(&self) -> (i64, i64) {
         sqlx::query_as(
             "SELECT (SELECT count(*) FROM store.event),
-                    (SELECT coalesce(sum(pg_column_size(f.*)), 0)::bigint FROM identity.refresh_family f)",
+                    (SELECT coalesce(sum(length((to_jsonb(f) - 'generation')::text)), 0)::bigint
+                     FROM identity.refresh_family f)",
         )
         .fetch_one(&self.database.pool)
         .await
@@ -92,14 +97,124 @@ async fn a_lost_answer_that_is_asked_for_again_and_again_grows_nowhere() {
     let login = world.login(&email, PASSWORD).await.unwrap();
     world.tell_call(&login.login_token).await;
     world.complete(&login.login_token, 30_000).await.unwrap();
-    let mut sizes = Vec::new();
-    for _ in 0..12 {
-        let tokens = world.complete(&login.login_token, 0).await.unwrap().tokens;
-        sizes.push((world.size().await, tokens.unwrap()));
+    let (mut sizes, mut last) = (Vec::new(), None);
+    for _ in 0..MOST_TOKENS + 4 {
+        last = world.complete(&login.login_token, 0).await.unwrap().tokens;
+        sizes.push(world.size().await);
     }
-    let (full, _) = sizes[8];
-    assert!(sizes[8..].iter().all(|(size, _)| *size == full), "{sizes:?}");
-    world.refresh(&sizes[11].1.refresh_token).await.unwrap();
+    let full = &sizes[MOST_TOKENS..];
+    assert!(full.iter().all(|size| *size == full[0]), "{sizes:?}");
+    world.refresh(&last.unwrap().refresh_token).await.unwrap();
+}
+
+/// Each tab goes on with the tokens it got, turn by turn: none of them is logged out, none of the refreshes is refused.
+async fn tabs_go_on(world: &World, clients: &[&Client], mut tabs: Vec<Tokens>) -> Vec<Tokens> {
+    for _ in 0..3 {
+        for (tab, tokens) in tabs.iter_mut().enumerate() {
+            *tokens = refresh(clients[tab % clients.len()], tokens).await.unwrap();
+        }
+        world.advance(590);
+    }
+    assert_eq!(world.events(ENDED, None).await, 0);
+    tabs
+}
+
+#[tokio::test]
+async fn id_16_two_tabs_that_refresh_with_one_token_at_the_same_moment_both_stay_logged_in() {
+    let world = World::start().await;
+    let instance = world.another().await;
+    let other = Client::new(instance.channel());
+    let clients = [&world.client, &other];
+    let email = world.customer(1).await;
+    let first = world.session(&email).await;
+    let tabs = join_all(clients.map(|client| refresh(client, &first))).await;
+    let tabs: Vec<Tokens> = tabs.into_iter().map(Result::unwrap).collect();
+    let tabs = tabs_go_on(&world, &clients, tabs).await;
+    // A copy of the token they shared is one of a used-up token, as ever.
+    assert_eq!(reason(refresh(clients[1], &first).await), "SESSION_ENDED_REPLAY");
+    for tokens in &tabs {
+        assert_eq!(reason(refresh(clients[0], tokens).await), "SESSION_ENDED_REPLAY");
+    }
+    world.until_ended("REPLAYED_REFRESH_TOKEN").await;
+}
+
+/// A double click, a page that asks in every tab: one session, and whoever asked holds it.
+#[tokio::test]
+async fn id_16_completions_of_one_login_at_the_same_moment_all_stay_logged_in() {
+    let world = World::start().await;
+    let instance = world.another().await;
+    let other = Client::new(instance.channel());
+    let clients = [&world.client, &other];
+    let email = world.customer(1).await;
+    let login = world.login(&email, PASSWORD).await.unwrap();
+    world.tell_call(&login.login_token).await;
+    let request = CompleteLoginRequest {
+        login_token: login.login_token,
+        wait_ms: 30_000,
+    };
+    let calls = (0..12).map(|click| {
+        let (mut client, request) = (clients[click % 2].clone(), request.clone());
+        async move { client.complete_login(request).await }
+    });
+    let tabs: Vec<Tokens> = join_all(calls)
+        .await
+        .into_iter()
+        .map(|answer| answer.unwrap().into_inner().tokens.unwrap())
+        .collect();
+    tabs_go_on(&world, &clients, tabs).await;
+    assert_eq!(world.events("account.session_opened.v1", None).await, 1);
+}
+
+#[tokio::test]
+async fn id_16_a_token_issued_at_once_with_one_that_was_used_ends_the_family_after_the_overlap() {
+    let world = World::start().await;
+    let email = world.customer(1).await;
+    let first = world.session(&email).await;
+    let (one, copied) = (
+        world.refresh(&first.refresh_token).await.unwrap(),
+        world.refresh(&first.refresh_token).await.unwrap(),
+    );
+    let one = world.refresh(&one.refresh_token).await.unwrap();
+    world.advance(OVERLAP_S);
+    for tokens in [&copied, &one] {
+        assert_eq!(
+            reason(world.refresh(&tokens.refresh_token).await),
+            "SESSION_ENDED_REPLAY"
+        );
+    }
+    world.until_ended("REPLAYED_REFRESH_TOKEN").await;
+}
+
+/// The former release knows the successors alone.
+#[tokio::test]
+async fn a_family_that_the_former_release_wrote_goes_on() {
+    let world = World::start().await;
+    let email = world.customer(1).await;
+    let first = world.session(&email).await;
+    let second = world.refresh(&first.refresh_token).await.unwrap();
+    sqlx::raw_sql("UPDATE identity.refresh_family SET tokens = NULL")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    let again = world.refresh(&first.refresh_token).await.unwrap();
+    let third = world.refresh(&again.refresh_token).await.unwrap();
+    let kept: bool = sqlx::query_scalar(
+        "SELECT predecessor IS NOT NULL AND cardinality(successors) = 2 FROM identity.refresh_family",
+    )
+    .fetch_one(&world.database.pool)
+    .await
+    .unwrap();
+    assert!(kept, "what the former release reads");
+    world.refresh(&third.refresh_token).await.unwrap();
+    assert_eq!(
+        reason(world.refresh(&first.refresh_token).await),
+        "SESSION_ENDED_REPLAY"
+    );
+    world.advance(OVERLAP_S);
+    assert_eq!(
+        reason(world.refresh(&second.refresh_token).await),
+        "SESSION_ENDED_REPLAY"
+    );
 }
 
 #[tokio::test]
@@ -159,9 +274,10 @@ async fn id_16_a_kill_between_the_session_s_event_and_its_family_loses_no_login(
     world.complete(&login.login_token, 30_000).await.unwrap_err();
     assert_eq!(world.events("account.session_opened.v1", None).await, 1);
     start_afresh(&mut world).await;
-    let answer = world.complete(&login.login_token, 0).await.unwrap();
-    let tokens = answer.tokens.unwrap();
-    world.refresh(&tokens.refresh_token).await.unwrap();
+    let tabs = join_all((0..2).map(|_| world.complete(&login.login_token, 0))).await;
+    let tabs = tabs.into_iter().map(|answer| answer.unwrap().tokens.unwrap());
+    let tabs = tabs.collect();
+    tabs_go_on(&world, &[&world.client], tabs).await;
     assert_eq!(world.events("account.session_opened.v1", None).await, 1);
 }
 
@@ -293,10 +409,15 @@ async fn id_16_holds_with_kurrentdb_as_event_store() {
     })
     .await;
     let first = world.session("a@example.jp").await;
-    let lost = world.refresh(&first.refresh_token).await.unwrap();
-    let second = world.refresh(&first.refresh_token).await.unwrap();
-    world.refresh(&lost.refresh_token).await.unwrap();
-    for tokens in [&second, &first, &lost] {
+    let tabs = join_all((0..2).map(|_| world.refresh(&first.refresh_token))).await;
+    let mut tabs = tabs.into_iter().map(Result::unwrap);
+    let (mut one, mut other) = (tabs.next().unwrap(), tabs.next().unwrap());
+    for _ in 0..2 {
+        one = world.refresh(&one.refresh_token).await.unwrap();
+        other = world.refresh(&other.refresh_token).await.unwrap();
+        world.advance(590);
+    }
+    for tokens in [&first, &one, &other] {
         assert_eq!(
             reason(world.refresh(&tokens.refresh_token).await),
             "SESSION_ENDED_REPLAY"

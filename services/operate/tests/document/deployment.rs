@@ -10,7 +10,7 @@ use client::SERVICES;
 use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use testkit::staff_issuer::{STAFF_ISSUER, StaffIssuer};
+use testkit::staff_issuer::{STAFF_AUDIENCE, STAFF_ISSUER, StaffIssuer};
 use testkit::{GuardedCommand, GuardedProcess, PostgresOptions, PrivateNats, PrivatePostgres, wait_for};
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -213,7 +213,8 @@ impl Deployment {
              [nats]\nurl = \"{nats}\"\n\
              [feeds]\n{feeds}\
              [peers]\nown_secret = \"{secret}\"\n[peers.accept]\n{accept}\
-             [tokens]\nidentity_url = \"{identity}\"\nstaff_issuer = \"{STAFF_ISSUER}\"\nstaff_jwks_file = \"{folder}/staff_jwks.json\"\n\
+             [tokens]\nidentity_url = \"{identity}\"\nstaff_issuer = \"{STAFF_ISSUER}\"\n\
+             staff_audience = \"{STAFF_AUDIENCE}\"\nstaff_jwks_file = \"{folder}/staff_jwks.json\"\n\
              {own}",
             port = self.ports[service],
             database = servers.database(service),

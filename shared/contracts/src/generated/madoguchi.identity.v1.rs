@@ -2145,7 +2145,8 @@ pub mod identity_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Waits (at most wait_ms) until the login's phone call arrived, then exchanges the login token for session tokens.
-        /// May be called again after a lost answer: while the tokens are unused it issues new ones (ID-16).
+        /// May be called again after a lost answer: while the tokens are unused it issues new ones (ID-16). Whoever calls at once
+        /// goes on with the tokens that were answered: see Refresh.
         pub async fn complete_login(
             &mut self,
             request: impl tonic::IntoRequest<super::CompleteLoginRequest>,
@@ -2175,7 +2176,8 @@ pub mod identity_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Exchanges a refresh token for new tokens; its predecessor stays good while the successor is unused (ID-16).
+        /// Exchanges a refresh token for new tokens; its predecessor stays good while the successor is unused (ID-16). Calls at once
+        /// with one token (two tabs) each get tokens: when the first of these is used, the others stay good for two minutes more.
         pub async fn refresh(
             &mut self,
             request: impl tonic::IntoRequest<super::RefreshRequest>,
@@ -2351,7 +2353,8 @@ pub mod identity_service_server {
             request: tonic::Request<super::LoginRequest>,
         ) -> std::result::Result<tonic::Response<super::LoginResponse>, tonic::Status>;
         /// Waits (at most wait_ms) until the login's phone call arrived, then exchanges the login token for session tokens.
-        /// May be called again after a lost answer: while the tokens are unused it issues new ones (ID-16).
+        /// May be called again after a lost answer: while the tokens are unused it issues new ones (ID-16). Whoever calls at once
+        /// goes on with the tokens that were answered: see Refresh.
         async fn complete_login(
             &self,
             request: tonic::Request<super::CompleteLoginRequest>,
@@ -2359,7 +2362,8 @@ pub mod identity_service_server {
             tonic::Response<super::CompleteLoginResponse>,
             tonic::Status,
         >;
-        /// Exchanges a refresh token for new tokens; its predecessor stays good while the successor is unused (ID-16).
+        /// Exchanges a refresh token for new tokens; its predecessor stays good while the successor is unused (ID-16). Calls at once
+        /// with one token (two tabs) each get tokens: when the first of these is used, the others stay good for two minutes more.
         async fn refresh(
             &self,
             request: tonic::Request<super::RefreshRequest>,

@@ -42,6 +42,10 @@ pub struct Keys {
     errors: Vec<String>,
 }
 
+/// Why an address that needs TLS is wrong; else it would fail at the first call, long after the start.
+pub(crate) const NO_TLS: &str = "https:// cannot be spoken yet: say http://, and encrypt between hosts by a mesh or tunnel \
+                                 (docs/operations.md, What travels in clear)";
+
 impl Keys {
     /// The file (if one is named) overridden by `MADOGUCHI__SECTION__KEY`; `NATS_URL`, `EVENT_STORE_URL` and
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` are honoured below those, as the names operators know.

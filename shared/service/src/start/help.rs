@@ -84,6 +84,18 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
         "file with that issuer's JSON Web Key Set",
     ),
     (
+        "tokens.staff_audience",
+        "the audience that issuer names in tokens for Madoguchi",
+    ),
+    (
+        "tokens.staff_typ",
+        "accepted kinds of token; [\"at+jwt\", \"JWT\"]",
+    ),
+    (
+        "tokens.staff_max_life_s",
+        "a token issued for longer is refused; 43200",
+    ),
+    (
         "rulebook.file",
         "the insurer's rulebook; absent: the one built in",
     ),

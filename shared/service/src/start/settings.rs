@@ -13,13 +13,13 @@ use privacy::{MasterKey, Pepper};
 use rulebook::Rulebook;
 use tonic::transport::Endpoint;
 
-use crate::config::keys::{ConfigErrors, Configuration, Keys};
+use crate::config::keys::{ConfigErrors, Configuration, Keys, NO_TLS};
 use crate::config::secret::Secret;
 use crate::grpc::settings::Grpc;
 use crate::start::service::Service;
 use crate::start::telemetry::TelemetrySettings;
 use crate::tokens::peers::AcceptedPeers;
-use crate::tokens::verifier::StaffIssuer;
+use crate::tokens::staff::{self, StaffIssuer};
 use crate::watch::settings::AlarmSettings;
 
 /// Settings common to all services.
@@ -193,11 +193,15 @@ fn max_message(keys: &mut Keys) -> Option<MessageSize> {
 }
 
 fn endpoint(keys: &mut Keys, key: &str, url: &str) -> Option<Endpoint> {
-    let good = url.starts_with("http://") || url.starts_with("https://");
+    if url.starts_with("https://") {
+        keys.wrong(key, NO_TLS);
+        return None;
+    }
+    let good = url.starts_with("http://");
     match Endpoint::from_str(url) {
         Ok(endpoint) if good => Some(endpoint),
         _ => {
-            keys.wrong(key, "is not an http:// or https:// URL");
+            keys.wrong(key, "is not an http:// URL");
             None
         }
     }
@@ -258,31 +262,40 @@ fn accepted_peers(keys: &mut Keys) -> Option<AcceptedPeers> {
 fn staff(keys: &mut Keys) -> Option<Option<StaffIssuer>> {
     let issuer = keys.optional::<String>("tokens.staff_issuer");
     let file = keys.optional::<PathBuf>("tokens.staff_jwks_file");
-    match (issuer?, file?) {
-        (None, None) => Some(None),
-        (Some(_), None) => {
-            keys.wrong(
-                "tokens.staff_jwks_file",
-                "is missing, as tokens.staff_issuer is set",
-            );
-            None
-        }
-        (None, Some(_)) => {
-            keys.wrong(
-                "tokens.staff_issuer",
-                "is missing, as tokens.staff_jwks_file is set",
-            );
-            None
-        }
-        (Some(issuer), Some(file)) => {
-            let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
-            let text = keys.checked("tokens.staff_jwks_file", text)?;
-            let parsed = serde_json::from_str::<JwkSet>(&text)
-                .map_err(|error| format!("{} is not a JSON Web Key Set: {error}", file.display()));
-            keys.checked("tokens.staff_jwks_file", parsed)
-                .map(|keys| Some(StaffIssuer { issuer, keys }))
-        }
+    let audience = keys.optional::<String>("tokens.staff_audience");
+    let kinds = keys.or("tokens.staff_typ", || staff::KINDS.map(str::to_owned).to_vec());
+    let max_life_s = keys.or("tokens.staff_max_life_s", || staff::MAX_LIFE.as_secs());
+    let (issuer, file, audience) = (issuer?, file?, audience?);
+    if issuer.is_none() && file.is_none() && audience.is_none() {
+        return Some(None);
     }
+    let issuer = together(keys, "tokens.staff_issuer", issuer);
+    let audience = together(keys, "tokens.staff_audience", audience);
+    let jwks = together(keys, "tokens.staff_jwks_file", file).and_then(|file| {
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()));
+        let text = keys.checked("tokens.staff_jwks_file", text)?;
+        let parsed = serde_json::from_str::<JwkSet>(&text)
+            .map_err(|error| format!("{} is not a JSON Web Key Set: {error}", file.display()));
+        keys.checked("tokens.staff_jwks_file", parsed)
+    });
+    Some(Some(StaffIssuer {
+        issuer: issuer?,
+        keys: jwks?,
+        audience: audience?,
+        kinds: kinds?,
+        max_life: Duration::from_secs(max_life_s?),
+    }))
+}
+
+/// One of the settings that make no sense alone.
+fn together<T>(keys: &mut Keys, key: &str, value: Option<T>) -> Option<T> {
+    if value.is_none() {
+        keys.wrong(
+            key,
+            "is missing: tokens.staff_issuer, tokens.staff_jwks_file and tokens.staff_audience are set together",
+        );
+    }
+    value
 }
 
 fn rulebook(keys: &mut Keys) -> Option<Rulebook> {

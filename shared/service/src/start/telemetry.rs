@@ -11,7 +11,7 @@ use opentelemetry_sdk::{
 };
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config::keys::{Configuration, Keys};
+use crate::config::keys::{Configuration, Keys, NO_TLS};
 use crate::config::start_error::StartError;
 
 /// How long the flush at the end may take.
@@ -37,11 +37,12 @@ impl Configuration for TelemetrySettings {
     fn read(keys: &mut Keys, section: &str) -> Option<Self> {
         let endpoint_key = format!("{section}.otlp_endpoint");
         let endpoint = keys.optional::<String>(&endpoint_key);
-        if let Some(Some(url)) = &endpoint
-            && !url.starts_with("http://")
-            && !url.starts_with("https://")
-        {
-            keys.wrong(&endpoint_key, "is not an http:// or https:// URL");
+        if let Some(Some(url)) = &endpoint {
+            if url.starts_with("https://") {
+                keys.wrong(&endpoint_key, NO_TLS);
+            } else if !url.starts_with("http://") {
+                keys.wrong(&endpoint_key, "is not an http:// URL");
+            }
         }
         let format_key = format!("{section}.log_format");
         let format = keys

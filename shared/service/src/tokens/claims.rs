@@ -64,14 +64,38 @@ pub struct LoginClaims {
 pub struct StaffClaims {
     /// The provider.
     pub iss: String,
+    /// Whom the provider issued it for (`tokens.staff_audience`).
+    pub aud: Audience,
     /// The person's stable id at the provider.
     pub sub: String,
     /// `adjuster`, `supervisor`, `call_centre`, `administrator`; others are ignored.
     pub roles: Vec<String>,
     /// Issued at, seconds since the epoch.
     pub iat: i64,
+    /// Good from then on, seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// Expires at, seconds since the epoch.
     pub exp: i64,
+}
+
+/// One application or several (RFC 7519, section 4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    pub(super) fn names(&self, application: &str) -> bool {
+        match self {
+            Self::One(one) => one == application,
+            Self::Several(several) => several.iter().any(|one| one == application),
+        }
+    }
 }
 
 /// The token could not be signed: the key is not an Ed25519 key in PKCS #8.

@@ -6,11 +6,12 @@ pub(crate) mod certificate;
 pub(crate) mod claims;
 pub(crate) mod keys;
 pub(crate) mod peers;
+pub(crate) mod staff;
 pub(crate) mod verifier;
 
 pub use claims::{
-    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, LOGIN_AUDIENCE, LoginClaims, StaffClaims,
-    issue_access, issue_login, issue_staff,
+    ACCESS_AUDIENCE, AccessClaims, Audience, CUSTOMER_ISSUER, IssueError, LOGIN_AUDIENCE, LoginClaims,
+    StaffClaims, issue_access, issue_login, issue_staff,
 };
 pub use keys::{KeySource, KeySourceError};
 pub use verifier::{LoginToken, TokenRefused, TokenVerifier};

@@ -25,6 +25,7 @@ use super::{
         StaffClaims,
     },
     keys::KeySource,
+    staff::StaffIssuer,
 };
 use crate::tokens::caller::{Caller, Customer, Role, Staff};
 use crate::tokens::peers::AcceptedPeers;
@@ -32,7 +33,7 @@ use crate::tokens::peers::AcceptedPeers;
 /// At most one fetch of the keys in this time.
 const FETCH_PAUSE: Duration = Duration::from_secs(5);
 /// Clocks of two machines may differ by this much when a token is new.
-const ISSUED_AHEAD_S: i64 = 60;
+pub(super) const ISSUED_AHEAD_S: i64 = 60;
 /// No token is longer; a longer one is not looked at.
 const MAX_BEARER_BYTES: usize = 8192;
 
@@ -73,12 +74,6 @@ pub struct LoginToken {
     pub subjects: BTreeSet<SubjectId>,
     /// After this instant it is worth nothing.
     pub expires_at: Timestamp,
-}
-
-/// The insurer's OIDC provider.
-pub(crate) struct StaffIssuer {
-    pub(crate) issuer: String,
-    pub(crate) keys: JwkSet,
 }
 
 /// Verifies every kind of bearer.
@@ -179,10 +174,7 @@ impl TokenVerifier {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefused::Invalid)?;
         let key = find(&issuer.keys, &header).ok_or(TokenRefused::Invalid)?;
         let claims: StaffClaims = decode(token, key)?;
-        if claims.iss != issuer.issuer {
-            return Err(TokenRefused::Invalid);
-        }
-        self.in_time(claims.iat, claims.exp)?;
+        issuer.admit(&header, &claims, self.clock.now().as_second())?;
         Ok(Staff {
             id: claims.sub,
             roles: claims.roles.iter().filter_map(|role| role_named(role)).collect(),

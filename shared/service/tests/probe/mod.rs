@@ -29,7 +29,7 @@ use kernel::{
 };
 use service::{
     Context, Served, Service, StartError, Wiring, caller,
-    tokens::{self, AccessClaims, KeySource, KeySourceError, LoginClaims, StaffClaims},
+    tokens::{self, AccessClaims, Audience, KeySource, KeySourceError, LoginClaims, StaffClaims},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
@@ -43,6 +43,7 @@ use uuid::Uuid;
 pub(crate) const NOON: &str = "2026-11-16T12:00:00+09:00";
 pub(crate) const PEER_SECRET: &str = "a-secret-of-the-carrier";
 pub(crate) const STAFF_ISSUER: &str = "https://login.insurer.example";
+pub(crate) const STAFF_AUDIENCE: &str = "madoguchi-staff";
 
 pub(crate) const OPEN_CHALLENGE: &str =
     "/madoguchi.phone_verification.v1.PhoneVerificationService/OpenChallenge";
@@ -367,9 +368,11 @@ pub(crate) fn login_token(now: Timestamp) -> String {
 pub(crate) fn staff_token(now: Timestamp, issuer: &str, roles: &[&str]) -> String {
     let claims = StaffClaims {
         iss: issuer.to_owned(),
+        aud: Audience::One(STAFF_AUDIENCE.to_owned()),
         sub: "staff-17".to_owned(),
         roles: roles.iter().map(|&role| role.to_owned()).collect(),
         iat: now.as_second(),
+        nbf: None,
         exp: now.as_second() + 600,
     };
     tokens::issue_staff("key-2", &signing_key(2), &claims).unwrap()
@@ -435,6 +438,7 @@ pepper = "{key}"
 carrier = "{carrier}"
 [tokens]
 staff_issuer = "{STAFF_ISSUER}"
+staff_audience = "{STAFF_AUDIENCE}"
 staff_jwks_file = "{folder}/staff.json"
 [service]
 test = "{test}"

@@ -30,6 +30,7 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         identity = "ftp://identity"
         [tokens]
         staff_issuer = "https://login.insurer.example"
+        staff_max_life_s = -1
         [telemetry]
         log_format = "xml"
         [event_store]
@@ -49,6 +50,8 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         "peers.accept.carrier",
         "feeds.identity",
         "tokens.staff_jwks_file",
+        "tokens.staff_audience",
+        "tokens.staff_max_life_s",
         "telemetry.log_format",
         "event_store.url",
         "service.test",
@@ -62,6 +65,28 @@ async fn all_errors_are_reported_at_once_with_the_keys_names() {
         );
     }
     assert_eq!(found.len(), keys.len(), "{found:#?}");
+}
+
+#[tokio::test]
+async fn an_address_that_needs_tls_is_refused_with_the_way_out() {
+    let found = errors(
+        r#"
+        [feeds]
+        identity = "https://identity.example"
+        [tokens]
+        identity_url = "https://identity.example"
+        [telemetry]
+        otlp_endpoint = "https://collector.example"
+        "#,
+    )
+    .await;
+    for key in ["feeds.identity", "tokens.identity_url", "telemetry.otlp_endpoint"] {
+        let said = found
+            .iter()
+            .find(|error| error.starts_with(&format!("{key}: ")))
+            .unwrap();
+        assert!(said.contains("say http://") && said.contains("mesh"), "{said}");
+    }
 }
 
 /// Needs others.

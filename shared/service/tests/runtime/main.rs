@@ -22,4 +22,5 @@ mod parking;
 mod protocol;
 mod raw;
 mod request_keys;
+mod staff_tokens;
 mod walk;
