@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test doors fuzz test-kurrentdb faults bench check check-tools fmt generate clean
+.PHONY: help install build run test test-photographs doors fuzz test-kurrentdb faults bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -33,7 +33,7 @@ build: cargo install ## Build everything
 run: build ## Start all services with sample data and play the journey (ONCE=1, PHOTOS=folder)
 	@exec $(BIN)/madoguchi run $(if $(ONCE),--once) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: build ## Run every test, on private servers
+test: build test-photographs ## Run every test, on private servers
 	@RUST_TEST_THREADS=$(or $(TEST_THREADS),4) $(BIN)/testkit-servers run -- cargo test --workspace --locked --no-fail-fast
 
 faults: build ## Write commands while everything fails, then look whether anything was lost or doubled (SEED=n, ROUNDS=n)
@@ -68,6 +68,9 @@ check: build check-tools ## Format, lints, generated code unchanged, dependencie
 
 check-tools: cargo
 	@deploy/local/check-tools.sh "$(TOOLS)"
+
+test-photographs:
+	@deploy/local/test-photographs.sh "$(TARGET)/photographs"
 
 fmt: cargo ## Format all code
 	@cargo fmt --all
