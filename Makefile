@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test test-photographs doors fuzz test-kurrentdb faults bench check check-tools fmt generate clean
+.PHONY: help install build run test test-photographs doors fuzz kills test-kurrentdb faults bench check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -52,6 +52,10 @@ fuzz: build ## Read a million damaged rows of the core system's files, import te
 	@CSV_FUZZ_ROWS=$(or $(ROWS),1000000) cargo test --workspace --locked --lib -- files::fuzz --nocapture
 	@CSV_FUZZ_SERVICE_ROWS=$(or $(SERVICE_ROWS),10000) $(BIN)/testkit-servers run -- \
 		cargo test --workspace --locked --test system -- import_fuzz:: --nocapture
+
+kills: build ## Kill claim images while it receives pictures, then look whether any was lost or derived twice (KILLS=n)
+	@CLAIM_IMAGES_KILLS=$(or $(KILLS),200) $(BIN)/testkit-servers run -- \
+		cargo test --workspace --locked --test service -- kills:: --nocapture
 
 test-kurrentdb: build ## Run the event store's suite and the journey on the KurrentDB at KURRENTDB_URL, which must be empty
 	@test -n "$(KURRENTDB_URL)" || { echo 'Say where it is: make test-kurrentdb KURRENTDB_URL=esdb://user:password@host:2113' >&2; exit 64; }

@@ -47,7 +47,7 @@ service::configuration! {
     pub struct Config {
         /// Local folder for uploads on their way; each replica its own.
         pub spool_folder: PathBuf,
-        /// Folder of originals and thumbnails.
+        /// Folder of originals and derivatives.
         pub originals_folder: PathBuf,
         /// Files judged at the same time; each holds the file in memory and runs a decoder of up to 768 MiB.
         pub decoders: u8 = 2,

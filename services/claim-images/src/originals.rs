@@ -1,4 +1,4 @@
-//! The store of originals and thumbnails: sealed under the subject's key, addressed by subject and SHA-256 of the
+//! The store of originals and derivatives: sealed under the subject's key, addressed by subject and SHA-256 of the
 //! plaintext (docs/adr/0008, Format), so the same picture of one person is kept once and another person's is never shared.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 use privacy::{FileError, FileHeader, FileOpener, HEADER_BYTES, Keyring, KeyringError};
 use zeroize::Zeroizing;
 
-use crate::domain::Sha256;
+use crate::domain::{DerivativeSize, Sha256};
 use crate::sealing;
 
 /// Why the store failed.
@@ -55,28 +55,44 @@ impl From<object_store::Error> for StorageError {
 pub(crate) enum Kind {
     /// As the customer sent it, byte for byte (CI-5).
     Original,
-    Thumbnail,
+    Derivative {
+        /// What it was made by: another recipe is another file.
+        recipe: u32,
+        size: DerivativeSize,
+    },
 }
 
-impl Kind {
-    const fn folder(self) -> &'static str {
-        match self {
-            Self::Original => "originals",
-            Self::Thumbnail => "thumbnails",
-        }
-    }
+const ORIGINALS: &str = "originals";
+const DERIVATIVES: &str = "derivatives";
 
+impl Kind {
     /// What the file is sealed for. **Format.**
-    const fn purpose(self) -> &'static str {
+    fn purpose(self) -> String {
         match self {
-            Self::Original => "original",
-            Self::Thumbnail => "thumbnail",
+            Self::Original => "original".to_owned(),
+            Self::Derivative { recipe, size } => format!("derivative-{}", derivative_name(recipe, size)),
         }
     }
 
     fn path(self, subject: SubjectId, sha256: Sha256) -> ObjectPath {
-        ObjectPath::from_iter([self.folder().to_owned(), subject.to_string(), sha256.to_string()])
+        match self {
+            Self::Original => {
+                ObjectPath::from_iter([ORIGINALS.to_owned(), subject.to_string(), sha256.to_string()])
+            }
+            Self::Derivative { recipe, size } => {
+                derivatives_of(subject, sha256).join(derivative_name(recipe, size))
+            }
+        }
     }
+}
+
+fn derivatives_of(subject: SubjectId, sha256: Sha256) -> ObjectPath {
+    ObjectPath::from_iter([DERIVATIVES.to_owned(), subject.to_string(), sha256.to_string()])
+}
+
+/// **Format.**
+fn derivative_name(recipe: u32, size: DerivativeSize) -> String {
+    format!("{recipe}-{}", size.side())
 }
 
 #[derive(Debug, Clone)]
@@ -113,7 +129,7 @@ impl Originals {
         let keys = self.keyring.seal_keys(&BTreeSet::from([subject])).await?;
         let sealed = tokio::task::spawn_blocking(move || {
             let key = keys.of_subject(subject).ok_or(StorageError::Erased(subject))?;
-            let whole = sealing::seal(key, kind.purpose(), &plaintext)?;
+            let whole = sealing::seal(key, &kind.purpose(), &plaintext)?;
             Ok::<_, StorageError>(Bytes::from(whole))
         })
         .await??;
@@ -156,7 +172,7 @@ impl Originals {
         let header = FileHeader::parse(&start)?;
         let keys = self.keyring.open_keys(&BTreeSet::from([header.key_id])).await?;
         let key = keys.by_id(header.key_id).ok_or(StorageError::Erased(subject))?;
-        let opener = FileOpener::new(&header, key, kind.purpose())?;
+        let opener = FileOpener::new(&header, key, &kind.purpose())?;
         let rest = Bytes::from(start.split_off(HEADER_BYTES));
         Ok(Reading {
             sealed,
@@ -188,29 +204,72 @@ impl Originals {
     /// Drops everything of a subject, and says how many files that were.
     pub(crate) async fn drop_subject(&self, subject: SubjectId) -> Result<usize, StorageError> {
         let mut dropped = 0;
-        for kind in [Kind::Thumbnail, Kind::Original] {
-            let folder = ObjectPath::from_iter([kind.folder().to_owned(), subject.to_string()]);
-            let mut found = self.store.list(Some(&folder));
-            while let Some(file) = found.next().await {
-                match self.store.delete(&file?.location).await {
-                    Ok(()) => dropped += 1,
-                    Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
+        for folder in [DERIVATIVES, ORIGINALS] {
+            let folder = ObjectPath::from_iter([folder.to_owned(), subject.to_string()]);
+            dropped += self.drop_where(&folder, |_| true).await?;
+        }
+        Ok(dropped)
+    }
+
+    /// Drops an original and its derivatives; none is fine too.
+    pub(crate) async fn drop_all(&self, subject: SubjectId, sha256: Sha256) -> Result<(), StorageError> {
+        self.drop_file(&Kind::Original.path(subject, sha256)).await?;
+        self.drop_where(&derivatives_of(subject, sha256), |_| true)
+            .await?;
+        Ok(())
+    }
+
+    /// Drops one file; none is fine too.
+    pub(crate) async fn drop_one(
+        &self,
+        kind: Kind,
+        subject: SubjectId,
+        sha256: Sha256,
+    ) -> Result<(), StorageError> {
+        self.drop_file(&kind.path(subject, sha256)).await?;
+        Ok(())
+    }
+
+    /// Drops what older recipes made of an original.
+    pub(crate) async fn drop_older(
+        &self,
+        subject: SubjectId,
+        sha256: Sha256,
+        recipe: u32,
+    ) -> Result<(), StorageError> {
+        let is_older = |name: &str| {
+            let of = name.split_once('-').and_then(|(of, _)| of.parse::<u32>().ok());
+            of.is_some_and(|of| of < recipe)
+        };
+        self.drop_where(&derivatives_of(subject, sha256), is_older)
+            .await?;
+        Ok(())
+    }
+
+    /// Drops the files of a folder whose names fit, and says how many that were.
+    async fn drop_where(
+        &self,
+        folder: &ObjectPath,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<usize, StorageError> {
+        let mut dropped = 0;
+        let mut found = self.store.list(Some(folder));
+        while let Some(file) = found.next().await {
+            let location = file?.location;
+            if location.filename().is_some_and(&fits) {
+                dropped += usize::from(self.drop_file(&location).await?);
             }
         }
         Ok(dropped)
     }
 
-    /// Drops original and thumbnail; none is fine too.
-    pub(crate) async fn drop_all(&self, subject: SubjectId, sha256: Sha256) -> Result<(), StorageError> {
-        for kind in [Kind::Original, Kind::Thumbnail] {
-            match self.store.delete(&kind.path(subject, sha256)).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+    /// Whether it was there.
+    async fn drop_file(&self, path: &ObjectPath) -> Result<bool, StorageError> {
+        match self.store.delete(path).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 }
 

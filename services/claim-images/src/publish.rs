@@ -3,8 +3,8 @@
 
 use contracts::claim_images::v1::{self as proto, claim_images_event};
 use eventsourcing::{CodecError, RecordedEvent, decode_sealed};
-use kernel::Personal;
 use kernel::ids::{AccidentId, SubjectId};
+use kernel::{CaptureFacts, Personal};
 use messaging::{Envelope, Outgoing, Unsealed, outgoing, sealed_to_wire};
 
 use crate::domain::{Event, Image, ImportedAccident};
@@ -39,17 +39,33 @@ fn told(accident: AccidentId, event: Event) -> Result<Told, Unsealed> {
             claim_images_event::Event::AccidentImported(imported(accident)?),
         )),
         Event::ImageReceived {
-            subject, file_name, ..
+            subject,
+            file_name,
+            capture,
+            ..
+        } => {
+            let recorded = image_recorded(accident, subject, image.as_ref(), &file_name, capture.as_ref());
+            Some(("image_recorded", recorded?))
         }
-        | Event::ImageRefused {
+        Event::ImageRefused {
             subject, file_name, ..
         } => {
-            let recorded = image_recorded(accident, subject, image.as_ref(), &file_name)?;
-            Some((
-                "image_recorded",
-                claim_images_event::Event::ImageRecorded(recorded),
-            ))
+            let recorded = image_recorded(accident, subject, image.as_ref(), &file_name, None);
+            Some(("image_recorded", recorded?))
         }
+        Event::ImageDerived {
+            image_id,
+            subject,
+            derivatives,
+            ..
+        } => Some((
+            "image_derived",
+            claim_images_event::Event::ImageDerived(proto::ImageDerived {
+                subject_id: subject.to_string(),
+                image_id: image_id.to_string(),
+                derivatives: wire::derivatives(&derivatives),
+            }),
+        )),
         Event::SubmissionSent {
             submission_id,
             subject,
@@ -106,12 +122,14 @@ fn image_recorded(
     subject: SubjectId,
     image: Option<&Image>,
     file_name: &Personal<String>,
-) -> Result<proto::ImageRecorded, Unsealed> {
-    Ok(proto::ImageRecorded {
+    capture: Option<&Personal<CaptureFacts>>,
+) -> Result<claim_images_event::Event, Unsealed> {
+    Ok(claim_images_event::Event::ImageRecorded(proto::ImageRecorded {
         subject_id: subject.to_string(),
         image: image.map(|image| wire::image(accident, image)),
         file_name: Some(sealed_to_wire(file_name)?),
-    })
+        capture: capture.map(sealed_to_wire).transpose()?,
+    }))
 }
 
 #[cfg(test)]
@@ -196,10 +214,18 @@ mod tests {
         };
         let image = received.image.unwrap();
         assert_eq!(
-            (image.state(), image.width, image.has_thumbnail),
-            (proto::ImageState::Received, 1200, true)
+            (image.state(), image.width, image.derivatives.len()),
+            (proto::ImageState::Received, 1200, 2)
+        );
+        assert_eq!(
+            image.hints,
+            [proto::ImageHint {
+                code: "SOFT".to_owned(),
+                message: String::new()
+            }]
         );
         assert_eq!(received.file_name.unwrap().algorithm, "XC20P");
+        assert_eq!(received.capture.unwrap().path, "/capture");
         let ("image_recorded", claim_images_event::Event::ImageRecorded(refused)) =
             told("accident.image_refused.v1")
         else {
@@ -210,6 +236,16 @@ mod tests {
             (image.state(), image.refusal_reason.as_str()),
             (proto::ImageState::Refused, "TRUNCATED")
         );
+    }
+
+    #[test]
+    fn ci_13_derivatives_made_later_are_told() {
+        let ("image_derived", claim_images_event::Event::ImageDerived(derived)) =
+            told("accident.image_derived.v1")
+        else {
+            panic!("another event")
+        };
+        assert_eq!(derived.derivatives, [1, 2]);
     }
 
     #[test]

@@ -188,6 +188,21 @@ impl Uploads {
         Ok(Ok(()))
     }
 
+    /// Does something with an original while nobody else in any process does.
+    pub(crate) async fn alone_with_original<T>(
+        &self,
+        subject: SubjectId,
+        sha256: Sha256,
+        work: impl Future<Output = T>,
+    ) -> Result<T, sqlx::Error> {
+        // Writes nothing: a transaction that has written holds back every reader of the event store.
+        let mut transaction = self.0.begin().await?;
+        lock_original(&mut transaction, subject, sha256).await?;
+        let done = work.await;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
     /// Some uploads whose time is over.
     pub(crate) async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<Upload>, sqlx::Error> {
         let query = sqlx::query(

@@ -3,7 +3,7 @@
 use contracts::claim_images::v1 as proto;
 use kernel::ids::AccidentId;
 
-use crate::domain::{Category, ContentType, Image, ImageState};
+use crate::domain::{Category, ContentType, DerivativeSize, Derivatives, Hint, Image, ImageState};
 
 pub(crate) const fn category(category: Category) -> proto::ImageCategory {
     match category {
@@ -14,7 +14,27 @@ pub(crate) const fn category(category: Category) -> proto::ImageCategory {
     }
 }
 
-/// Without the refusal's text, which is rendered in each reader's language.
+/// The smallest first.
+pub(crate) fn derivatives(derivatives: &Derivatives) -> Vec<i32> {
+    let size = |size| match size {
+        DerivativeSize::Small => proto::DerivativeSize::Small,
+        DerivativeSize::Large => proto::DerivativeSize::Large,
+    };
+    derivatives
+        .sizes
+        .iter()
+        .map(|found| size(*found).into())
+        .collect()
+}
+
+fn hint(hint: Hint) -> proto::ImageHint {
+    proto::ImageHint {
+        code: hint.as_str().to_owned(),
+        message: String::new(),
+    }
+}
+
+/// Without the texts of a refusal or a hint, which are rendered in each reader's language.
 pub(crate) fn image(accident: AccidentId, image: &Image) -> proto::Image {
     let (state, refusal) = match image.state {
         ImageState::Received => (proto::ImageState::Received, None),
@@ -40,7 +60,8 @@ pub(crate) fn image(accident: AccidentId, image: &Image) -> proto::Image {
         sha256: image.sha256.as_bytes().to_vec(),
         width: image.dimensions.map_or(0, |size| size.width),
         height: image.dimensions.map_or(0, |size| size.height),
-        has_thumbnail: image.thumbnail.is_some(),
+        derivatives: derivatives(&image.derivatives),
         duplicate_of_image_id: image.duplicate_of.map(|id| id.to_string()).unwrap_or_default(),
+        hints: image.hints.iter().copied().map(hint).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claim_images::decoder::Decoder;
-use claim_images::domain::{ContentType, Dimensions, RefusalReason};
+use claim_images::domain::{ContentType, DerivativeSize, Dimensions, RefusalReason};
 use testkit::photos;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -20,13 +20,17 @@ fn scripted(folder: &Path, script: &str, wall_clock: Duration) -> Decoder {
 }
 
 async fn refusal(decoder: &Decoder, file: &[u8]) -> Option<RefusalReason> {
-    decoder.decode(ContentType::Jpeg, file).await.unwrap().err()
+    decoder
+        .decode(ContentType::Jpeg, file, &DerivativeSize::ALL)
+        .await
+        .unwrap()
+        .err()
 }
 
 #[tokio::test]
 async fn a_photograph_is_decoded_by_the_child() {
     let decoded = real()
-        .decode(ContentType::Jpeg, &photos::large().unwrap())
+        .decode(ContentType::Jpeg, &photos::large().unwrap(), &DerivativeSize::ALL)
         .await
         .unwrap()
         .unwrap();
@@ -37,13 +41,33 @@ async fn a_photograph_is_decoded_by_the_child() {
             height: 1512
         }
     );
+    let made = decoded.derivatives.iter().map(|made| {
+        let Dimensions { width, height } = made.dimensions;
+        (made.size, width, height)
+    });
     assert_eq!(
-        decoded.thumbnail_dimensions,
-        Dimensions {
-            width: 400,
-            height: 267
-        }
+        made.collect::<Vec<_>>(),
+        [
+            (DerivativeSize::Large, 1600, 1067),
+            (DerivativeSize::Small, 400, 267)
+        ]
     );
+    assert!(
+        decoded.measures.unwrap().sharpness > 20.0,
+        "{:?}",
+        decoded.measures
+    );
+    // Only what is asked for, of the same picture the same bytes.
+    let small = real()
+        .decode(
+            ContentType::Jpeg,
+            &photos::large().unwrap(),
+            &[DerivativeSize::Large, DerivativeSize::Small],
+        )
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(small, decoded);
 }
 
 #[tokio::test]
@@ -89,17 +113,41 @@ fn crc32(bytes: &[u8]) -> u32 {
 async fn a_child_gets_no_more_memory_than_its_limit() {
     // 1.6 GB, which this machine's system would promise to anybody who is not limited. (The header check that such a
     // file never passes is left out here.)
-    let answer = real().decode(ContentType::Png, &claiming(20_000)).await.unwrap();
+    let answer = real()
+        .decode(ContentType::Png, &claiming(20_000), &DerivativeSize::ALL)
+        .await
+        .unwrap();
     assert_eq!(answer.unwrap_err(), RefusalReason::DecodeLimit);
     // 16 MB is promised, and then the picture is not there.
-    let answer = real().decode(ContentType::Png, &claiming(2_000)).await.unwrap();
+    let answer = real()
+        .decode(ContentType::Png, &claiming(2_000), &DerivativeSize::ALL)
+        .await
+        .unwrap();
     assert_ne!(answer.unwrap_err(), RefusalReason::DecodeLimit);
 }
 
 #[tokio::test]
 async fn a_child_that_breaks_refuses_its_picture_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let stray = r#"echo '{"decoded":{"dimensions":{"width":1,"height":1},"thumbnail":{"width":1,"height":1}}}'; echo no"#;
+    let answer = |derivatives: &str, behind: &str| {
+        let facts =
+            r#""capture":{"taken_at":"absent","camera":"absent","orientation":"absent","position":"absent"}"#;
+        let size = r#""dimensions":{"width":1,"height":1}"#;
+        format!(
+            "echo '{{\"decoded\":{{{size},\"derivatives\":[{derivatives}],\"measures\":null,{facts}}}}}'; echo {behind}"
+        )
+    };
+    let part = |size: &str, side: u32, bytes: u64| {
+        format!(r#"{{"size":"{size}","dimensions":{{"width":{side},"height":1}},"bytes":{bytes}}}"#)
+    };
+    let both = |bytes| format!("{},{}", part("LARGE", 1, bytes), part("SMALL", 1, 0));
+    let stray = answer(&both(2), "no");
+    let nothing = answer("", "-n");
+    let too_much = answer(&both(u64::MAX), "no");
+    let larger = answer(
+        &format!("{},{}", part("LARGE", 2000, 2), part("SMALL", 1, 0)),
+        "no",
+    );
     for (script, expected) in [
         ("exit 0", RefusalReason::Unreadable),
         ("exit 101", RefusalReason::Unreadable),
@@ -112,7 +160,10 @@ async fn a_child_that_breaks_refuses_its_picture_and_nothing_else() {
             RefusalReason::Unreadable,
         ),
         ("echo nonsense", RefusalReason::Unreadable),
-        (stray, RefusalReason::Unreadable),
+        (&stray, RefusalReason::Unreadable),
+        (&nothing, RefusalReason::Unreadable),
+        (&too_much, RefusalReason::Unreadable),
+        (&larger, RefusalReason::Unreadable),
     ] {
         let decoder = scripted(folder.path(), script, LONG);
         assert_eq!(
@@ -136,5 +187,5 @@ async fn a_child_that_never_ends_is_killed() {
 #[tokio::test]
 async fn a_picture_is_not_judged_where_no_child_can_be_started() {
     let decoder = Decoder::new(PathBuf::from("/nowhere/at/all"), LONG);
-    assert!(decoder.decode(ContentType::Jpeg, b"anything").await.is_err());
+    assert!(decoder.decode(ContentType::Jpeg, b"anything", &[]).await.is_err());
 }

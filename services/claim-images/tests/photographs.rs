@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claim_images::content;
-use claim_images::decoder::{Decoded, Decoder};
-use claim_images::domain::RefusalReason;
+use claim_images::decoder::{Decoded, Decoder, Derivative};
+use claim_images::domain::{DerivativeSize, RefusalReason};
 use image::ExtendedColorType;
 use image::codecs::webp::WebPEncoder;
-use testkit::photos;
+use testkit::{photos, quarters};
 
 fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/photographs");
@@ -21,28 +21,38 @@ async fn judged(file: &[u8]) -> Result<Decoded, RefusalReason> {
     let inspected = content::inspect(file).map_err(|refused| refused.reason)?;
     let program = PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images"));
     let decoder = Decoder::new(program, Duration::from_mins(1));
-    decoder.decode(inspected.content_type, file).await.unwrap()
+    decoder
+        .decode(inspected.content_type, file, &DerivativeSize::ALL)
+        .await
+        .unwrap()
 }
 
-/// Received, and the thumbnail shows all four quarters.
+fn of_size(decoded: &Decoded, size: DerivativeSize) -> &Derivative {
+    let mut found = decoded.derivatives.iter().filter(|made| made.size == size);
+    found.next().unwrap()
+}
+
+/// Received, and every derivative shows the four quarters in their colours.
 async fn assert_received(what: &str, file: &[u8]) {
+    assert_seen(what, file, (320, 208), quarters::COLOURS).await;
+}
+
+async fn assert_seen(what: &str, file: &[u8], size: (u32, u32), colours: [[u8; 3]; 4]) {
     let decoded = match judged(file).await {
         Ok(decoded) => decoded,
         Err(reason) => panic!("{what}: {reason:?}"),
     };
-    let (width, height) = (decoded.dimensions.width, decoded.dimensions.height);
-    assert_eq!((width, height), (320, 208), "{what}");
-    let seen = turbojpeg::decompress(&decoded.thumbnail, turbojpeg::PixelFormat::RGB).unwrap();
-    let (w, h) = (seen.width / 2, seen.height / 2);
-    let quarter = |x: usize, y: usize| {
-        // Its middle, away from the edges that coding blurs.
-        let at = (y * h + h / 2) * seen.pitch + 3 * (x * w + w / 2);
-        [seen.pixels[at], seen.pixels[at + 1], seen.pixels[at + 2]].map(|sample| sample > 128)
-    };
-    assert_eq!(quarter(0, 0), [true, false, false], "{what}: red");
-    assert_eq!(quarter(1, 0), [false, true, false], "{what}: green");
-    assert_eq!(quarter(0, 1), [false, false, true], "{what}: blue");
-    assert_eq!(quarter(1, 1), [true, true, false], "{what}: yellow");
+    assert_eq!(
+        (decoded.dimensions.width, decoded.dimensions.height),
+        size,
+        "{what}"
+    );
+    for made in &decoded.derivatives {
+        assert_eq!((made.dimensions.width, made.dimensions.height), size, "{what}");
+        let seen = turbojpeg::decompress(&made.jpeg, turbojpeg::PixelFormat::RGB).unwrap();
+        let difference = quarters::difference(seen.width, &seen.pixels, colours);
+        assert_eq!(difference, None, "{what}");
+    }
 }
 
 async fn refusal(file: &[u8]) -> Option<RefusalReason> {
@@ -51,12 +61,12 @@ async fn refusal(file: &[u8]) -> Option<RefusalReason> {
 
 #[tokio::test]
 async fn ci_13_photo_plain_jpg_is_received() {
-    assert_received("plain.jpg", &fixture("plain.jpg")).await;
+    assert_received("plain.jpg", quarters::JPEG).await;
 }
 
 #[tokio::test]
 async fn ci_13_photo_plain_heic_is_received_and_seen() {
-    assert_received("plain.heic", &fixture("plain.heic")).await;
+    assert_received("plain.heic", quarters::HEIC).await;
 }
 
 #[tokio::test]
@@ -94,6 +104,28 @@ async fn ci_4_photo_cut_is_truncated() {
     assert_eq!(refusal(&fixture("cut.jpg")).await, Some(RefusalReason::Truncated));
 }
 
+/// Wide colours are seen in sRGB, not pale.
+#[tokio::test]
+async fn ci_13_photo_display_p3_is_seen_in_true_colours() {
+    let file = fixture("display-p3.jpg");
+    assert_seen("display-p3.jpg", &file, (320, 208), quarters::WIDE_COLOURS).await;
+    let turned = quarters::turned(quarters::WIDE_COLOURS);
+    assert_seen("held upright", &quarters::wide(), (208, 320), turned).await;
+}
+
+/// An empty Exif segment before the camera's is passed over.
+#[tokio::test]
+async fn ci_13_photo_second_exif_turned_stands_upright() {
+    let file = fixture("second-exif-turned.jpg");
+    let turned = quarters::turned(quarters::COLOURS);
+    assert_seen("second-exif-turned.jpg", &file, (208, 320), turned).await;
+}
+
+#[tokio::test]
+async fn ci_13_a_motion_photograph_is_received() {
+    assert_received("a video behind it", &quarters::motion()).await;
+}
+
 #[tokio::test]
 async fn ci_13_photo_one_byte_more_heic_is_received() {
     assert_received("one-byte-more.heic", &fixture("one-byte-more.heic")).await;
@@ -107,7 +139,7 @@ async fn ci_13_photo_seven_zeros_more_heic_is_received() {
 /// The kinds of harmless mark, each put into a plain photograph.
 #[tokio::test]
 async fn ci_13_harmless_marks_do_not_refuse_a_whole_photograph() {
-    let plain = fixture("plain.jpg");
+    let plain = quarters::JPEG.to_vec();
     let (header, rest) = plain.split_at(20);
     let adobe = |transform: u8| {
         let segment = [b"\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0", &[transform][..]].concat();
@@ -136,9 +168,9 @@ async fn ci_13_harmless_marks_do_not_refuse_a_whole_photograph() {
 async fn ci_4_a_cut_photograph_is_refused_whatever_follows() {
     let video = &fixture("no-end-marker-phone-trailer.jpg")[7123..];
     for whole in [
-        fixture("plain.jpg"),
+        quarters::JPEG.to_vec(),
         photos::tower().unwrap(),
-        fixture("plain.heic"),
+        quarters::HEIC.to_vec(),
     ] {
         for kept in [whole.len() - 40, whole.len() / 2, whole.len() / 5] {
             for behind in [&b""[..], b"\xFF\xD9", video] {
@@ -155,13 +187,8 @@ async fn ci_4_a_cut_photograph_is_refused_whatever_follows() {
 }
 
 /// Three bytes a pixel: the four quarters.
-fn quarters() -> Vec<u8> {
-    let colour = |x: u32, y: u32| match (x < 160, y < 104) {
-        (true, true) => [220, 40, 40],
-        (false, true) => [40, 180, 60],
-        (true, false) => [50, 80, 210],
-        (false, false) => [230, 210, 50],
-    };
+fn drawn() -> Vec<u8> {
+    let colour = |x: usize, y: usize| quarters::COLOURS[2 * (y / 104) + x / 160];
     (0..208)
         .flat_map(|y| (0..320).flat_map(move |x| colour(x, y)))
         .collect()
@@ -193,7 +220,7 @@ fn animation(frames: &[Vec<u8>]) -> Vec<u8> {
 
 #[tokio::test]
 async fn ci_13_a_webp_is_received_and_an_animated_one_shows_its_first_frame() {
-    let still = webp(&quarters());
+    let still = webp(&drawn());
     assert_received("a still picture", &still).await;
     assert_received("with bytes behind it", &[&still[..], &[0; 9]].concat()).await;
     let gray = webp(&vec![128; 320 * 208 * 3]);
@@ -224,19 +251,15 @@ async fn ci_13_a_jpeg_of_200_megapixels_is_received() {
     let file = turbojpeg::compress(picture, 50, turbojpeg::Subsamp::Gray).unwrap();
     let decoded = judged(&file).await.unwrap();
     assert_eq!(decoded.dimensions.width, 16_000);
-    assert_eq!(decoded.thumbnail_dimensions.width, 400);
+    let widths = DerivativeSize::ALL.map(|size| of_size(&decoded, size).dimensions.width);
+    assert_eq!(widths, [400, 1600]);
 }
 
 #[tokio::test]
 async fn ci_13_a_heic_of_a_real_phone_is_decoded() {
     let decoded = judged(&photos::heic().unwrap()).await.unwrap();
-    assert_eq!(
-        decoded
-            .thumbnail_dimensions
-            .width
-            .max(decoded.thumbnail_dimensions.height),
-        400
-    );
+    let small = of_size(&decoded, DerivativeSize::Small).dimensions;
+    assert_eq!(small.width.max(small.height), 400);
 }
 
 /// Many bytes that only look like a HEIC were evidence once.

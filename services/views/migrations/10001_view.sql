@@ -92,7 +92,10 @@ CREATE TABLE view.image (
     sha256 text NOT NULL,
     width integer NOT NULL,
     height integer NOT NULL,
-    has_thumbnail boolean NOT NULL,
+    derivatives text[] NOT NULL,
+    hints text[] NOT NULL,
+    -- What the camera says: personal, as the event had it sealed. For claims staff.
+    capture jsonb,
     duplicate_of text NOT NULL,
     received_at timestamptz NOT NULL,
     submission_id uuid

@@ -1,12 +1,14 @@
 //! What the customer's and the adjuster's queries read alike: pages, orders, pictures.
 
-use contracts::views::v1::ImageSummary;
+use contracts::views::v1::{self as proto, ImageSummary};
 use decider::Problem;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use kernel::clock::instant_of_micros;
+use kernel::{CaptureFact, CaptureFacts};
 use service::Page;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
@@ -98,11 +100,20 @@ pub(crate) fn count(row: &PgRow, column: &str) -> Result<u32, sqlx::Error> {
 /// Position of a row in a list by time.
 pub(crate) type TimePosition = (i64, Uuid);
 
-/// Pictures of an accident, oldest first: all, or only those that were sent.
+/// Who looks at pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Viewer {
+    /// Sees all pictures, and not what cameras say of them.
+    Customer,
+    /// Sees those that were sent.
+    ClaimsStaff,
+}
+
+/// Pictures of an accident, oldest first.
 pub(crate) async fn images(
     pool: &PgPool,
     accident: Uuid,
-    sent_only: bool,
+    viewer: Viewer,
     after: Option<TimePosition>,
     limit: i64,
 ) -> Result<Vec<ImageSummary>, sqlx::Error> {
@@ -114,14 +125,14 @@ pub(crate) async fn images(
           ORDER BY received_at, image_id LIMIT $6",
     )
     .bind(accident)
-    .bind(sent_only)
+    .bind(viewer == Viewer::ClaimsStaff)
     .bind(after.is_none())
     .bind(sql_instant(after_us))
     .bind(after_id)
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    rows.iter().map(image).collect()
+    rows.iter().map(|row| image(row, viewer)).collect()
 }
 
 /// The instant of a page position.
@@ -137,7 +148,11 @@ pub(crate) fn image_position(image: &ImageSummary) -> TimePosition {
     )
 }
 
-fn image(row: &PgRow) -> Result<ImageSummary, sqlx::Error> {
+fn image(row: &PgRow, viewer: Viewer) -> Result<ImageSummary, sqlx::Error> {
+    let capture = match viewer {
+        Viewer::Customer => None,
+        Viewer::ClaimsStaff => row.try_get::<Option<Json<CaptureFacts>>, _>("capture")?,
+    };
     Ok(ImageSummary {
         image_id: row.try_get::<Uuid, _>("image_id")?.to_string(),
         category: row.try_get("category")?,
@@ -149,14 +164,37 @@ fn image(row: &PgRow) -> Result<ImageSummary, sqlx::Error> {
         sha256: row.try_get("sha256")?,
         width: row.try_get::<i32, _>("width")?.cast_unsigned(),
         height: row.try_get::<i32, _>("height")?.cast_unsigned(),
-        has_thumbnail: row.try_get("has_thumbnail")?,
+        derivatives: row.try_get("derivatives")?,
         submission_id: row
             .try_get::<Option<Uuid>, _>("submission_id")?
             .map(|id| id.to_string())
             .unwrap_or_default(),
         received_at_us: micros(row, "received_at")?,
         duplicate_of_image_id: row.try_get("duplicate_of")?,
+        hints: row.try_get("hints")?,
+        capture: capture.map(|Json(facts)| shown(&facts)),
     })
+}
+
+fn shown(facts: &CaptureFacts) -> proto::CaptureFacts {
+    proto::CaptureFacts {
+        taken_at: Some(fact(&facts.taken_at, ToString::to_string)),
+        camera: Some(fact(&facts.camera, |name| name.as_str().to_owned())),
+        orientation: Some(fact(&facts.orientation, |lies| lies.value().to_string())),
+        position: Some(fact(&facts.position, ToString::to_string)),
+    }
+}
+
+fn fact<T>(fact: &CaptureFact<T>, show: impl Fn(&T) -> String) -> proto::CaptureFact {
+    let state = match fact {
+        CaptureFact::Absent => proto::CaptureState::Absent,
+        CaptureFact::Parsed(_) => proto::CaptureState::Parsed,
+        CaptureFact::Unreadable => proto::CaptureState::Unreadable,
+    };
+    proto::CaptureFact {
+        state: state.into(),
+        value: fact.parsed().map(show).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -291,9 +291,15 @@ pub const TABLE: &[Rule] = &[
         &[CLAIMS_STAFF],
     ),
     rule(
-        "/madoguchi.claim_images.v1.ClaimImagesService/GetThumbnail",
+        "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivative",
         &[Allowed::Customer, CLAIMS_STAFF],
-    ),
+    )
+    .long_running(),
+    rule(
+        "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivatives",
+        &[Allowed::Customer, CLAIMS_STAFF],
+    )
+    .long_running(),
     rule(
         "/madoguchi.claim_images.v1.ClaimImagesService/DownloadOriginal",
         &[CLAIMS_STAFF],

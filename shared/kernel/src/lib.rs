@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod caller;
+pub mod capture;
 pub mod characters;
 pub mod clock;
 pub mod dated;
@@ -19,6 +20,7 @@ pub mod policy;
 
 pub use address::Address;
 pub use caller::{CallerId, MissingReason};
+pub use capture::{CaptureFact, CaptureFacts};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dated::Dated;
 pub use email::EmailAddress;

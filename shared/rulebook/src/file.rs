@@ -11,7 +11,8 @@ use crate::number_rules::NumberRules;
 use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 use crate::rules::{
     ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, LoginRules, MAX_CHALLENGE_TTL_S,
-    PasswordRules, ProductRules, RegistrationRoute, RegistrationRules, RetentionRules, Rulebook,
+    PasswordRules, PictureRules, ProductRules, RegistrationRoute, RegistrationRules, RetentionRules,
+    Rulebook,
 };
 use kernel::phone::PhoneNumber;
 
@@ -19,6 +20,9 @@ use kernel::phone::PhoneNumber;
 const MIN_CHARS_WITH_SECOND_FACTOR: u32 = 8;
 const MIN_CHARS_ALONE: u32 = 15;
 const MAX_CHARS: u32 = 128;
+
+/// A variance of the Laplacian that hardly any photograph reaches.
+const MAX_SHARPNESS: f64 = 10_000.0;
 
 /// The longest period of any class of record, ten years.
 const MAX_RETENTION_DAYS: u32 = 3_650;
@@ -37,6 +41,8 @@ struct RulebookFile {
     products: Vec<ProductRules>,
     maintenance: Vec<MaintenanceFile>,
     contacts: ContactsFile,
+    #[serde(default)]
+    pictures: PictureRules,
     #[serde(default)]
     retention: RetentionRules,
     /// The national calendar that ships with the software, if absent.
@@ -131,6 +137,7 @@ impl RulebookFile {
             format!("must be at most {MAX_RETENTION_DAYS}"),
         )?;
         check_registration(&self.registration)?;
+        check_pictures(&self.pictures)?;
         let holidays = self.holidays.map_or_else(HolidayCalendar::national, Arc::new);
         let windows = self.maintenance.into_iter().enumerate();
         Ok(Rulebook {
@@ -147,6 +154,7 @@ impl RulebookFile {
                 .map(|(at, window)| window.validate(at))
                 .collect::<Result<_, _>>()?,
             contacts: self.contacts.validate(&holidays)?,
+            pictures: self.pictures,
             retention: self.retention,
             holidays,
         })
@@ -198,6 +206,24 @@ fn check_password(rules: &PasswordRules) -> Result<(), RulebookError> {
         (longest_minimum..=MAX_CHARS).contains(&rules.max_chars),
         "password.max_chars",
         format!("must be {longest_minimum} to {MAX_CHARS}"),
+    )
+}
+
+fn check_pictures(rules: &PictureRules) -> Result<(), RulebookError> {
+    require(
+        (0.0..=MAX_SHARPNESS).contains(&rules.soft_below),
+        "pictures.soft_below",
+        format!("must be 0 to {MAX_SHARPNESS}"),
+    )?;
+    require(
+        (0.0..=rules.soft_below).contains(&rules.blurred_below),
+        "pictures.blurred_below",
+        "must be 0 to pictures.soft_below",
+    )?;
+    require(
+        (0.0..=255.0).contains(&rules.dark_below),
+        "pictures.dark_below",
+        "must be 0 to 255",
     )
 }
 

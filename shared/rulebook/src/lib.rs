@@ -20,6 +20,6 @@ pub use number_rules::{IneligibleReason, LineKind, NumberRules, Verdict};
 pub use opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 pub use rules::{
     ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, DEFAULT_RULEBOOK, EffectiveDateError,
-    LoginRules, MAX_CHALLENGE_TTL_S, PasswordRules, ProductRules, RegistrationRoute, RegistrationRules,
-    RetentionRules, Rulebook,
+    LoginRules, MAX_CHALLENGE_TTL_S, PasswordRules, PictureRules, ProductRules, RegistrationRoute,
+    RegistrationRules, RetentionRules, Rulebook,
 };

@@ -43,6 +43,8 @@ pub struct Rulebook {
     pub maintenance: Vec<MaintenanceWindow>,
     /// Whom to call (OP-2).
     pub contacts: ContactRoutes,
+    /// When a customer is advised to take a picture again (CI-7).
+    pub pictures: PictureRules,
     /// How long what is kept (OP-4).
     pub retention: RetentionRules,
     /// The business calendar.
@@ -158,6 +160,32 @@ impl ContractRules {
         let tail = SignedDuration::from_hours(24 * i64::from(self.tail_days));
         // An end that no calendar reaches is none.
         period_end?.checked_add(tail).ok()
+    }
+}
+
+/// CI-7: from where on a picture is worth a hint. Never a reason to refuse it.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PictureRules {
+    /// Below this variance of the Laplacian, measured at 1,024 px, a picture is blurred.
+    pub blurred_below: f64,
+    /// Below this one it is soft; at least [`PictureRules::blurred_below`].
+    pub soft_below: f64,
+    /// Below this mean brightness, of 255, it is dark.
+    pub dark_below: f64,
+    /// Below this length of its longer side in pixels it is tiny.
+    pub tiny_below_px: u32,
+}
+
+impl Default for PictureRules {
+    /// For rulebooks that were written before there was this section.
+    fn default() -> Self {
+        Self {
+            blurred_below: 20.0,
+            soft_below: 80.0,
+            dark_below: 40.0,
+            tiny_below_px: 640,
+        }
     }
 }
 
@@ -313,6 +341,7 @@ mod tests {
         assert_eq!(rules.challenge.ttl(), SignedDuration::from_secs(180));
         assert_eq!(rules.challenge.max_open_per_number, 3);
         assert_eq!(rules.retention, RetentionRules::default());
+        assert_eq!(rules.pictures, PictureRules::default());
         assert!(rules.registration.offers(RegistrationRoute::A));
         assert!(!rules.registration.offers(RegistrationRoute::B));
         assert!(rules.registration.refuses_kind("group") && !rules.registration.refuses_kind("individual"));
@@ -359,6 +388,17 @@ mod tests {
             field_of(&with("unknown_callers_days = 90", "unknown_callers_days = 3651")),
             "retention.unknown_callers_days"
         );
+        for (from, to, field) in [
+            ("soft_below = 80", "soft_below = nan", "pictures.soft_below"),
+            (
+                "blurred_below = 20",
+                "blurred_below = 81",
+                "pictures.blurred_below",
+            ),
+            ("dark_below = 40", "dark_below = 256", "pictures.dark_below"),
+        ] {
+            assert_eq!(field_of(&with(from, to)), field);
+        }
         assert_eq!(field_of(&with("\"050*\"", "\"05x\"")), "numbers.deny[0].pattern");
         assert_eq!(
             field_of(&with("routes = [\"A\"]", "routes = [\"A\", \"C\"]")),

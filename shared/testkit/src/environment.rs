@@ -17,3 +17,17 @@ pub(crate) const NATS_SERVER_VARIABLE: &str = "NATS_SERVER";
 pub(crate) fn read(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
+
+/// How much a long test does: what the variable says, or what is enough in passing.
+///
+/// # Panics
+///
+/// Where the variable is no number.
+#[must_use]
+pub fn length_of_run(variable: &str, in_passing: u32) -> u32 {
+    read(variable).map_or(in_passing, |value| {
+        value
+            .parse()
+            .unwrap_or_else(|error| panic!("{variable}={value}: {error}"))
+    })
+}

@@ -14,6 +14,7 @@ mod occupancy;
 mod otlp;
 pub mod photos;
 mod postgres;
+pub mod quarters;
 mod script;
 pub mod search;
 mod shared;
@@ -24,7 +25,7 @@ mod wait;
 pub mod walk;
 
 pub use certificates::Certificates;
-pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE};
+pub use environment::{NATS_URL_VARIABLE, POSTGRES_URL_VARIABLE, length_of_run};
 pub use error::ServerError;
 pub use guarded::{GuardedCommand, GuardedProcess};
 pub use nats::PrivateNats;

@@ -252,7 +252,7 @@ async fn pictures_opened(stack: &Stack, client: &Client) -> usize {
             .await
             .unwrap();
         for image in gallery.into_inner().images {
-            if image.has_thumbnail {
+            if !image.derivatives.is_empty() {
                 let request = DownloadOriginalRequest {
                     accident_id: accident.accident_id.clone(),
                     image_id: image.image_id,

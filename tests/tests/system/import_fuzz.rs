@@ -60,10 +60,6 @@ fn write(folder: &Path, number: u32) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the length of this test, and nothing of the product, is set by the environment"
-)]
 async fn en_16_of_damaged_rows_every_line_is_accounted_for_and_none_is_mixed_with_another() {
     let folder = data_folder();
     let stack = Stack::start(&folder.path().join("data"), &programs())
@@ -71,8 +67,7 @@ async fn en_16_of_damaged_rows_every_line_is_accounted_for_and_none_is_mixed_wit
         .unwrap();
     let client = Client::new(&stack.description().services).unwrap();
     let administrator = administrator(&stack);
-    let wanted = std::env::var("CSV_FUZZ_SERVICE_ROWS").ok();
-    let wanted = wanted.and_then(|rows| rows.parse().ok()).unwrap_or(IN_PASSING);
+    let wanted = testkit::length_of_run("CSV_FUZZ_SERVICE_ROWS", IN_PASSING);
     let (mut recorded, mut read) = (0, 0);
     for number in 0..wanted.div_ceil(ROWS) {
         let plan = Plan {

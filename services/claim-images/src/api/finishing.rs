@@ -7,7 +7,7 @@ use bytes::Bytes;
 use contracts::claim_images::v1 as proto;
 use contracts::names::CLAIM_IMAGES;
 use decider::{Problem, ProblemKind};
-use kernel::ids::UploadId;
+use kernel::ids::{SubjectId, UploadId};
 use service::{command, consistency_token, reason_text, refuse, status};
 use sha2::Digest as _;
 use tokio::sync::OwnedSemaphorePermit;
@@ -16,8 +16,11 @@ use tonic::{Request, Response, Status};
 use super::uploads::{check_not_aborted, find, open_name};
 use super::{Api, Owner, owner, parse, rejected};
 use crate::content::{self, Refused};
-use crate::decoder::Decoded;
-use crate::domain::{Category, Command, ContentType, ImageState, NewImage, RefusalReason, Sha256};
+use crate::decoder::{Decoded, Derivative};
+use crate::domain::{
+    self, Category, Command, ContentType, DerivativeSize, Derivatives, ImageState, NewImage, RECIPE,
+    Received, RefusalReason, Sha256,
+};
 use crate::originals::Kind;
 use crate::publish::publish;
 use crate::uploads::{Upload, UploadState};
@@ -76,10 +79,12 @@ pub(super) async fn finish(
             ImageState::Refused(reason) => reason_text(reason.as_str()),
             _ => String::new(),
         };
-        proto::Image {
-            refusal_message: refusal,
-            ..wire::image(upload.accident_id, image)
+        let mut shown = wire::image(upload.accident_id, image);
+        shown.refusal_message = refusal;
+        for (told, hint) in shown.hints.iter_mut().zip(&image.hints) {
+            told.message = reason_text(hint.as_str());
         }
+        shown
     });
     Ok(Response::new(proto::FinishUploadResponse {
         image,
@@ -94,7 +99,7 @@ fn checksum_mismatch() -> Problem {
 /// What is to be recorded of the file. A picture that is to be received has been stored when this returns.
 async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Result<Command, Status> {
     let beginning = api.spool.read_beginning(upload.id).await.map_err(refuse)?;
-    let _permit = permit(api, &beginning).await?;
+    let _permit = permit(api, content::kind(&beginning)).await?;
     drop(beginning);
     let persisted = api.spool.persisted(upload.id).await.map_err(refuse)?;
     if persisted != upload.size_bytes {
@@ -134,24 +139,42 @@ async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Res
         }),
         Ok((content_type, decoded)) => {
             keep(api, upload, sha256, original, decoded.as_ref()).await?;
-            let dimensions = decoded.as_ref().map(|decoded| decoded.dimensions);
-            let thumbnail = decoded.map(|decoded| decoded.thumbnail_dimensions);
-            Ok(Command::ReceiveImage {
-                image,
-                content_type,
-                dimensions,
-                thumbnail,
-            })
+            let received = Box::new(received(api, content_type, decoded));
+            Ok(Command::ReceiveImage { image, received })
         }
     }
 }
 
-/// A place in the lane of what the file begins like: HEIC takes a second where others take a twentieth of one, and shall not
-/// keep them waiting.
-async fn permit(api: &Api, beginning: &[u8]) -> Result<OwnedSemaphorePermit, Status> {
+fn received(api: &Api, content_type: ContentType, decoded: Option<Decoded>) -> Received {
+    let Some(decoded) = decoded else {
+        return Received {
+            content_type,
+            dimensions: None,
+            derivatives: Derivatives::default(),
+            hints: Vec::new(),
+            capture: None,
+        };
+    };
+    let rules = &api.context.rulebook.pictures;
+    let measured = |measures| domain::hints(rules, measures, decoded.dimensions);
+    Received {
+        content_type,
+        dimensions: Some(decoded.dimensions),
+        derivatives: Derivatives::all(),
+        hints: decoded.measures.map(measured).unwrap_or_default(),
+        capture: Some(decoded.capture),
+    }
+}
+
+/// A place in the lane of this kind of file: HEIC takes a second where others take a twentieth of one, and shall not keep them
+/// waiting.
+pub(super) async fn permit(
+    api: &Api,
+    content_type: Option<ContentType>,
+) -> Result<OwnedSemaphorePermit, Status> {
     let busy =
         || status(Problem::new(ProblemKind::ResourceExhausted, "DECODERS_BUSY").retry_after(RETRY_BUSY));
-    let lane = match content::kind(beginning) {
+    let lane = match content_type {
         Some(ContentType::Heic) => &api.judging_heic,
         _ => &api.judging,
     };
@@ -179,7 +202,11 @@ async fn look(
     if content_type == ContentType::Pdf {
         return Ok(Ok((content_type, None)));
     }
-    let decoded = api.decoder.decode(content_type, original).await.map_err(refuse)?;
+    let decoded = api
+        .decoder
+        .decode(content_type, original, &DerivativeSize::ALL)
+        .await
+        .map_err(refuse)?;
     Ok(decoded
         .map(|decoded| (content_type, Some(decoded)))
         .map_err(refused))
@@ -194,14 +221,26 @@ async fn keep(
 ) -> Result<(), Status> {
     api.uploads.use_original(upload, sha256).await.map_err(refuse)?;
     let address = (upload.subject, sha256);
-    if let Some(decoded) = decoded {
-        api.originals
-            .keep(Kind::Thumbnail, address, decoded.thumbnail.clone())
-            .await
-            .map_err(refuse)?;
+    for derivative in decoded.iter().flat_map(|decoded| &decoded.derivatives) {
+        keep_derivative(api, address, derivative).await?;
     }
     api.originals
         .keep(Kind::Original, address, original)
+        .await
+        .map_err(refuse)
+}
+
+pub(super) async fn keep_derivative(
+    api: &Api,
+    address: (SubjectId, Sha256),
+    derivative: &Derivative,
+) -> Result<(), Status> {
+    let kind = Kind::Derivative {
+        recipe: RECIPE,
+        size: derivative.size,
+    };
+    api.originals
+        .keep(kind, address, derivative.jpeg.clone())
         .await
         .map_err(refuse)
 }

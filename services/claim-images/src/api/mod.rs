@@ -1,5 +1,6 @@
 //! gRPC in: one function per RPC. Parsing has its own file; decisions are the domain's.
 
+mod deriving;
 mod finishing;
 mod imports;
 mod parse;
@@ -31,6 +32,7 @@ use crate::turns::Turns;
 use crate::uploads::Uploads;
 
 /// What the RPCs work with.
+#[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) context: Context,
     pub(crate) accidents: Repository<Accident>,
@@ -98,6 +100,7 @@ fn rejected(rejection: Rejection) -> Status {
 #[tonic::async_trait]
 impl ClaimImagesService for Api {
     type DownloadOriginalStream = pictures::Download;
+    type GetDerivativesStream = deriving::DerivativeStream;
 
     async fn import_accidents(
         &self,
@@ -155,11 +158,18 @@ impl ClaimImagesService for Api {
         submissions::mark_seen(self, request).await
     }
 
-    async fn get_thumbnail(
+    async fn get_derivative(
         &self,
-        request: Request<proto::GetThumbnailRequest>,
-    ) -> Result<Response<proto::GetThumbnailResponse>, Status> {
-        pictures::thumbnail(self, request).await
+        request: Request<proto::GetDerivativeRequest>,
+    ) -> Result<Response<proto::GetDerivativeResponse>, Status> {
+        deriving::derivative(self, request).await
+    }
+
+    async fn get_derivatives(
+        &self,
+        request: Request<proto::GetDerivativesRequest>,
+    ) -> Result<Response<Self::GetDerivativesStream>, Status> {
+        deriving::derivatives(self, request).await
     }
 
     async fn download_original(

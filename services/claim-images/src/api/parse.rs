@@ -6,7 +6,7 @@ use contracts::claim_images::v1 as proto;
 use decider::{Problem, ProblemKind};
 use kernel::ids::ImageId;
 
-use crate::domain::{Category, Sha256};
+use crate::domain::{Category, DerivativeSize, Sha256};
 
 pub(super) fn id<T: FromStr>(field: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::invalid(field, "ID_INVALID"))
@@ -42,6 +42,14 @@ pub(super) fn new_upload(request: &proto::StartUploadRequest) -> Result<NewUploa
             file_name: request.file_name.clone(),
         }),
         _ => Err(problem),
+    }
+}
+
+/// Which derivative; the small one where the caller does not say.
+pub(super) const fn size(size: proto::DerivativeSize) -> DerivativeSize {
+    match size {
+        proto::DerivativeSize::Unspecified | proto::DerivativeSize::Small => DerivativeSize::Small,
+        proto::DerivativeSize::Large => DerivativeSize::Large,
     }
 }
 

@@ -1,17 +1,16 @@
-//! Handing pictures out: thumbnails to their customer and to claims staff, originals to claims staff alone (CI-5, OP-3).
+//! Handing out originals, to claims staff alone (CI-5, OP-3).
 
 use contracts::claim_images::v1 as proto;
-use decider::{Problem, ProblemKind};
 use eventsourcing::RequestKey;
 use kernel::ids::{AccidentId, ImageId};
 use privacy::FRAME_BYTES;
-use service::{Scope, command_once, refuse, status};
+use service::{Scope, command_once, refuse};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, parse, rejected, restricted_to, staff};
+use super::{Api, parse, rejected, staff};
 use crate::domain::{Command, CurrentAccident, Image};
 use crate::originals::{Kind, Reading};
 
@@ -20,38 +19,6 @@ const FRAMES_AHEAD: usize = 4;
 
 /// An original on its way out.
 pub(super) type Download = ReceiverStream<Result<proto::DownloadOriginalResponse, Status>>;
-
-pub(super) async fn thumbnail(
-    api: &Api,
-    request: Request<proto::GetThumbnailRequest>,
-) -> Result<Response<proto::GetThumbnailResponse>, Status> {
-    let restricted_to = restricted_to(&request)?;
-    let accident_id: AccidentId = parse::id("accident_id", &request.get_ref().accident_id).map_err(refuse)?;
-    let image_id: ImageId = parse::id("image_id", &request.get_ref().image_id).map_err(refuse)?;
-    let accident = api.accidents.load(accident_id).await.map_err(refuse)?.state;
-    let current = match &restricted_to {
-        Some(owner) => accident.of(&owner.subjects),
-        None => accident.known(),
-    }
-    .map_err(rejected)?;
-    let image = current.registered(image_id).map_err(rejected)?;
-    let Some(size) = image.thumbnail else {
-        return Err(status(Problem::new(
-            ProblemKind::FailedPrecondition,
-            "NO_THUMBNAIL",
-        )));
-    };
-    let jpeg = api
-        .originals
-        .read(Kind::Thumbnail, current.subject, image.sha256)
-        .await
-        .map_err(refuse)?;
-    Ok(Response::new(proto::GetThumbnailResponse {
-        jpeg: jpeg.to_vec(),
-        width: size.width,
-        height: size.height,
-    }))
-}
 
 pub(super) async fn download(
     api: &Api,

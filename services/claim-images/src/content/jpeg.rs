@@ -8,6 +8,8 @@ use crate::domain::{Dimensions, RefusalReason};
 
 const SOI: usize = 2;
 pub(crate) const APP0: u8 = 0xE0;
+pub(crate) const APP1: u8 = 0xE1;
+pub(crate) const APP2: u8 = 0xE2;
 pub(crate) const APP14: u8 = 0xEE;
 pub(crate) const COMMENT: u8 = 0xFE;
 pub(crate) const END: u8 = 0xD9;
@@ -151,10 +153,7 @@ fn next_marker(file: &[u8], from: usize) -> Option<(u8, usize)> {
 /// at the end of the file.
 fn end_of_scan(file: &[u8], from: usize) -> usize {
     let mut at = from;
-    while let Some(found) = file
-        .get(at..)
-        .and_then(|rest| rest.iter().position(|byte| *byte == 0xFF))
-    {
+    while let Some(found) = file.get(at..).and_then(|rest| memchr::memchr(0xFF, rest)) {
         at += found;
         match file.get(at + 1) {
             Some(0x00..=0xBF | 0xD0..=0xD7) => at += 2,

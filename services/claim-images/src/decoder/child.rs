@@ -9,7 +9,7 @@ use rlimit::Resource;
 use super::picture;
 use super::protocol::Verdict;
 use crate::content;
-use crate::domain::{ContentType, RefusalReason};
+use crate::domain::{ContentType, DerivativeSize};
 use crate::upload_limits::MAX_FILE_BYTES;
 
 /// The first argument that makes a process a decoding child.
@@ -31,14 +31,26 @@ pub fn main(mut arguments: impl Iterator<Item = String>) -> Option<ExitCode> {
         return None;
     }
     let content_type = arguments.next().and_then(|name| ContentType::of_picture(&name));
-    let Some(content_type) = content_type else {
+    let sizes: Option<Vec<_>> = arguments.map(|side| size(&side)).collect();
+    let (Some(content_type), Some(sizes)) = (content_type, sizes) else {
         return Some(ExitCode::from(64));
     };
     Some(
         limit_oneself(content_type)
-            .and_then(|()| run(content_type))
+            .and_then(|()| run(content_type, &sizes))
             .map_or_else(|_| ExitCode::FAILURE, |()| ExitCode::SUCCESS),
     )
+}
+
+/// How a size is asked for on the command line: by its side.
+pub(super) fn argument(size: DerivativeSize) -> String {
+    size.side().to_string()
+}
+
+fn size(side: &str) -> Option<DerivativeSize> {
+    DerivativeSize::ALL
+        .into_iter()
+        .find(|size| argument(*size) == side)
 }
 
 fn limit_oneself(content_type: ContentType) -> std::io::Result<()> {
@@ -69,13 +81,14 @@ const fn cpu_seconds(content_type: ContentType, pixels: u64) -> u64 {
     CPU_SECONDS + pixels / pixels_per_second
 }
 
-fn run(content_type: ContentType) -> std::io::Result<()> {
+fn run(content_type: ContentType, sizes: &[DerivativeSize]) -> std::io::Result<()> {
     let mut original = Vec::new();
     std::io::stdin()
         .take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut original)?;
-    let answer = match judge(content_type, &original)? {
-        Ok((verdict, jpeg)) => verdict.write(&jpeg)?,
+    allow_time(content_type, &original)?;
+    let answer = match picture::decode(content_type, &original, sizes) {
+        Ok((decoding, jpegs)) => Verdict::Decoded(decoding).write(&jpegs)?,
         Err(reason) => Verdict::Refused(reason).write(&[])?,
     };
     let mut stdout = std::io::stdout().lock();
@@ -83,13 +96,9 @@ fn run(content_type: ContentType) -> std::io::Result<()> {
     stdout.flush()
 }
 
-fn judge(
-    content_type: ContentType,
-    original: &[u8],
-) -> std::io::Result<Result<(Verdict, Vec<u8>), RefusalReason>> {
-    // Said by the header; a picture that is not what its header says ends at the longest time at the latest.
+/// By what the header says; a picture that is not what its header says ends at the longest time at the latest.
+fn allow_time(content_type: ContentType, original: &[u8]) -> std::io::Result<()> {
     let pixels = content::pixels(original).min(content::MOST_PIXELS);
     let longest = cpu_seconds(content_type, content::MOST_PIXELS);
-    Resource::CPU.set(cpu_seconds(content_type, pixels), longest)?;
-    Ok(picture::thumbnail(content_type, original))
+    Resource::CPU.set(cpu_seconds(content_type, pixels), longest)
 }

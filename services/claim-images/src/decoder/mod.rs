@@ -1,14 +1,19 @@
 //! Decoding pictures away from this process: a decoder that is led astray by a crafted file is a child without a name, a
 //! network or a file of ours, with limits on memory and time, and takes nothing with it.
 
+mod capture;
 mod child;
+mod colour;
 mod frame;
 mod heic;
 mod huffman;
 mod jpeg;
+mod measure;
+mod metadata;
 mod picture;
 mod pixels;
 mod protocol;
+mod rgb;
 mod rows;
 mod still;
 
@@ -22,25 +27,38 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 pub use child::{ARGUMENT, main};
-use protocol::Verdict;
+use kernel::CaptureFacts;
+use protocol::{Decoding, Part, Verdict};
 
 use crate::content;
-use crate::domain::{ContentType, Dimensions, RefusalReason};
+use crate::domain::{ContentType, DerivativeSize, Dimensions, Measures, RefusalReason};
 
-/// Longest side of a thumbnail, in pixels.
-pub const THUMBNAIL_SIDE: u32 = 400;
-/// What a thumbnail of that size never reaches.
-const MAX_ANSWER_BYTES: u64 = 2 * 1024 * 1024;
+/// Largest derivative: one message of gRPC, which is 4 MiB by default, has room for it.
+const MAX_DERIVATIVE_BYTES: usize = 3 * 1024 * 1024;
+/// Derivatives of all sizes and what is said of them.
+const MAX_ANSWER_BYTES: u64 = (DerivativeSize::ALL.len() as u64) * MAX_DERIVATIVE_BYTES as u64 + 64 * 1024;
 const HEIC_TIMES_LONGER: u32 = 4;
 /// Signals by which the limits end a child: out of memory aborts, out of time kills.
 const LIMIT_SIGNALS: [i32; 3] = [6, 9, 24];
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What was found in a picture, and what was made of it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
+    /// Upright.
     pub dimensions: Dimensions,
-    pub thumbnail_dimensions: Dimensions,
-    /// Upright JPEG without metadata (CI-5).
-    pub thumbnail: Bytes,
+    /// Those that were asked for, the largest first.
+    pub derivatives: Vec<Derivative>,
+    /// Measured along with the large derivative.
+    pub measures: Option<Measures>,
+    pub capture: CaptureFacts,
+}
+
+/// An upright JPEG in sRGB without metadata (CI-5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derivative {
+    pub size: DerivativeSize,
+    pub dimensions: Dimensions,
+    pub jpeg: Bytes,
 }
 
 /// No child could be asked; the picture was not judged.
@@ -64,17 +82,18 @@ impl Decoder {
         Self { program, wall_clock }
     }
 
-    /// Decodes a picture whole and makes its thumbnail, or says why the picture is refused.
+    /// Decodes a picture whole and makes its derivatives of these sizes, or says why the picture is refused.
     pub async fn decode(
         &self,
         content_type: ContentType,
         original: &[u8],
+        sizes: &[DerivativeSize],
     ) -> Result<Result<Decoded, RefusalReason>, DecoderError> {
         let error = |source| DecoderError {
             program: self.program.clone(),
             source,
         };
-        let mut child = self.start(content_type).map_err(error)?;
+        let mut child = self.start(content_type, sizes).map_err(error)?;
         let asked = ask(&mut child, original);
         let wall_clock = match content_type {
             ContentType::Heic => self.wall_clock * HEIC_TIMES_LONGER,
@@ -85,12 +104,13 @@ impl Decoder {
             return Ok(Err(RefusalReason::DecodeLimit));
         };
         let (status, answer) = asked.map_err(error)?;
-        Ok(judge(status, &answer))
+        Ok(judge(status, &answer, sizes))
     }
 
-    fn start(&self, content_type: ContentType) -> std::io::Result<Child> {
+    fn start(&self, content_type: ContentType, sizes: &[DerivativeSize]) -> std::io::Result<Child> {
         Command::new(&self.program)
             .args([ARGUMENT, content_type.as_str()])
+            .args(sizes.iter().copied().map(child::argument))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -122,7 +142,7 @@ async fn ask(child: &mut Child, original: &[u8]) -> std::io::Result<(ExitStatus,
 }
 
 /// The child may have been taken over by the file, so its answer is checked like anything that comes from outside.
-fn judge(status: ExitStatus, answer: &[u8]) -> Result<Decoded, RefusalReason> {
+fn judge(status: ExitStatus, answer: &[u8], sizes: &[DerivativeSize]) -> Result<Decoded, RefusalReason> {
     if let Some(signal) = status.signal() {
         tracing::warn!(signal, "a decoder was ended by a signal");
         let limit = LIMIT_SIGNALS.contains(&signal);
@@ -132,31 +152,54 @@ fn judge(status: ExitStatus, answer: &[u8]) -> Result<Decoded, RefusalReason> {
             RefusalReason::Unreadable
         });
     }
-    match Verdict::read(answer) {
-        Some((Verdict::Refused(reason), _)) if status.success() => Err(reason),
-        Some((
-            Verdict::Decoded {
-                dimensions,
-                thumbnail,
-            },
-            jpeg,
-        )) if status.success()
-            && plausible(dimensions, thumbnail)
-            && content::is_bare_jpeg(jpeg, thumbnail) =>
-        {
-            Ok(Decoded {
-                dimensions,
-                thumbnail_dimensions: thumbnail,
-                thumbnail: Bytes::copy_from_slice(jpeg),
-            })
-        }
-        _ => {
-            tracing::warn!(code = status.code(), "a decoder ended without an answer");
-            Err(RefusalReason::Unreadable)
-        }
-    }
+    let decoded = match Verdict::read(answer) {
+        Some((Verdict::Refused(reason), _)) if status.success() => return Err(reason),
+        Some((Verdict::Decoded(decoding), jpegs)) if status.success() => decoded(decoding, jpegs, sizes),
+        _ => None,
+    };
+    decoded.ok_or_else(|| {
+        tracing::warn!(code = status.code(), "a decoder ended without an answer");
+        RefusalReason::Unreadable
+    })
 }
 
-fn plausible(dimensions: Dimensions, thumbnail: Dimensions) -> bool {
-    dimensions.width.max(dimensions.height) > 0 && thumbnail.width.max(thumbnail.height) <= THUMBNAIL_SIDE
+/// The answer, if it is what was asked for.
+fn decoded(decoding: Decoding, jpegs: &[u8], sizes: &[DerivativeSize]) -> Option<Decoded> {
+    let Decoding {
+        dimensions,
+        derivatives,
+        measures,
+        capture,
+    } = decoding;
+    let measured = measures.is_none_or(|found| found.sharpness.is_finite() && found.brightness.is_finite());
+    let asked = sizes.len() == derivatives.len()
+        && sizes
+            .iter()
+            .all(|size| derivatives.iter().any(|part| part.size == *size));
+    if dimensions.width == 0 || dimensions.height == 0 || !measured || !asked {
+        return None;
+    }
+    let mut rest = jpegs;
+    let mut checked = Vec::with_capacity(derivatives.len());
+    for part in derivatives {
+        let (jpeg, behind) = rest.split_at_checked(part.bytes)?;
+        rest = behind;
+        checked.push(derivative(dimensions, part, jpeg)?);
+    }
+    rest.is_empty().then_some(Decoded {
+        dimensions,
+        derivatives: checked,
+        measures,
+        capture,
+    })
+}
+
+fn derivative(picture: Dimensions, part: Part, jpeg: &[u8]) -> Option<Derivative> {
+    let Part { size, dimensions, .. } = part;
+    let plausible = size.of(picture) == dimensions && jpeg.len() <= MAX_DERIVATIVE_BYTES;
+    (plausible && content::is_bare_jpeg(jpeg, dimensions)).then(|| Derivative {
+        size,
+        dimensions,
+        jpeg: Bytes::copy_from_slice(jpeg),
+    })
 }

@@ -1,4 +1,4 @@
-//! Decoded pixels on their way from a decoder to the thumbnail.
+//! Decoded pixels on their way from a decoder to what is shown.
 
 use fast_image_resize::PixelType;
 

@@ -6,10 +6,11 @@ use decider::{AsOf, Decider};
 use kernel::ids::{AccidentId, ImageId, SubjectId, SubmissionId};
 use kernel::{Personal, Timestamp};
 
-use super::command::{Command, NewImage};
+use super::command::{Command, NewImage, Received};
+use super::derivative::Derivatives;
 use super::event::Event;
 use super::image::{
-    ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_FILES, MAX_ACCIDENT_IMAGES,
+    ContentType, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_FILES, MAX_ACCIDENT_IMAGES,
     RefusalReason,
 };
 use super::import::{AccidentState, ImportedAccident};
@@ -73,6 +74,11 @@ impl CurrentAccident {
             .ok_or(Rejection::ImageNotFound)
     }
 
+    /// Every picture that was registered, in that order.
+    pub fn all_registered(&self) -> impl Iterator<Item = &Image> {
+        self.order.iter().filter_map(|id| self.registered(*id).ok())
+    }
+
     /// Refuses one more picture of this size where there is no room for it.
     pub fn check_room(&self, size_bytes: u64) -> Result<(), Rejection> {
         let kept: Vec<_> = self
@@ -88,13 +94,7 @@ impl CurrentAccident {
         Ok(())
     }
 
-    fn receive(
-        &self,
-        image: NewImage,
-        content_type: ContentType,
-        dimensions: Option<Dimensions>,
-        thumbnail: Option<Dimensions>,
-    ) -> Result<Vec<Event>, Rejection> {
+    fn receive(&self, image: NewImage, received: Received) -> Result<Vec<Event>, Rejection> {
         if self.images.contains_key(&image.image_id) {
             return Ok(Vec::new());
         }
@@ -105,13 +105,33 @@ impl CurrentAccident {
             category: image.category,
             duplicate_of: self.same_bytes(&image),
             file_name: Personal::new(self.subject, image.file_name),
-            content_type,
+            content_type: received.content_type,
             size_bytes: image.size_bytes,
             sha256: image.sha256,
-            dimensions,
-            thumbnail,
+            dimensions: received.dimensions,
+            derivatives: received.derivatives,
+            hints: received.hints,
+            capture: received.capture.map(|facts| Personal::new(self.subject, facts)),
             received_at: image.at,
         }])
+    }
+
+    /// Records derivatives, unless there are as many by this recipe or a newer one.
+    fn derive(
+        &self,
+        image_id: ImageId,
+        derivatives: Derivatives,
+        at: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        let known = &self.registered(image_id)?.derivatives;
+        let is_news = known.recipe < derivatives.recipe
+            || (known.recipe == derivatives.recipe && !known.sizes.is_superset(&derivatives.sizes));
+        Ok(Vec::from_iter(is_news.then_some(Event::ImageDerived {
+            image_id,
+            subject: self.subject,
+            derivatives,
+            derived_at: at,
+        })))
     }
 
     fn refuse(
@@ -220,15 +240,12 @@ impl Decider for Accident {
                 row_digest,
                 as_of,
             } => self.import(*accident, row_digest, as_of),
-            Command::ReceiveImage {
-                image,
-                content_type,
-                dimensions,
-                thumbnail,
-            } => {
-                let current = self.of(&image.owner)?;
-                current.receive(image, content_type, dimensions, thumbnail)
-            }
+            Command::ReceiveImage { image, received } => self.of(&image.owner)?.receive(image, *received),
+            Command::RecordDerivatives {
+                image_id,
+                derivatives,
+                at,
+            } => self.known()?.derive(image_id, derivatives, at),
             Command::RefuseImage {
                 image,
                 content_type,
@@ -289,6 +306,15 @@ impl Decider for Accident {
         match event {
             Event::Imported { .. } | Event::OriginalViewed { .. } => {}
             Event::ImageReceived { .. } | Event::ImageRefused { .. } => current.record(event.image()),
+            Event::ImageDerived {
+                image_id,
+                derivatives,
+                ..
+            } => {
+                if let Some(image) = current.images.get_mut(image_id) {
+                    image.derivatives = derivatives.clone();
+                }
+            }
             Event::SubmissionSent {
                 submission_id,
                 image_ids,

@@ -4,11 +4,13 @@
 use decider::AsOf;
 use decider::specification::given;
 use jiff::SignedDuration;
-use kernel::Timestamp;
 use kernel::ids::ContractId;
 use kernel::policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};
+use kernel::{CaptureFacts, Timestamp};
 use uuid::Uuid;
 
+use super::super::derivative::DerivativeSize;
+use super::super::hint::Hint;
 use super::super::image::{Category, ContentType, Dimensions, RefusalReason, Sha256};
 use super::super::import::AccidentKind;
 use super::*;
@@ -78,15 +80,32 @@ fn new_image(number: u128, content: u8, size_bytes: u64) -> NewImage {
 fn receive(number: u128, content: u8, size_bytes: u64) -> Command {
     Command::ReceiveImage {
         image: new_image(number, content, size_bytes),
-        content_type: ContentType::Jpeg,
-        dimensions: Some(Dimensions {
-            width: 1200,
-            height: 1600,
+        received: Box::new(Received {
+            content_type: ContentType::Jpeg,
+            dimensions: Some(Dimensions {
+                width: 1200,
+                height: 1600,
+            }),
+            derivatives: Derivatives::all(),
+            hints: vec![Hint::Soft],
+            capture: Some(CaptureFacts::default()),
         }),
-        thumbnail: Some(Dimensions {
-            width: 300,
-            height: 400,
-        }),
+    }
+}
+
+/// Derivatives by a recipe, of these sizes.
+fn derivatives(recipe: u32, sizes: &[DerivativeSize]) -> Derivatives {
+    Derivatives {
+        recipe,
+        sizes: sizes.iter().copied().collect(),
+    }
+}
+
+fn derive(number: u128, derivatives: Derivatives) -> Command {
+    Command::RecordDerivatives {
+        image_id: image_id(number),
+        derivatives,
+        at: at(),
     }
 }
 
@@ -415,5 +434,46 @@ fn op_3_handing_out_an_original_is_recorded_each_time_and_a_refused_file_has_non
         .then([viewed()]);
     given::<Accident>([imported(), refused(3)])
         .when(view(3))
+        .then_rejected("IMAGE_NOT_FOUND");
+}
+
+/// CI-13: made once by a recipe; a newer release's are not made worse by an older one.
+#[test]
+fn ci_13_derivatives_are_recorded_where_they_are_news() {
+    let small = derivatives(1, &[DerivativeSize::Small]);
+    let both = derivatives(1, &DerivativeSize::ALL);
+    let older = || {
+        let mut event = received(1, 1, 100);
+        if let Event::ImageReceived { derivatives, .. } = &mut event {
+            *derivatives = Derivatives::default();
+        }
+        event
+    };
+    let derived = |derivatives: &Derivatives| Event::ImageDerived {
+        image_id: image_id(1),
+        subject: customer("C0001"),
+        derivatives: derivatives.clone(),
+        derived_at: at(),
+    };
+    let (events, state) = given::<Accident>([imported(), older()])
+        .when(derive(1, both.clone()))
+        .then_accepted();
+    assert_eq!(events, [derived(&both)]);
+    let shown = state.known().unwrap().registered(image_id(1)).unwrap();
+    assert_eq!(shown.derivatives, both);
+    for (known, told, is_news) in [
+        (&small, &both, true),
+        (&both, &small, false),
+        (&both, &both, false),
+        (&both, &derivatives(2, &DerivativeSize::ALL), true),
+        (&derivatives(2, &[]), &both, false),
+    ] {
+        let (events, _) = given::<Accident>([imported(), older(), derived(known)])
+            .when(derive(1, told.clone()))
+            .then_accepted();
+        assert_eq!(!events.is_empty(), is_news, "{known:?} {told:?}");
+    }
+    given::<Accident>([imported(), refused(1)])
+        .when(derive(1, both))
         .then_rejected("IMAGE_NOT_FOUND");
 }

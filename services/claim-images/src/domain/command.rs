@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use decider::AsOf;
-use kernel::Timestamp;
 use kernel::ids::{ImageId, SubjectId, SubmissionId};
+use kernel::{CaptureFacts, Timestamp};
 
+use super::derivative::Derivatives;
+use super::hint::Hint;
 use super::image::{Category, ContentType, Dimensions, RefusalReason, Sha256};
 use super::import::ImportedAccident;
 
@@ -24,10 +26,7 @@ pub enum Command {
     /// Record a file that arrived whole and is a picture (CI-5).
     ReceiveImage {
         image: NewImage,
-        content_type: ContentType,
-        /// Upright; none where nothing decodes it here.
-        dimensions: Option<Dimensions>,
-        thumbnail: Option<Dimensions>,
+        received: Box<Received>,
     },
     /// Record a file that arrived whole and is refused (CI-4).
     RefuseImage {
@@ -41,6 +40,12 @@ pub enum Command {
         /// Whose accidents are the caller's own.
         owner: BTreeSet<SubjectId>,
         image_id: ImageId,
+    },
+    /// Record that derivatives of a picture were made after it was received.
+    RecordDerivatives {
+        image_id: ImageId,
+        derivatives: Derivatives,
+        at: Timestamp,
     },
     /// Send registered pictures to the adjuster (CI-1, CI-2).
     Send {
@@ -66,6 +71,18 @@ pub enum Command {
         by: String,
         at: Timestamp,
     },
+}
+
+/// What was found in a file that is received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub content_type: ContentType,
+    /// Upright; none where nothing decodes it here.
+    pub dimensions: Option<Dimensions>,
+    pub derivatives: Derivatives,
+    pub hints: Vec<Hint>,
+    /// None of what no camera made.
+    pub capture: Option<CaptureFacts>,
 }
 
 /// A file that arrived whole.

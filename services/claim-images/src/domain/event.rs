@@ -2,9 +2,11 @@
 //! new field a default. Each event carries its section whole, so that publishing it needs nothing else.
 
 use kernel::ids::{ImageId, SubjectId, SubmissionId};
-use kernel::{Personal, Timestamp};
+use kernel::{CaptureFacts, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::derivative::Derivatives;
+use super::hint::Hint;
 use super::image::{Category, ContentType, Dimensions, Image, ImageState, RefusalReason, Sha256};
 use super::import::ImportedAccident;
 
@@ -36,13 +38,27 @@ pub enum Event {
         /// Upright; absent where nothing decodes it here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dimensions: Option<Dimensions>,
-        /// Of the thumbnail, where there is one.
+        /// Which there are; none where nothing decodes it here.
+        #[serde(default)]
+        derivatives: Derivatives,
+        /// What the customer was told of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<Hint>,
+        /// What the camera says; absent of what no camera made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        thumbnail: Option<Dimensions>,
+        capture: Option<Personal<CaptureFacts>>,
         /// The picture of this accident that has the same bytes (CI-7).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duplicate_of: Option<ImageId>,
         received_at: Timestamp,
+    },
+    /// Derivatives were made of a picture that had none, or had them by an older recipe (CI-13).
+    #[serde(rename = "accident.image_derived.v1")]
+    ImageDerived {
+        image_id: ImageId,
+        subject: SubjectId,
+        derivatives: Derivatives,
+        derived_at: Timestamp,
     },
     /// A file was refused; its bytes were dropped (CI-4).
     #[serde(rename = "accident.image_refused.v1")]
@@ -103,7 +119,8 @@ impl Event {
                 size_bytes,
                 sha256,
                 dimensions,
-                thumbnail,
+                derivatives,
+                hints,
                 duplicate_of,
                 ..
             } => Some(Image {
@@ -114,7 +131,8 @@ impl Event {
                 size_bytes: *size_bytes,
                 sha256: *sha256,
                 dimensions: *dimensions,
-                thumbnail: *thumbnail,
+                derivatives: derivatives.clone(),
+                hints: hints.clone(),
                 duplicate_of: *duplicate_of,
             }),
             Self::ImageRefused {
@@ -133,7 +151,8 @@ impl Event {
                 size_bytes: *size_bytes,
                 sha256: *sha256,
                 dimensions: None,
-                thumbnail: None,
+                derivatives: Derivatives::default(),
+                hints: Vec::new(),
                 duplicate_of: None,
             }),
             _ => None,

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use kernel::ids::{ImageId, SubmissionId};
 use serde::{Deserialize, Serialize};
 
+use super::derivative::Derivatives;
+use super::hint::Hint;
+
 /// Most pictures of one accident, refused ones not counted.
 pub const MAX_ACCIDENT_IMAGES: usize = 300;
 /// Most files of one accident, refused ones counted: each is an event in the accident's stream.
@@ -211,8 +214,8 @@ pub struct Image {
     pub sha256: Sha256,
     /// Upright; none where nothing decodes it here.
     pub dimensions: Option<Dimensions>,
-    /// Width and height of the thumbnail, where there is one.
-    pub thumbnail: Option<Dimensions>,
+    pub derivatives: Derivatives,
+    pub hints: Vec<Hint>,
     /// The same picture was in this accident already (CI-7).
     pub duplicate_of: Option<ImageId>,
 }

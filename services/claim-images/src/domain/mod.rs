@@ -3,14 +3,18 @@
 
 mod accident;
 mod command;
+mod derivative;
 mod event;
+mod hint;
 mod image;
 mod import;
 mod rejection;
 
 pub use accident::{Accident, CurrentAccident, Submission};
-pub use command::{Command, NewImage};
+pub use command::{Command, NewImage, Received};
+pub use derivative::{DerivativeSize, Derivatives, RECIPE};
 pub use event::Event;
+pub use hint::{Hint, Measures, hints};
 pub use image::{
     Category, ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES,
     RefusalReason, Sha256,

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use claim_images::content;
 use claim_images::decoder::{Decoded, Decoder};
-use claim_images::domain::{ContentType, RefusalReason};
+use claim_images::domain::{ContentType, DerivativeSize, RefusalReason};
 use table::{Case, End, Source};
+use testkit::quarters;
 
 /// How much lighter or darker a field may be than it was where another decoder looked, of 255: less than any turning or
 /// mirroring changes it, more than matrices of colours differ.
@@ -24,7 +25,10 @@ async fn judged(file: &[u8]) -> Result<(ContentType, Decoded), RefusalReason> {
     let inspected = content::inspect(file).map_err(|refused| refused.reason)?;
     let program = PathBuf::from(env!("CARGO_BIN_EXE_madoguchi-claim-images"));
     let child = Decoder::new(program, Duration::from_mins(1));
-    let decoded = child.decode(inspected.content_type, file).await.unwrap()?;
+    let decoded = child
+        .decode(inspected.content_type, file, &DerivativeSize::ALL)
+        .await
+        .unwrap()?;
     Ok((inspected.content_type, decoded))
 }
 
@@ -39,33 +43,23 @@ async fn difference(case: &Case, file: &[u8]) -> Option<String> {
             }
             unlike(&decoded, *seen)
         }
-        (_, Ok((found, decoded))) => {
-            let seen = fields(&decoded.thumbnail);
-            Some(format!(
-                "received: {found:?} of {:?}, {seen:?}",
-                decoded.dimensions
-            ))
-        }
+        (_, Ok((found, decoded))) => Some(format!("received: {found:?} of {:?}", decoded.dimensions)),
         (_, Err(reason)) => Some(format!("refused: {reason:?}")),
     }
 }
 
 /// A derivative that is not upright, not whole or not of the picture's proportions looks different.
 fn unlike(decoded: &Decoded, seen: [u8; 9]) -> Option<String> {
-    let (whole, small) = (decoded.dimensions, decoded.thumbnail_dimensions);
-    let longer = whole.width.max(whole.height);
-    let scaled = |side: u32| if longer > 400 { side * 400 / longer } else { side };
-    let (width, height) = (scaled(whole.width), scaled(whole.height));
-    if small.width.abs_diff(width) > 1 || small.height.abs_diff(height) > 1 {
-        return Some(format!("a derivative of {small:?}"));
-    }
-    let found = fields(&decoded.thumbnail);
-    let differs = |(found, seen): (&u8, u8)| found.abs_diff(seen) > TOLERANCE;
-    found
-        .iter()
-        .zip(seen)
-        .any(differs)
-        .then(|| format!("seen as {found:?}"))
+    decoded.derivatives.iter().find_map(|derivative| {
+        let size = derivative.size;
+        if derivative.dimensions != size.of(decoded.dimensions) {
+            return Some(format!("{size:?} is {:?}", derivative.dimensions));
+        }
+        let found = fields(&derivative.jpeg);
+        let differs = |(found, seen): (&u8, u8)| found.abs_diff(seen) > TOLERANCE;
+        let is_unlike = found.iter().zip(seen).any(differs);
+        is_unlike.then(|| format!("{size:?} is seen as {found:?}"))
+    })
 }
 
 /// How light the nine fields of a picture are, row by row.
@@ -137,16 +131,13 @@ async fn ci_13_photographs_that_crates_carry_end_as_the_table_says() {
 /// No package has one of that size that may be decoded; the largest has 200 megapixels and is refused.
 #[tokio::test]
 async fn ci_13_a_heic_of_64_megapixels_is_received_and_one_of_more_is_not() {
-    let tile = std::fs::read(
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/photographs/plain.heic"),
-    );
-    let tile = tile.unwrap();
-    let (kind, decoded) = judged(&mosaic::of_tiles(&tile, 25, 38)).await.unwrap();
+    let tile = quarters::HEIC;
+    let (kind, decoded) = judged(&mosaic::of_tiles(tile, 25, 38)).await.unwrap();
     assert_eq!(kind, ContentType::Heic);
     assert_eq!(
         (decoded.dimensions.width, decoded.dimensions.height),
         (8000, 7904)
     );
-    let refused = judged(&mosaic::of_tiles(&tile, 25, 39)).await.unwrap_err();
+    let refused = judged(&mosaic::of_tiles(tile, 25, 39)).await.unwrap_err();
     assert_eq!(refused, RefusalReason::TooManyPixels);
 }

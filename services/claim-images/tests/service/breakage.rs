@@ -137,7 +137,7 @@ async fn damaged_and_unusable_disks_are_told_apart_from_the_callers_mistakes() {
         std::fs::write(&path, bytes).unwrap();
     }
     assert_refused(
-        world.thumbnail(HOLDER, &image).await,
+        world.derivative(HOLDER, &image).await,
         FailedPrecondition,
         "STORED_BYTES_DAMAGED",
     );

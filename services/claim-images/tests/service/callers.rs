@@ -54,12 +54,12 @@ async fn ci_9_somebody_elses_upload_and_picture_do_not_exist() {
         .image
         .unwrap();
     assert_refused(
-        world.thumbnail(STRANGER, &image).await,
+        world.derivative(STRANGER, &image).await,
         NotFound,
         "ACCIDENT_NOT_FOUND",
     );
-    world.thumbnail(HOLDER, &image).await.unwrap();
-    world.thumbnail(As::Adjuster, &image).await.unwrap();
+    world.derivative(HOLDER, &image).await.unwrap();
+    world.derivative(As::Adjuster, &image).await.unwrap();
 }
 
 #[tokio::test]

@@ -18,13 +18,13 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 #[tokio::test]
 async fn op_4_neither_spool_nor_store_nor_database_holds_plaintext() {
     let world = World::new().await;
-    let file = photos::tower().unwrap();
+    let file = photos::with_orientation_and_position(&photos::tower().unwrap(), 6);
     world.hand_in(&file).await;
     world.send(HOLDER, all_unsent()).await.unwrap();
     let waiting = world.started(file.len()).await;
     world.write(HOLDER, chunks(&waiting, &file, 0)).await.unwrap();
     let stored = [files(&world.spool()), files(&world.originals())].concat();
-    assert_eq!(stored.len(), 3, "a segment, an original and its thumbnail");
+    assert_eq!(stored.len(), 4, "a segment, an original and its two derivatives");
     let pieces: Vec<&[u8]> = file.chunks(64).filter(|piece| piece.len() == 64).collect();
     for path in stored {
         let bytes = std::fs::read(&path).unwrap();
@@ -43,7 +43,7 @@ async fn op_4_neither_spool_nor_store_nor_database_holds_plaintext() {
             .await
             .unwrap();
         assert!(!rows.is_empty());
-        for secret in ["aunt", "Invented Town", "tub"] {
+        for secret in ["aunt", "Invented Town", "tub", "35689444", "taken_at"] {
             assert!(
                 !rows.iter().any(|row| row.contains(secret)),
                 "{table} shows {secret}"
@@ -59,7 +59,7 @@ async fn op_4_after_an_erasure_nobody_sees_the_picture_and_nothing_new_is_taken(
     world.destroy(subject("C0001")).await;
     // Its cache lives half a minute; a fresh process has none.
     world.kill_and_restart().await;
-    let refused = world.thumbnail(HOLDER, &image).await;
+    let refused = world.derivative(HOLDER, &image).await;
     assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");
     let refused = world.download(As::Adjuster, &image).await;
     assert_refused(refused, tonic::Code::FailedPrecondition, "SUBJECT_ERASED");

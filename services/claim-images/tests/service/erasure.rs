@@ -35,9 +35,9 @@ async fn op_4_pictures_and_uploads_of_an_erased_person_go_and_others_stay() {
             .filter(|path| path.to_string_lossy().contains(&of))
             .count()
     };
-    assert_eq!(kept("C0001"), 2, "an original and its thumbnail");
+    assert_eq!(kept("C0001"), 3, "an original and its two derivatives");
     assert!(!files(&world.spool().join(&started)).is_empty());
-    world.thumbnail(HOLDER, &image).await.unwrap();
+    world.derivative(HOLDER, &image).await.unwrap();
 
     world.erase(subject("C0001")).await;
     wait_for("the pictures to go", SOON, async || {
@@ -53,7 +53,7 @@ async fn op_4_pictures_and_uploads_of_an_erased_person_go_and_others_stay() {
         "others' uploads stay"
     );
     assert_refused(
-        world.thumbnail(HOLDER, &image).await,
+        world.derivative(HOLDER, &image).await,
         FailedPrecondition,
         "SUBJECT_ERASED",
     );

@@ -15,19 +15,19 @@ async fn ci_1_ci_5_a_turned_photograph_arrives_upright_and_its_original_byte_for
         (image.content_type.as_str(), image.width, image.height),
         ("image/jpeg", 1512, 2268)
     );
-    assert!(image.has_thumbnail && image.duplicate_of_image_id.is_empty());
+    assert!(!image.derivatives.is_empty() && image.duplicate_of_image_id.is_empty());
 
-    let thumbnail = world.thumbnail(HOLDER, &image).await.unwrap();
-    assert_eq!((thumbnail.width, thumbnail.height), (267, 400));
+    let shown = world.derivative(HOLDER, &image).await.unwrap();
+    assert_eq!((shown.width, shown.height), (267, 400));
     let size = claim_images::domain::Dimensions {
         width: 267,
         height: 400,
     };
-    let shown = claim_images::content::inspect(&thumbnail.jpeg).unwrap();
-    assert_eq!(shown.stored, Some(size), "the JPEG itself is upright");
+    let inspected = claim_images::content::inspect(&shown.jpeg).unwrap();
+    assert_eq!(inspected.stored, Some(size), "the JPEG itself is upright");
     for metadata in [&b"Exif"[..], b"GPS", b"http://ns.adobe.com"] {
         assert!(
-            !thumbnail
+            !shown
                 .jpeg
                 .windows(metadata.len())
                 .any(|window| window == metadata),
@@ -84,13 +84,17 @@ async fn ci_13_a_heic_is_received_and_can_be_seen() {
     let file = photos::heic().unwrap();
     let image = world.hand_in(&file).await;
     assert_eq!(
-        (image.state(), image.content_type.as_str(), image.has_thumbnail),
+        (
+            image.state(),
+            image.content_type.as_str(),
+            !image.derivatives.is_empty()
+        ),
         (proto::ImageState::Received, "image/heic", true)
     );
-    let thumbnail = world.thumbnail(HOLDER, &image).await.unwrap();
+    let shown = world.derivative(HOLDER, &image).await.unwrap();
     let portrait = image.width < image.height;
-    assert_eq!(thumbnail.width < thumbnail.height, portrait);
-    assert_eq!(thumbnail.width.max(thumbnail.height), 400);
+    assert_eq!(shown.width < shown.height, portrait);
+    assert_eq!(shown.width.max(shown.height), 400);
     assert!(world.download(As::Adjuster, &image).await.unwrap().1 == file);
 }
 
@@ -110,11 +114,15 @@ async fn ci_4_a_pdf_is_kept_as_a_document_and_as_nothing_else() {
     assert!(image.refusal_message.contains("as a document"));
     let image = world.hand_in_as(proto::ImageCategory::Document, file).await;
     assert_eq!(
-        (image.state(), image.content_type.as_str(), image.has_thumbnail),
+        (
+            image.state(),
+            image.content_type.as_str(),
+            !image.derivatives.is_empty()
+        ),
         (proto::ImageState::Received, "application/pdf", false)
     );
-    let refused = world.thumbnail(HOLDER, &image).await;
-    harness::assert_refused(refused, tonic::Code::FailedPrecondition, "NO_THUMBNAIL");
+    let refused = world.derivative(HOLDER, &image).await;
+    harness::assert_refused(refused, tonic::Code::FailedPrecondition, "NO_DERIVATIVE");
     assert!(world.download(As::Adjuster, &image).await.unwrap().1 == file);
     let cut = world
         .hand_in_as(proto::ImageCategory::Document, &file[..30])
@@ -159,8 +167,8 @@ async fn ci_7_the_same_picture_again_names_the_first() {
     assert_eq!(second.duplicate_of_image_id, first.image_id);
     assert_eq!(
         crate::world::files(&world.originals()).len(),
-        2,
-        "one original and one thumbnail for both"
+        3,
+        "one original and two derivatives for both"
     );
 }
 

@@ -10,9 +10,11 @@
 mod breakage;
 mod callers;
 mod custody;
+mod derivatives;
 mod erasure;
 mod imports;
 mod journey;
+mod kills;
 mod refusals;
 mod resuming;
 mod walk;

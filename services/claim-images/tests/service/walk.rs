@@ -31,12 +31,13 @@ async fn a_picture_of_another_accident_cannot_be_sent_or_seen() {
     let mut seen = Vec::new();
     let mut sent = Vec::new();
     for language in LANGUAGES {
-        let request = proto::GetThumbnailRequest {
+        let request = proto::GetDerivativeRequest {
             accident_id: accident_id("K26000001"),
             image_id: unknown.clone(),
+            ..proto::GetDerivativeRequest::default()
         };
         let request = reading(world.call(HOLDER, request), language);
-        seen.push(world.client().get_thumbnail(request).await.unwrap_err());
+        seen.push(world.client().get_derivative(request).await.unwrap_err());
         let request = proto::SendSubmissionRequest {
             image_ids: vec![unknown.clone()],
             ..all_unsent()

@@ -240,20 +240,49 @@ impl World {
             .into_inner())
     }
 
-    pub(crate) async fn thumbnail(
+    /// The small one.
+    pub(crate) async fn derivative(
         &self,
         caller: As,
         image: &proto::Image,
-    ) -> Result<proto::GetThumbnailResponse, Status> {
-        let request = proto::GetThumbnailRequest {
+    ) -> Result<proto::GetDerivativeResponse, Status> {
+        self.derivative_of(caller, image, proto::DerivativeSize::Small)
+            .await
+    }
+
+    pub(crate) async fn derivative_of(
+        &self,
+        caller: As,
+        image: &proto::Image,
+        size: proto::DerivativeSize,
+    ) -> Result<proto::GetDerivativeResponse, Status> {
+        let request = proto::GetDerivativeRequest {
             accident_id: image.accident_id.clone(),
             image_id: image.image_id.clone(),
+            size: size.into(),
         };
         Ok(self
             .client()
-            .get_thumbnail(self.call(caller, request))
+            .get_derivative(self.call(caller, request))
             .await?
             .into_inner())
+    }
+
+    pub(crate) async fn derivatives(
+        &self,
+        caller: As,
+        request: proto::GetDerivativesRequest,
+    ) -> Result<Vec<proto::GetDerivativesResponse>, Status> {
+        let mut stream = self
+            .client()
+            .get_derivatives(self.call(caller, request))
+            .await?
+            .into_inner();
+        let mut found = Vec::new();
+        while let Some(message) = stream.message().await? {
+            found.push(message);
+        }
+        Ok(found)
     }
 
     pub(crate) async fn download(

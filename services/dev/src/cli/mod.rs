@@ -64,7 +64,7 @@ enum Command {
     Send(customer::Send),
     /// List an adjuster's queue
     Queue(staff::Queue),
-    /// List the pictures of an accident, and save their thumbnails
+    /// List the pictures of an accident, and save them as they are shown
     Gallery(staff::Gallery),
     /// Save the original of a picture
     Download(staff::Download),

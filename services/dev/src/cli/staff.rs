@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use client::{Bearer, Refusal, answered};
-use contracts::claim_images::v1::{DownloadOriginalRequest, GetThumbnailRequest};
-use contracts::views::v1::{ListGalleryRequest, ListQueueRequest, ListTimelineRequest};
+use contracts::claim_images::v1::{DerivativeSize, DownloadOriginalRequest, GetDerivativesRequest};
+use contracts::views::v1::{
+    CaptureFacts, CaptureState, ListGalleryRequest, ListQueueRequest, ListTimelineRequest,
+};
 use kernel::clock::instant_of_micros;
 
 use super::{Environment, Failure};
@@ -70,9 +72,12 @@ pub(super) struct Gallery {
     /// Staff id; by default the adjuster of the last journey
     #[arg(long, value_name = "ID")]
     adjuster: Option<String>,
-    /// Folder to save the thumbnails in
+    /// Folder to save the pictures in, as they are shown
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Save them large (1,600 px) instead of small (400 px)
+    #[arg(long, requires = "out")]
+    large: bool,
 }
 
 impl Gallery {
@@ -99,41 +104,71 @@ impl Gallery {
                     image.height,
                     image.state
                 );
-                if image.has_thumbnail {
-                    self.save(environment, &bearer, image.image_id).await?;
+                for hint in &image.hints {
+                    say!("    {hint}");
+                }
+                if let Some(capture) = &image.capture {
+                    say!("    {}", told(capture));
                 }
             }
             if page.next_page_token.is_empty() {
-                return Ok(());
+                break;
             }
             request.page_token = page.next_page_token;
         }
+        self.save(environment, &bearer).await
     }
 
-    async fn save(
-        &self,
-        environment: &Environment,
-        bearer: &Bearer,
-        image_id: String,
-    ) -> Result<(), Failure> {
+    async fn save(&self, environment: &Environment, bearer: &Bearer) -> Result<(), Failure> {
         let Some(out) = &self.out else { return Ok(()) };
         std::fs::create_dir_all(out)?;
-        let path = out.join(format!("{image_id}.jpg"));
-        let request = GetThumbnailRequest {
-            accident_id: self.accident.clone(),
-            image_id,
+        let size = if self.large {
+            DerivativeSize::Large
+        } else {
+            DerivativeSize::Small
         };
-        let thumbnail = answered(
+        let request = GetDerivativesRequest {
+            accident_id: self.accident.clone(),
+            image_ids: Vec::new(),
+            size: size.into(),
+        };
+        let mut pictures = answered(
             environment
                 .client
                 .claim_images(bearer)
-                .get_thumbnail(request)
+                .get_derivatives(request)
                 .await,
         )?;
-        std::fs::write(&path, thumbnail.jpeg)?;
-        say!("    {}", path.display());
+        while let Some(picture) = pictures.message().await.map_err(Refusal::from)? {
+            if picture.missing_reason.is_empty() {
+                let path = out.join(format!("{}.jpg", picture.image_id));
+                std::fs::write(&path, picture.jpeg)?;
+                say!("{}  {} × {}", path.display(), picture.width, picture.height);
+            } else {
+                say!("{}  {}", picture.image_id, picture.missing_message);
+            }
+        }
         Ok(())
     }
+}
+
+/// What the camera says, in one line.
+fn told(capture: &CaptureFacts) -> String {
+    let facts = [
+        ("taken", &capture.taken_at),
+        ("camera", &capture.camera),
+        ("orientation", &capture.orientation),
+        ("position", &capture.position),
+    ];
+    let facts = facts.map(|(name, fact)| {
+        let fact = fact.clone().unwrap_or_default();
+        match fact.state() {
+            CaptureState::Parsed => format!("{name} {}", fact.value),
+            CaptureState::Unreadable => format!("{name} unreadable"),
+            CaptureState::Absent | CaptureState::Unspecified => format!("no {name}"),
+        }
+    });
+    facts.join(", ")
 }
 
 #[derive(Args)]

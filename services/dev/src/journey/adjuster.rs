@@ -3,17 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use contracts::claim_images::v1::{DownloadOriginalRequest, GetThumbnailRequest, MarkSubmissionSeenRequest};
+use contracts::claim_images::v1::{
+    DerivativeSize, DownloadOriginalRequest, GetDerivativeRequest, GetDerivativeResponse,
+    GetDerivativesRequest, MarkSubmissionSeenRequest,
+};
 use contracts::views::v1::{
     GetAccidentFileRequest, GetAccidentRequest, ListGalleryRequest, ListQueueRequest, QueueItem,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::checks::{Checks, Halt};
-use super::images::check_thumbnail;
+use super::images::check_shown;
 use super::sending::{HandedIn, NOTE};
 use super::{Journey, until};
 use client::{Bearer, Refusal, request_id};
+use testkit::quarters;
+
+/// 35° 41′ 22″ N, 139° 41′ 30″ E, as the rotated picture has it.
+const POSITION: &str = "35.689444,139.691667";
 
 impl Journey<'_> {
     pub(super) async fn look_as_adjuster(&mut self, checks: &mut Checks) -> Result<(), Halt> {
@@ -147,26 +154,89 @@ impl Journey<'_> {
             &seen,
             &handed_in.image_ids,
         );
-        for image_id in &handed_in.with_thumbnail {
-            let request = GetThumbnailRequest {
+        let position = images
+            .iter()
+            .find(|image| image.image_id == handed_in.rotated.0)
+            .and_then(|image| image.capture.clone()?.position);
+        checks.equal(
+            "CI-13: the adjuster sees where the camera says the picture was taken",
+            &position.unwrap_or_default().value.as_str(),
+            &POSITION,
+        );
+        self.shown(adjuster, handed_in, checks).await?;
+        self.coloured(adjuster, handed_in, checks).await
+    }
+
+    /// CI-5: all that can be seen, in one answer.
+    async fn shown(&self, adjuster: &Bearer, handed_in: &HandedIn, checks: &mut Checks) -> Result<(), Halt> {
+        let request = GetDerivativesRequest {
+            accident_id: handed_in.accident_id.clone(),
+            image_ids: handed_in.shown.iter().cloned().collect(),
+            size: DerivativeSize::Small.into(),
+        };
+        let call = self
+            .setting
+            .client
+            .claim_images(adjuster)
+            .get_derivatives(request)
+            .await;
+        let mut pictures = checks.answer("the adjuster sees the pictures", call)?;
+        let mut seen = BTreeSet::new();
+        loop {
+            let message = checks.done(
+                "the pictures' stream goes on",
+                pictures.message().await.map_err(Refusal::from),
+            )?;
+            let Some(picture) = message else { break };
+            let rotated = picture.image_id == handed_in.rotated.0;
+            let what = if rotated {
+                "CI-5: the rotated picture stands upright"
+            } else {
+                "CI-5: a picture in the list is small and without camera data"
+            };
+            let shown = GetDerivativeResponse {
+                jpeg: picture.jpeg,
+                width: picture.width,
+                height: picture.height,
+            };
+            let held_upright = rotated.then_some(&handed_in.rotated.1[..]);
+            check_shown(what, &shown, held_upright, checks);
+            seen.insert(picture.image_id);
+        }
+        checks.equal("CI-13: every picture can be seen", &seen, &handed_in.shown);
+        Ok(())
+    }
+
+    /// CI-13: what phones take is seen upright and in true colours, pixel by pixel.
+    async fn coloured(
+        &self,
+        adjuster: &Bearer,
+        handed_in: &HandedIn,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        for (image_id, colours) in &handed_in.coloured {
+            let request = GetDerivativeRequest {
                 accident_id: handed_in.accident_id.clone(),
                 image_id: image_id.clone(),
+                size: DerivativeSize::Large.into(),
             };
             let call = self
                 .setting
                 .client
                 .claim_images(adjuster)
-                .get_thumbnail(request)
+                .get_derivative(request)
                 .await;
-            let thumbnail = checks.answer("the adjuster sees the thumbnail", call)?;
-            let rotated = *image_id == handed_in.rotated.0;
-            let what = if rotated {
-                "CI-5: the rotated picture's thumbnail stands upright"
-            } else {
-                "CI-5: the thumbnail is small and without camera data"
-            };
-            let held_upright = rotated.then_some(&handed_in.rotated.1[..]);
-            check_thumbnail(what, &thumbnail, held_upright, checks);
+            let shown = checks.answer("the adjuster looks at the picture", call)?;
+            let pixels = checks.done(
+                "the picture is a JPEG",
+                turbojpeg::decompress(&shown.jpeg, turbojpeg::PixelFormat::RGB),
+            )?;
+            let difference = quarters::difference(pixels.width, &pixels.pixels, *colours);
+            checks.check(
+                "CI-13: it is seen upright and in true colours",
+                difference.is_none(),
+                difference.unwrap_or_default(),
+            );
         }
         Ok(())
     }

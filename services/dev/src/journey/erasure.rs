@@ -3,7 +3,7 @@
 
 use client::import::as_of_now;
 use client::{Bearer, Refusal, Upload, UploadSource, request_id, send_submission};
-use contracts::claim_images::v1::{GetThumbnailRequest, ImageCategory};
+use contracts::claim_images::v1::{GetDerivativeRequest, ImageCategory};
 use contracts::endorsement::v1::{Contract, ContractRow, GetContractRequest, ImportContractsRequest};
 use contracts::identity::v1::{
     ApproveErasureRequest, Erasure, ErasureGround, ErasureState, GetCertificateKeysRequest, HoldReason,
@@ -279,12 +279,13 @@ impl Journey<'_> {
         let call = client.adjuster_view(&supervisor).get_accident_file(request).await;
         checks.not_found("OP-4: nor its file", call);
         until(checks, "OP-4: nobody sees the picture", async || {
-            let request = GetThumbnailRequest {
+            let request = GetDerivativeRequest {
                 accident_id: gone.accident_id.clone(),
                 image_id: gone.image_id.clone(),
+                ..GetDerivativeRequest::default()
             };
-            match client.claim_images(&supervisor).get_thumbnail(request).await {
-                Ok(_) => Err("a thumbnail".to_owned()),
+            match client.claim_images(&supervisor).get_derivative(request).await {
+                Ok(_) => Err("a picture".to_owned()),
                 Err(status) => {
                     let refusal = Refusal::from(status);
                     if refusal.reason == "SUBJECT_ERASED" {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::claim_images::v1::{
-    GetThumbnailRequest, GetThumbnailResponse, Image, ImageState, StartUploadRequest,
+    GetDerivativeRequest, GetDerivativeResponse, Image, ImageState, StartUploadRequest,
 };
 use contracts::views::v1::{GetAccidentRequest, ListAccidentsRequest};
 use sha2::{Digest as _, Sha256};
@@ -14,8 +14,8 @@ use super::sending::Taken;
 use super::{Journey, pictures, until};
 use client::{Bearer, Refusal, Upload, UploadSource, request_id};
 
-/// Longest side of a thumbnail in pixels (CI-5).
-const THUMBNAIL_SIDE: u32 = 400;
+/// Longest side of a small derivative in pixels (CI-5).
+const SMALL_SIDE: u32 = 400;
 /// How far the mean brightness of a quarter, of 255, may be off after making it small.
 const SAME_BRIGHTNESS: u64 = 3;
 
@@ -60,9 +60,11 @@ impl Journey<'_> {
         );
         checks.check(
             "CI-13: a HEIC can be seen",
-            image.has_thumbnail && image.width > 0,
+            !image.derivatives.is_empty() && image.width > 0,
             format_args!("{} × {}", image.width, image.height),
         );
+        self.phone_pictures(&bearer, &accident, &mut taken, checks)
+            .await?;
         self.refused_files(&bearer, &accident, &mut taken, checks).await?;
         self.own_pictures(&bearer, &accident, &mut taken, checks).await?;
         self.registered(&bearer, &accident, &taken, checks).await?;
@@ -211,23 +213,50 @@ impl Journey<'_> {
             &(image.width, image.height),
             &(1512, 2268),
         );
-        let request = GetThumbnailRequest {
+        let request = GetDerivativeRequest {
             accident_id: accident.to_owned(),
             image_id: image.image_id.clone(),
+            ..GetDerivativeRequest::default()
         };
         let call = self
             .setting
             .client
             .claim_images(bearer)
-            .get_thumbnail(request)
+            .get_derivative(request)
             .await;
-        let thumbnail = checks.answer("the customer sees the thumbnail", call)?;
-        check_thumbnail(
-            "CI-5: the thumbnail stands upright and tells no position",
-            &thumbnail,
+        let shown = checks.answer("the customer sees the picture", call)?;
+        check_shown(
+            "CI-5: it stands upright and tells no position",
+            &shown,
             Some(stored),
             checks,
         );
+        Ok(())
+    }
+
+    /// CI-13: what phones take is received, whatever its coding, colours and trailer.
+    async fn phone_pictures(
+        &self,
+        bearer: &Bearer,
+        accident: &str,
+        taken: &mut Taken,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        for (source, content_type, colours) in pictures::of_phones() {
+            let image = self.upload(bearer, accident, &source, taken, checks).await?;
+            let what = format!("CI-13: {} is received", source.file_name);
+            received(&what, &image, &source, content_type, checks);
+            let tiny = image
+                .hints
+                .iter()
+                .any(|hint| hint.code == "TINY" && !hint.message.is_empty());
+            checks.check(
+                "CI-7: its smallness is told at once",
+                tiny,
+                format_args!("{:?}", image.hints),
+            );
+            taken.coloured.push((image.image_id, colours));
+        }
         Ok(())
     }
 
@@ -339,18 +368,17 @@ fn received(what: &str, image: &Image, source: &UploadSource, content_type: &str
 }
 
 /// CI-5: a small JPEG without camera data; upright where it comes of `held_upright`, stored lying on its side.
-pub(super) fn check_thumbnail(
+pub(super) fn check_shown(
     what: &str,
-    thumbnail: &GetThumbnailResponse,
+    shown: &GetDerivativeResponse,
     held_upright: Option<&[u8]>,
     checks: &mut Checks,
 ) {
-    let jpeg = thumbnail.jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) && thumbnail.jpeg.ends_with(&[0xFF, 0xD9]);
-    let camera_data = thumbnail.jpeg.windows(6).any(|bytes| bytes == b"Exif\0\0");
-    let (width, height) = (thumbnail.width, thumbnail.height);
-    let small = width.max(height) <= THUMBNAIL_SIDE && width > 0 && height > 0;
-    let upright =
-        held_upright.is_none_or(|stored| height > width && turned_clockwise(stored, &thumbnail.jpeg));
+    let jpeg = shown.jpeg.starts_with(&[0xFF, 0xD8, 0xFF]) && shown.jpeg.ends_with(&[0xFF, 0xD9]);
+    let camera_data = shown.jpeg.windows(6).any(|bytes| bytes == b"Exif\0\0");
+    let (width, height) = (shown.width, shown.height);
+    let small = width.max(height) <= SMALL_SIDE && width > 0 && height > 0;
+    let upright = held_upright.is_none_or(|stored| height > width && turned_clockwise(stored, &shown.jpeg));
     checks.check(
         what,
         jpeg && !camera_data && small && upright,

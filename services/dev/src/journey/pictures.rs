@@ -4,6 +4,7 @@ use std::path::Path;
 
 use contracts::claim_images::v1::ImageCategory;
 use testkit::photos::{self, PhotoError};
+use testkit::quarters;
 
 use client::UploadSource;
 
@@ -42,6 +43,29 @@ pub(super) fn plain() -> Result<UploadSource, PictureError> {
 /// A picture of the kind that most phones take.
 pub(super) fn heic() -> Result<UploadSource, PictureError> {
     Ok(source("IMG_0413.HEIC", ImageCategory::Other, photos::heic()?))
+}
+
+/// The kinds of picture that phones take, with the colours of their quarters where they are seen as they were taken: HEIC, wide
+/// colours held upright, and a photograph with a video behind it.
+pub(super) fn of_phones() -> [(UploadSource, &'static str, [[u8; 3]; 4]); 3] {
+    let picture = |name, bytes| source(name, ImageCategory::DamagedProperty, bytes);
+    [
+        (
+            picture("IMG_0414.HEIC", quarters::HEIC.to_vec()),
+            "image/heic",
+            quarters::COLOURS,
+        ),
+        (
+            picture("IMG_0415.jpg", quarters::wide()),
+            "image/jpeg",
+            quarters::turned(quarters::WIDE_COLOURS),
+        ),
+        (
+            picture("PXL_20261102.MP.jpg", quarters::motion()),
+            "image/jpeg",
+            quarters::COLOURS,
+        ),
+    ]
 }
 
 /// A text that calls itself a picture.

@@ -21,14 +21,17 @@ pub(super) struct HandedIn {
     pub(super) rotated: (String, Vec<u8>),
     /// Images of the submission.
     pub(super) image_ids: BTreeSet<String>,
-    /// Those with a thumbnail.
-    pub(super) with_thumbnail: BTreeSet<String>,
+    /// Those that can be seen.
+    pub(super) shown: BTreeSet<String>,
+    /// Those of the kinds that phones take, with the colours that their quarters must have where they stand upright.
+    pub(super) coloured: Vec<(String, [[u8; 3]; 4])>,
 }
 
 /// Images taken in so far.
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) images: Vec<Image>,
+    pub(super) coloured: Vec<(String, [[u8; 3]; 4])>,
     consistency_tokens: Vec<String>,
 }
 
@@ -141,9 +144,10 @@ impl Journey<'_> {
             consistency_token: sent.consistency_token,
             rotated,
             image_ids,
-            with_thumbnail: taken
+            coloured: taken.coloured.clone(),
+            shown: taken
                 .received()
-                .filter(|image| image.has_thumbnail)
+                .filter(|image| !image.derivatives.is_empty())
                 .map(|image| image.image_id.clone())
                 .collect(),
         });

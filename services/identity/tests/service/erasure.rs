@@ -388,7 +388,8 @@ async fn op_4_a_key_that_came_back_is_destroyed_when_the_erasures_are_read_anew(
     world.approve_erasure(random(), APPROVES, subject).await.unwrap();
     // A step of the reaction that is still under way would destroy the restored key behind this test's back.
     wait_for("the reaction to be through", DEADLINE, async || {
-        let query = "SELECT count(*) FROM service.reaction_checkpoint c JOIN store.event e ON e.event_id = c.event_id
+        let query =
+            "SELECT count(*) FROM service.reaction_checkpoint c JOIN store.event e ON e.event_id = c.event_id
                      WHERE c.reaction = 'identity-erasure' AND e.type = 'subject.erased.v1'";
         let through: i64 = sqlx::query_scalar(query)
             .fetch_one(&world.database.pool)

@@ -5,7 +5,7 @@ use service::refuse;
 use tonic::{Request, Response, Status};
 
 use super::{Api, accidents};
-use crate::read::{TimePosition, cut, id, image_position, images, limit};
+use crate::read::{TimePosition, Viewer, cut, id, image_position, images, limit};
 
 pub(super) async fn list(
     api: &Api,
@@ -23,9 +23,15 @@ pub(super) async fn list(
         .map_err(refuse)?;
     api.sources.wait_for(&asked.consistency_tokens).await?;
     accidents::known(api, accident_id).await?;
-    let rows = images(&api.context.pool, accident_id, true, page.after, limit(&page))
-        .await
-        .map_err(refuse)?;
+    let rows = images(
+        &api.context.pool,
+        accident_id,
+        Viewer::ClaimsStaff,
+        page.after,
+        limit(&page),
+    )
+    .await
+    .map_err(refuse)?;
     let (images, next_page_token) = cut(&page, rows, image_position);
     Ok(Response::new(ListGalleryResponse {
         images,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Api, owner, subjects};
 use crate::accident_order::{self, Position};
 use crate::problem::accident_not_found;
-use crate::read::{count, cut, id, images, micros, personal};
+use crate::read::{Viewer, count, cut, id, images, micros, personal};
 
 /// An accident has at most 300 pictures; all are shown.
 const MOST_IMAGES: i64 = 1_000;
@@ -70,9 +70,15 @@ pub(super) async fn get(
         .await
         .map_err(refuse)?;
     let row = row.ok_or_else(|| refuse(accident_not_found()))?;
-    let images = images(&api.context.pool, accident_id, false, None, MOST_IMAGES)
-        .await
-        .map_err(refuse)?;
+    let images = images(
+        &api.context.pool,
+        accident_id,
+        Viewer::Customer,
+        None,
+        MOST_IMAGES,
+    )
+    .await
+    .map_err(refuse)?;
     Ok(Response::new(GetAccidentResponse {
         accident: Some(accident(&row).map_err(refuse)?),
         images,

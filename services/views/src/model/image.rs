@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff_sqlx::Timestamp;
+use serde_json::Value;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use crate::model::list::List;
 use crate::model::row::row;
 
 row! {
-    /// A picture. All but category, state and reason stay as they were when it was received.
+    /// A picture. All but category, state and reason stay as they were when it was received, and derivatives may be made later.
     Image in "image" by version;
     key { image_id: Uuid = "uuid" }
     newest {
@@ -27,7 +29,9 @@ row! {
         sha256: String = "text",
         width: i32 = "integer",
         height: i32 = "integer",
-        has_thumbnail: bool = "boolean",
+        derivatives: List = "text[]",
+        hints: List = "text[]",
+        capture: Option<Value> = "jsonb",
         duplicate_of: String = "text",
         received_at: Timestamp = "timestamptz",
     }
@@ -63,6 +67,40 @@ pub(crate) async fn advance(
     .bind(progress.clone().map(|image| image.state).collect::<Vec<_>>())
     .bind(progress.clone().map(|image| image.version).collect::<Vec<_>>())
     .bind(progress.map(|image| image.submission_id).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Derivatives that there are now of a picture that is there.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub(crate) version: i64,
+    pub(crate) derivatives: List,
+}
+
+/// Notes which derivatives there are, by the pictures' ids.
+pub(crate) async fn note_derivatives(
+    tx: &mut PgTransaction<'_>,
+    images: &BTreeMap<Uuid, Derived>,
+) -> Result<(), sqlx::Error> {
+    if images.is_empty() {
+        return Ok(());
+    }
+    let derived = images.values();
+    sqlx::query(
+        "UPDATE image i SET derivatives = n.derivatives::text[], version = n.version
+           FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS n (id, derivatives, version)
+          WHERE i.image_id = n.id AND i.version < n.version",
+    )
+    .bind(images.keys().copied().collect::<Vec<_>>())
+    .bind(
+        derived
+            .clone()
+            .map(|image| &image.derivatives)
+            .collect::<Vec<_>>(),
+    )
+    .bind(derived.map(|image| image.version).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

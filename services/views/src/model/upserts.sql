@@ -26,10 +26,10 @@ SELECT n.contract_id, n.version, n.last_endorsement_date
 ON CONFLICT (contract_id) DO UPDATE SET version = excluded.version, last_endorsement_date = excluded.last_endorsement_date
  WHERE old.version < excluded.version;
 
-INSERT INTO image AS old (image_id, version, category, state, refusal_reason, accident_id, subject_id, file_name, content_type, size_bytes, sha256, width, height, has_thumbnail, duplicate_of, received_at)
-SELECT n.image_id, n.version, n.category, n.state, n.refusal_reason, n.accident_id, n.subject_id, n.file_name, n.content_type, n.size_bytes, n.sha256, n.width, n.height, n.has_thumbnail, n.duplicate_of, n.received_at
-  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::integer[], $13::integer[], $14::boolean[], $15::text[], $16::timestamptz[])
-    AS n (image_id, version, category, state, refusal_reason, accident_id, subject_id, file_name, content_type, size_bytes, sha256, width, height, has_thumbnail, duplicate_of, received_at)
+INSERT INTO image AS old (image_id, version, category, state, refusal_reason, accident_id, subject_id, file_name, content_type, size_bytes, sha256, width, height, derivatives, hints, capture, duplicate_of, received_at)
+SELECT n.image_id, n.version, n.category, n.state, n.refusal_reason, n.accident_id, n.subject_id, n.file_name, n.content_type, n.size_bytes, n.sha256, n.width, n.height, n.derivatives::text[], n.hints::text[], n.capture, n.duplicate_of, n.received_at
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::integer[], $13::integer[], $14::text[], $15::text[], $16::jsonb[], $17::text[], $18::timestamptz[])
+    AS n (image_id, version, category, state, refusal_reason, accident_id, subject_id, file_name, content_type, size_bytes, sha256, width, height, derivatives, hints, capture, duplicate_of, received_at)
 ON CONFLICT (image_id) DO UPDATE SET version = excluded.version, category = excluded.category, state = excluded.state, refusal_reason = excluded.refusal_reason
  WHERE old.version < excluded.version;
 

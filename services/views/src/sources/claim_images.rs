@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::claim_images::v1::{
-    AccidentImported, ClaimImagesEvent, ImageCategory, ImageRecorded, ImageState, SubmissionSeen,
-    SubmissionSent,
+    AccidentImported, ClaimImagesEvent, DerivativeSize, ImageCategory, ImageDerived, ImageRecorded,
+    ImageState, SubmissionSeen, SubmissionSent,
 };
 use contracts::common::v1::SealedField;
 use kernel::EventId;
@@ -17,9 +17,10 @@ use super::batch::Source;
 use super::decrypt::DecryptedFields;
 use super::message::{Heading, Inapplicable, heading, id, ids, instant, integer, small};
 use super::rounds::{Rounds, Step};
+use crate::model::List;
 use crate::model::Newest;
 use crate::model::accident::Accident;
-use crate::model::image::{self, Image, Progress};
+use crate::model::image::{self, Derived, Image, Progress};
 use crate::model::storable::Storable as _;
 use crate::model::submission::{self, Seen, Submission};
 
@@ -33,6 +34,8 @@ pub(super) struct Rows {
     submissions: Newest<Submission>,
     /// What became of pictures that are there; a round has each once.
     progress: BTreeMap<Uuid, Progress>,
+    /// Derivatives of pictures that are there, likewise.
+    derived: BTreeMap<Uuid, Derived>,
     seen: BTreeMap<Uuid, Seen>,
 }
 
@@ -41,13 +44,13 @@ impl Source for ClaimImages {
     type Rows = Rows;
 
     fn sealed_fields(message: &ClaimImagesEvent) -> Vec<&SealedField> {
-        let field = match &message.event {
-            Some(Event::AccidentImported(content)) => content.place.as_ref(),
-            Some(Event::ImageRecorded(recorded)) => recorded.file_name.as_ref(),
-            Some(Event::SubmissionSent(sent)) => sent.note.as_ref(),
-            Some(Event::SubmissionSeen(_)) | None => None,
+        let fields = match &message.event {
+            Some(Event::AccidentImported(content)) => [content.place.as_ref(), None],
+            Some(Event::ImageRecorded(recorded)) => [recorded.file_name.as_ref(), recorded.capture.as_ref()],
+            Some(Event::SubmissionSent(sent)) => [sent.note.as_ref(), None],
+            Some(Event::ImageDerived(_) | Event::SubmissionSeen(_)) | None => [None, None],
         };
-        Vec::from_iter(field)
+        fields.into_iter().flatten().collect()
     }
 
     fn subjects(message: &ClaimImagesEvent) -> Vec<&str> {
@@ -55,7 +58,7 @@ impl Source for ClaimImages {
             Some(Event::AccidentImported(content)) => vec![&content.subject_id],
             Some(Event::ImageRecorded(recorded)) => vec![&recorded.subject_id],
             Some(Event::SubmissionSent(sent)) => vec![&sent.subject_id],
-            Some(Event::SubmissionSeen(_)) | None => Vec::new(),
+            Some(Event::ImageDerived(_) | Event::SubmissionSeen(_)) | None => Vec::new(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Source for ClaimImages {
         match message.event.ok_or(Malformed::UnknownKind)? {
             Event::AccidentImported(content) => accident(rounds, fields, &heading, content),
             Event::ImageRecorded(recorded) => image(rounds, fields, &heading, recorded),
+            Event::ImageDerived(derived) => image_derived(rounds, &heading, &derived),
             Event::SubmissionSent(sent) => submission_sent(rounds, fields, &heading, &sent),
             Event::SubmissionSeen(seen) => submission_seen(rounds, &heading, seen),
         }
@@ -79,6 +83,7 @@ impl Source for ClaimImages {
         rows.images.write(tx).await?;
         rows.submissions.write(tx).await?;
         image::advance(tx, &rows.progress).await?;
+        image::note_derivatives(tx, &rows.derived).await?;
         submission::mark_seen(tx, &rows.seen).await
     }
 }
@@ -114,11 +119,14 @@ fn image(
     recorded: ImageRecorded,
 ) -> Result<(), Inapplicable> {
     let image = recorded.image.ok_or(Malformed::Missing("image"))?;
+    let (category, state) = (category(image.category())?, state(image.state())?);
+    let derivatives = derivatives(image.derivatives())?;
+    let hints: Vec<_> = image.hints.into_iter().map(|hint| hint.code).collect();
     let row = Image {
         image_id: id("image_id", &image.image_id)?,
         version: heading.version,
-        category: category(image.category())?,
-        state: state(image.state())?,
+        category,
+        state,
         refusal_reason: image.refusal_reason,
         accident_id: heading.entity,
         subject_id: id("subject_id", &recorded.subject_id)?,
@@ -128,11 +136,27 @@ fn image(
         sha256: hex::encode(&image.sha256),
         width: small("width", image.width)?,
         height: small("height", image.height)?,
-        has_thumbnail: image.has_thumbnail,
+        derivatives,
+        hints: List::of_texts(&hints),
+        capture: fields.value(heading.event, recorded.capture.as_ref())?,
         duplicate_of: image.duplicate_of_image_id,
         received_at: heading.occurred_at,
     };
     rounds.at(heading.entity, Step::Write).images.put(row);
+    Ok(())
+}
+
+fn image_derived(
+    rounds: &mut Rounds<Rows>,
+    heading: &Heading,
+    derived: &ImageDerived,
+) -> Result<(), Inapplicable> {
+    let image = id("image_id", &derived.image_id)?;
+    let row = Derived {
+        version: heading.version,
+        derivatives: derivatives(derived.derivatives())?,
+    };
+    rounds.at(heading.entity, Step::Amend).derived.insert(image, row);
     Ok(())
 }
 
@@ -189,6 +213,15 @@ fn submission_seen(
         .extend(images.into_iter().map(|image| (image, progress)));
     rows.seen.insert(submission, mark);
     Ok(())
+}
+
+fn derivatives(sizes: impl Iterator<Item = DerivativeSize>) -> Result<List, Inapplicable> {
+    let names = sizes.map(|size| match size {
+        DerivativeSize::Unspecified => Err(Malformed::Missing("derivatives")),
+        DerivativeSize::Small => Ok("SMALL".to_owned()),
+        DerivativeSize::Large => Ok("LARGE".to_owned()),
+    });
+    Ok(List::of_texts(&names.collect::<Result<Vec<_>, _>>()?))
 }
 
 fn category(category: ImageCategory) -> Result<&'static str, Inapplicable> {

@@ -8,7 +8,7 @@ use harness::assert_refused;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::book::{accident_id, account_id, contract_id, name, seen, subject};
+use crate::book::{accident_id, account_id, contract_id, derived, name, seen, subject};
 use crate::history::history;
 use crate::rebuild::{dump, end_of, last_run, only_one_is_left, plant};
 use crate::world::{As, NOON, World};
@@ -142,7 +142,7 @@ async fn rows_do_not_depend_on_how_events_come_in_batches() {
         (random >> 33) % below
     };
     for _ in 0..120 {
-        let (entity, version, kind) = (u128::from(1 + next(2)), next(9), next(6));
+        let (entity, version, kind) = (u128::from(1 + next(2)), next(9), next(7));
         let (image, submission) = (
             u128::from(1 + next(3)) + 10 * entity,
             u128::from(1 + next(2)) + 10 * entity,
@@ -175,6 +175,11 @@ async fn rows_do_not_depend_on_how_events_come_in_batches() {
                     .claim_images(id, version, |seal| {
                         Event::SubmissionSent(seal.sent(submission, 1, &[image, 1 + 10 * entity], NOON))
                     })
+                    .await
+            }
+            5 => {
+                world
+                    .claim_images(id, version, |_| Event::ImageDerived(derived(image, 1)))
                     .await
             }
             _ => {

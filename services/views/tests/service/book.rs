@@ -3,7 +3,8 @@
 use contracts::claim_images::v1 as claims;
 use contracts::common::v1 as common;
 use contracts::endorsement::v1 as endorsement;
-use kernel::{Address, EventId, SubjectId, Timestamp};
+use kernel::capture::CaptureTime;
+use kernel::{Address, CaptureFact, CaptureFacts, EventId, SubjectId, Timestamp};
 use uuid::Uuid;
 
 /// A period long past and one far ahead.
@@ -51,6 +52,21 @@ impl Seal<'_> {
 
     pub(crate) fn text(&self, person: u128, path: &str, value: &str) -> common::SealedField {
         self.0.text(subject(person), path, value)
+    }
+
+    /// What a camera says of a picture: a time, no position, and something else that cannot be read.
+    fn capture(&self, person: u128) -> common::SealedField {
+        let taken_at = CaptureTime {
+            local: "2026-11-02T14:03:05".parse().unwrap(),
+            offset_minutes: Some(540),
+        };
+        let facts = CaptureFacts {
+            taken_at: CaptureFact::Parsed(taken_at),
+            camera: CaptureFact::Parsed("Invented One".parse().unwrap()),
+            orientation: CaptureFact::Unreadable,
+            position: CaptureFact::Absent,
+        };
+        self.0.value(subject(person), "/capture", &facts)
     }
 
     /// `from` and `until` are instants; the number is in E.164.
@@ -149,10 +165,15 @@ impl Seal<'_> {
                 sha256: vec![0xab; 32],
                 width: 640,
                 height: 480,
-                has_thumbnail: true,
+                derivatives: vec![claims::DerivativeSize::Small.into()],
+                hints: vec![claims::ImageHint {
+                    code: "DARK".to_owned(),
+                    ..claims::ImageHint::default()
+                }],
                 ..claims::Image::default()
             }),
             file_name: Some(self.text(person, "/file_name", &file_name(number))),
+            capture: Some(self.capture(person)),
         }
     }
 
@@ -210,4 +231,16 @@ pub(crate) fn name(person: u128) -> String {
 
 pub(crate) fn file_name(image: u128) -> String {
     format!("IMG_{image:04}.jpg")
+}
+
+/// Both derivatives of a picture were made later.
+pub(crate) fn derived(number: u128, person: u128) -> claims::ImageDerived {
+    claims::ImageDerived {
+        subject_id: subject(person).to_string(),
+        image_id: image_id(number).to_string(),
+        derivatives: vec![
+            claims::DerivativeSize::Small.into(),
+            claims::DerivativeSize::Large.into(),
+        ],
+    }
 }

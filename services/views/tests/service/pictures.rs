@@ -2,11 +2,14 @@
 
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::claim_images::v1::{ImageRecorded, ImageState};
-use contracts::views::v1::{GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest};
+use contracts::views::v1::{
+    CaptureFact, CaptureState, GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest,
+    ListGalleryRequest,
+};
 use harness::assert_refused;
 use tonic::{Code, Status};
 
-use crate::book::{accident_id, file_name, image_id, seen, submission_id};
+use crate::book::{accident_id, derived, file_name, image_id, seen, submission_id};
 use crate::world::{As, NOON, World, assert_invalid};
 
 const HOLDER: As = As::Customer(1);
@@ -190,4 +193,57 @@ async fn paging_skips_and_repeats_nothing_while_accidents_arrive() {
         [first, second].concat(),
         ["F0000001", "F0000002", "F0000003", "F0000004"]
     );
+}
+
+/// CI-7, CI-13: what is shown of a picture changes with its derivatives; what the camera says is for claims staff alone.
+#[tokio::test]
+async fn ci_13_derivatives_hints_and_capture_facts_reach_who_may_see_them() {
+    let world = World::new().await;
+    let id = accident_id(1);
+    accident(&world, 1, "F0000001", NOON).await;
+    world
+        .claim_images(id, 1, |seal| Event::ImageRecorded(seal.image(1, 1)))
+        .await;
+    let shown = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
+    assert_eq!(shown[0].derivatives, ["SMALL"]);
+    assert_eq!(shown[0].hints, ["DARK"]);
+    assert_eq!(shown[0].capture, None);
+
+    world
+        .claim_images(id, 2, |_| Event::ImageDerived(derived(1, 1)))
+        .await;
+    world
+        .claim_images(id, 3, |seal| Event::SubmissionSent(seal.sent(1, 1, &[1], NOON)))
+        .await;
+    // Told again, late: it changes nothing.
+    world
+        .claim_images(id, 1, |seal| Event::ImageRecorded(seal.image(1, 1)))
+        .await;
+    let shown = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
+    assert_eq!((&*shown[0].state, shown[0].derivatives.len()), ("SENT", 2));
+    assert_eq!(shown[0].capture, None);
+    let request = ListGalleryRequest {
+        accident_id: id.to_string(),
+        ..ListGalleryRequest::default()
+    };
+    let request = world.call(As::Adjuster("A001"), request);
+    let gallery = world
+        .adjusters()
+        .list_gallery(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(gallery.images[0].derivatives, ["SMALL", "LARGE"]);
+    let facts = gallery.images[0].capture.clone().unwrap();
+    let fact = |fact: Option<CaptureFact>| fact.map(|fact| (fact.state(), fact.value)).unwrap();
+    assert_eq!(
+        fact(facts.taken_at),
+        (CaptureState::Parsed, "2026-11-02T14:03:05+09:00".to_owned())
+    );
+    assert_eq!(
+        fact(facts.camera),
+        (CaptureState::Parsed, "Invented One".to_owned())
+    );
+    assert_eq!(fact(facts.orientation), (CaptureState::Unreadable, String::new()));
+    assert_eq!(fact(facts.position), (CaptureState::Absent, String::new()));
 }

@@ -107,13 +107,8 @@ fn check(seed: u64) -> (usize, usize) {
 }
 
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the length of this test, and nothing of the product, is set by the environment"
-)]
 fn en_16_however_a_file_is_damaged_its_lines_add_up_and_no_row_holds_a_value_of_another() {
-    let wanted = std::env::var("CSV_FUZZ_ROWS").ok();
-    let wanted = wanted.and_then(|rows| rows.parse().ok()).unwrap_or(IN_PASSING);
+    let wanted = testkit::length_of_run("CSV_FUZZ_ROWS", IN_PASSING);
     let (mut rows, mut read) = (0, 0);
     for seed in 0..u64::from(wanted.div_ceil(ROWS)) {
         let (good, all) = check(seed);

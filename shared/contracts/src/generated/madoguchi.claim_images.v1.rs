@@ -252,7 +252,7 @@ impl ::prost::Name for FinishUploadRequest {
     }
 }
 /// The image it became.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FinishUploadResponse {
     /// Received, or refused with its reason (CI-4): a refused file is an answer, not an error.
     #[prost(message, optional, tag = "1")]
@@ -272,7 +272,7 @@ impl ::prost::Name for FinishUploadResponse {
     }
 }
 /// A picture as shown.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Image {
     /// UUID.
     #[prost(string, tag = "1")]
@@ -307,12 +307,15 @@ pub struct Image {
     /// Upright height in pixels; 0 = unknown.
     #[prost(uint32, tag = "11")]
     pub height: u32,
-    /// Whether there is a thumbnail: every picture has one, a PDF has none.
-    #[prost(bool, tag = "12")]
-    pub has_thumbnail: bool,
+    /// What can be had of it by GetDerivative: every picture has all sizes, a PDF none.
+    #[prost(enumeration = "DerivativeSize", repeated, tag = "12")]
+    pub derivatives: ::prost::alloc::vec::Vec<i32>,
     /// The same picture was already in this accident (CI-7): this names it. Empty if not.
     #[prost(string, tag = "13")]
     pub duplicate_of_image_id: ::prost::alloc::string::String,
+    /// Why the customer may want to take it again (CI-7); never a refusal.
+    #[prost(message, repeated, tag = "14")]
+    pub hints: ::prost::alloc::vec::Vec<ImageHint>,
 }
 impl ::prost::Name for Image {
     const NAME: &'static str = "Image";
@@ -322,6 +325,26 @@ impl ::prost::Name for Image {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.claim_images.v1.Image".into()
+    }
+}
+/// A hint about a picture.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImageHint {
+    /// BLURRED, SOFT, DARK or TINY; more may come.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// The hint in the caller's language; empty in events.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ImageHint {
+    const NAME: &'static str = "ImageHint";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ImageHint".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ImageHint".into()
     }
 }
 /// Gives an upload up.
@@ -448,28 +471,31 @@ impl ::prost::Name for MarkSubmissionSeenResponse {
 }
 /// Names a picture.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetThumbnailRequest {
+pub struct GetDerivativeRequest {
     /// UUID.
     #[prost(string, tag = "1")]
     pub accident_id: ::prost::alloc::string::String,
     /// UUID.
     #[prost(string, tag = "2")]
     pub image_id: ::prost::alloc::string::String,
+    /// Which size.
+    #[prost(enumeration = "DerivativeSize", tag = "3")]
+    pub size: i32,
 }
-impl ::prost::Name for GetThumbnailRequest {
-    const NAME: &'static str = "GetThumbnailRequest";
+impl ::prost::Name for GetDerivativeRequest {
+    const NAME: &'static str = "GetDerivativeRequest";
     const PACKAGE: &'static str = "madoguchi.claim_images.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "madoguchi.claim_images.v1.GetThumbnailRequest".into()
+        "madoguchi.claim_images.v1.GetDerivativeRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/madoguchi.claim_images.v1.GetThumbnailRequest".into()
+        "/madoguchi.claim_images.v1.GetDerivativeRequest".into()
     }
 }
 /// A derived picture.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetThumbnailResponse {
-    /// JPEG bytes.
+pub struct GetDerivativeResponse {
+    /// JPEG bytes, at most 3 MiB.
     #[prost(bytes = "vec", tag = "1")]
     pub jpeg: ::prost::alloc::vec::Vec<u8>,
     /// Pixels.
@@ -479,14 +505,69 @@ pub struct GetThumbnailResponse {
     #[prost(uint32, tag = "3")]
     pub height: u32,
 }
-impl ::prost::Name for GetThumbnailResponse {
-    const NAME: &'static str = "GetThumbnailResponse";
+impl ::prost::Name for GetDerivativeResponse {
+    const NAME: &'static str = "GetDerivativeResponse";
     const PACKAGE: &'static str = "madoguchi.claim_images.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "madoguchi.claim_images.v1.GetThumbnailResponse".into()
+        "madoguchi.claim_images.v1.GetDerivativeResponse".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/madoguchi.claim_images.v1.GetThumbnailResponse".into()
+        "/madoguchi.claim_images.v1.GetDerivativeResponse".into()
+    }
+}
+/// Names pictures of an accident.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDerivativesRequest {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub accident_id: ::prost::alloc::string::String,
+    /// UUIDs; empty = all that were received, in that order.
+    #[prost(string, repeated, tag = "2")]
+    pub image_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Which size.
+    #[prost(enumeration = "DerivativeSize", tag = "3")]
+    pub size: i32,
+}
+impl ::prost::Name for GetDerivativesRequest {
+    const NAME: &'static str = "GetDerivativesRequest";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.GetDerivativesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.GetDerivativesRequest".into()
+    }
+}
+/// One of the pictures: a JPEG, or why there is none. One that fails does not end the others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDerivativesResponse {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub image_id: ::prost::alloc::string::String,
+    /// JPEG bytes, at most 3 MiB; empty if there is none.
+    #[prost(bytes = "vec", tag = "2")]
+    pub jpeg: ::prost::alloc::vec::Vec<u8>,
+    /// Pixels.
+    #[prost(uint32, tag = "3")]
+    pub width: u32,
+    /// Pixels.
+    #[prost(uint32, tag = "4")]
+    pub height: u32,
+    /// UPPER_SNAKE reason why there is none: NO_DERIVATIVE of a document, STORED_BYTES_DAMAGED, DECODERS_BUSY, …; else empty.
+    #[prost(string, tag = "5")]
+    pub missing_reason: ::prost::alloc::string::String,
+    /// The reason in the caller's language.
+    #[prost(string, tag = "6")]
+    pub missing_message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetDerivativesResponse {
+    const NAME: &'static str = "GetDerivativesResponse";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.GetDerivativesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.GetDerivativesResponse".into()
     }
 }
 /// Names a picture.
@@ -626,6 +707,39 @@ impl UploadState {
             "UPLOAD_STATE_RECEIVING" => Some(Self::Receiving),
             "UPLOAD_STATE_FINISHED" => Some(Self::Finished),
             "UPLOAD_STATE_ABORTED" => Some(Self::Aborted),
+            _ => None,
+        }
+    }
+}
+/// How large a derivative is; never larger than its original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DerivativeSize {
+    /// Never sent; asked for, it is DERIVATIVE_SIZE_SMALL.
+    Unspecified = 0,
+    /// For lists: at most 400 px a side.
+    Small = 1,
+    /// For looking at: at most 1,600 px a side.
+    Large = 2,
+}
+impl DerivativeSize {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DERIVATIVE_SIZE_UNSPECIFIED",
+            Self::Small => "DERIVATIVE_SIZE_SMALL",
+            Self::Large => "DERIVATIVE_SIZE_LARGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DERIVATIVE_SIZE_UNSPECIFIED" => Some(Self::Unspecified),
+            "DERIVATIVE_SIZE_SMALL" => Some(Self::Small),
+            "DERIVATIVE_SIZE_LARGE" => Some(Self::Large),
             _ => None,
         }
     }
@@ -1005,12 +1119,13 @@ pub mod claim_images_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Derived picture: upright JPEG of at most 400 px a side, without metadata (CI-5).
-        pub async fn get_thumbnail(
+        /// What is shown of a picture: an upright JPEG in sRGB, without metadata (CI-5, CI-13). Made anew where it is missing, which
+        /// takes as long as receiving the picture did.
+        pub async fn get_derivative(
             &mut self,
-            request: impl tonic::IntoRequest<super::GetThumbnailRequest>,
+            request: impl tonic::IntoRequest<super::GetDerivativeRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetThumbnailResponse>,
+            tonic::Response<super::GetDerivativeResponse>,
             tonic::Status,
         > {
             self.inner
@@ -1023,17 +1138,47 @@ pub mod claim_images_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/madoguchi.claim_images.v1.ClaimImagesService/GetThumbnail",
+                "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivative",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new(
                         "madoguchi.claim_images.v1.ClaimImagesService",
-                        "GetThumbnail",
+                        "GetDerivative",
                     ),
                 );
             self.inner.unary(req, path, codec).await
+        }
+        /// The same for many pictures of one accident, one message each, in the order asked for.
+        pub async fn get_derivatives(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDerivativesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::GetDerivativesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivatives",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.claim_images.v1.ClaimImagesService",
+                        "GetDerivatives",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
         }
         /// The original, byte for byte (CI-5). Adjusters only; the download is recorded (OP-3).
         pub async fn download_original(
@@ -1144,12 +1289,27 @@ pub mod claim_images_service_server {
             tonic::Response<super::MarkSubmissionSeenResponse>,
             tonic::Status,
         >;
-        /// Derived picture: upright JPEG of at most 400 px a side, without metadata (CI-5).
-        async fn get_thumbnail(
+        /// What is shown of a picture: an upright JPEG in sRGB, without metadata (CI-5, CI-13). Made anew where it is missing, which
+        /// takes as long as receiving the picture did.
+        async fn get_derivative(
             &self,
-            request: tonic::Request<super::GetThumbnailRequest>,
+            request: tonic::Request<super::GetDerivativeRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetThumbnailResponse>,
+            tonic::Response<super::GetDerivativeResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the GetDerivatives method.
+        type GetDerivativesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::GetDerivativesResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The same for many pictures of one accident, one message each, in the order asked for.
+        async fn get_derivatives(
+            &self,
+            request: tonic::Request<super::GetDerivativesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetDerivativesStream>,
             tonic::Status,
         >;
         /// Server streaming response type for the DownloadOriginal method.
@@ -1620,25 +1780,25 @@ pub mod claim_images_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/madoguchi.claim_images.v1.ClaimImagesService/GetThumbnail" => {
+                "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivative" => {
                     #[allow(non_camel_case_types)]
-                    struct GetThumbnailSvc<T: ClaimImagesService>(pub Arc<T>);
+                    struct GetDerivativeSvc<T: ClaimImagesService>(pub Arc<T>);
                     impl<
                         T: ClaimImagesService,
-                    > tonic::server::UnaryService<super::GetThumbnailRequest>
-                    for GetThumbnailSvc<T> {
-                        type Response = super::GetThumbnailResponse;
+                    > tonic::server::UnaryService<super::GetDerivativeRequest>
+                    for GetDerivativeSvc<T> {
+                        type Response = super::GetDerivativeResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::GetThumbnailRequest>,
+                            request: tonic::Request<super::GetDerivativeRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as ClaimImagesService>::get_thumbnail(&inner, request)
+                                <T as ClaimImagesService>::get_derivative(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1650,7 +1810,7 @@ pub mod claim_images_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = GetThumbnailSvc(inner);
+                        let method = GetDerivativeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -1662,6 +1822,53 @@ pub mod claim_images_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.claim_images.v1.ClaimImagesService/GetDerivatives" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDerivativesSvc<T: ClaimImagesService>(pub Arc<T>);
+                    impl<
+                        T: ClaimImagesService,
+                    > tonic::server::ServerStreamingService<super::GetDerivativesRequest>
+                    for GetDerivativesSvc<T> {
+                        type Response = super::GetDerivativesResponse;
+                        type ResponseStream = T::GetDerivativesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDerivativesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ClaimImagesService>::get_derivatives(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDerivativesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -1758,7 +1965,7 @@ pub mod claim_images_service_server {
     }
 }
 /// Something happened to an accident.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClaimImagesEvent {
     /// UUID; sealed fields inside are opened with it.
     #[prost(string, tag = "1")]
@@ -1773,13 +1980,13 @@ pub struct ClaimImagesEvent {
     #[prost(int64, tag = "4")]
     pub occurred_at_us: i64,
     /// What happened.
-    #[prost(oneof = "claim_images_event::Event", tags = "5, 6, 7, 8")]
+    #[prost(oneof = "claim_images_event::Event", tags = "5, 6, 7, 8, 9")]
     pub event: ::core::option::Option<claim_images_event::Event>,
 }
 /// Nested message and enum types in `ClaimImagesEvent`.
 pub mod claim_images_event {
     /// What happened.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Event {
         /// The core system's content of the accident was recorded, new or changed.
         #[prost(message, tag = "5")]
@@ -1793,6 +2000,9 @@ pub mod claim_images_event {
         /// The adjuster has looked at a submission.
         #[prost(message, tag = "8")]
         SubmissionSeen(super::SubmissionSeen),
+        /// Derivatives were made of a picture that had none.
+        #[prost(message, tag = "9")]
+        ImageDerived(super::ImageDerived),
     }
 }
 impl ::prost::Name for ClaimImagesEvent {
@@ -1850,17 +2060,20 @@ impl ::prost::Name for AccidentImported {
     }
 }
 /// A picture, whole.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImageRecorded {
     /// Whose accident (UUID).
     #[prost(string, tag = "1")]
     pub subject_id: ::prost::alloc::string::String,
-    /// The picture (refusal_message stays empty: readers render it in their language).
+    /// The picture (refusal_message and the hints' messages stay empty: readers render them in their language).
     #[prost(message, optional, tag = "2")]
     pub image: ::core::option::Option<Image>,
     /// JSON string, sealed; name on the customer's device.
     #[prost(message, optional, tag = "3")]
     pub file_name: ::core::option::Option<super::super::common::v1::SealedField>,
+    /// JSON object, sealed; what the camera says. Absent of what no camera made.
+    #[prost(message, optional, tag = "4")]
+    pub capture: ::core::option::Option<super::super::common::v1::SealedField>,
 }
 impl ::prost::Name for ImageRecorded {
     const NAME: &'static str = "ImageRecorded";
@@ -1870,6 +2083,29 @@ impl ::prost::Name for ImageRecorded {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.claim_images.v1.ImageRecorded".into()
+    }
+}
+/// Derivatives of a picture.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImageDerived {
+    /// Whose accident (UUID).
+    #[prost(string, tag = "1")]
+    pub subject_id: ::prost::alloc::string::String,
+    /// The picture (UUID).
+    #[prost(string, tag = "2")]
+    pub image_id: ::prost::alloc::string::String,
+    /// All that there are now.
+    #[prost(enumeration = "DerivativeSize", repeated, tag = "3")]
+    pub derivatives: ::prost::alloc::vec::Vec<i32>,
+}
+impl ::prost::Name for ImageDerived {
+    const NAME: &'static str = "ImageDerived";
+    const PACKAGE: &'static str = "madoguchi.claim_images.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.claim_images.v1.ImageDerived".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.claim_images.v1.ImageDerived".into()
     }
 }
 /// A submission, whole.

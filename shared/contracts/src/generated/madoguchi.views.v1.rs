@@ -338,9 +338,9 @@ pub struct ImageSummary {
     /// Upright, pixels.
     #[prost(uint32, tag = "10")]
     pub height: u32,
-    /// Whether claim images can show one.
-    #[prost(bool, tag = "11")]
-    pub has_thumbnail: bool,
+    /// What claim images can show of it: SMALL, LARGE.
+    #[prost(string, repeated, tag = "11")]
+    pub derivatives: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The submission it went with (UUID); empty = unsent.
     #[prost(string, tag = "12")]
     pub submission_id: ::prost::alloc::string::String,
@@ -350,6 +350,12 @@ pub struct ImageSummary {
     /// The same picture was already there (CI-7); empty if not.
     #[prost(string, tag = "14")]
     pub duplicate_of_image_id: ::prost::alloc::string::String,
+    /// Why it may want to be taken again (CI-7): BLURRED, SOFT, DARK, TINY; more may come.
+    #[prost(string, repeated, tag = "15")]
+    pub hints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the camera says; for claims staff only, and absent of what no camera made.
+    #[prost(message, optional, tag = "16")]
+    pub capture: ::core::option::Option<CaptureFacts>,
 }
 impl ::prost::Name for ImageSummary {
     const NAME: &'static str = "ImageSummary";
@@ -359,6 +365,52 @@ impl ::prost::Name for ImageSummary {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.ImageSummary".into()
+    }
+}
+/// What a camera says of a picture. Nothing vouches for it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureFacts {
+    /// When it was taken, by the camera's clock: 2026-11-02T14:03:05, with +09:00 behind it where the camera says so.
+    #[prost(message, optional, tag = "1")]
+    pub taken_at: ::core::option::Option<CaptureFact>,
+    /// Maker and model.
+    #[prost(message, optional, tag = "2")]
+    pub camera: ::core::option::Option<CaptureFact>,
+    /// How the original lies: Exif's orientation, 1 to 8; 1 is upright.
+    #[prost(message, optional, tag = "3")]
+    pub orientation: ::core::option::Option<CaptureFact>,
+    /// Where it was taken: degrees north and east (WGS 84), as 35.681236,139.767125.
+    #[prost(message, optional, tag = "4")]
+    pub position: ::core::option::Option<CaptureFact>,
+}
+impl ::prost::Name for CaptureFacts {
+    const NAME: &'static str = "CaptureFacts";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.CaptureFacts".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.CaptureFacts".into()
+    }
+}
+/// Something a camera may have said.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureFact {
+    /// Whether it did.
+    #[prost(enumeration = "CaptureState", tag = "1")]
+    pub state: i32,
+    /// What it said; empty unless parsed.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CaptureFact {
+    const NAME: &'static str = "CaptureFact";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.CaptureFact".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.CaptureFact".into()
     }
 }
 /// Asks for change requests.
@@ -509,6 +561,43 @@ impl ::prost::Name for Reminder {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.Reminder".into()
+    }
+}
+/// Whether a camera said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaptureState {
+    /// Never sent.
+    Unspecified = 0,
+    /// The picture says nothing of it.
+    Absent = 1,
+    /// It says something that can be read.
+    Parsed = 2,
+    /// It says something that cannot be read.
+    Unreadable = 3,
+}
+impl CaptureState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAPTURE_STATE_UNSPECIFIED",
+            Self::Absent => "CAPTURE_STATE_ABSENT",
+            Self::Parsed => "CAPTURE_STATE_PARSED",
+            Self::Unreadable => "CAPTURE_STATE_UNREADABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAPTURE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAPTURE_STATE_ABSENT" => Some(Self::Absent),
+            "CAPTURE_STATE_PARSED" => Some(Self::Parsed),
+            "CAPTURE_STATE_UNREADABLE" => Some(Self::Unreadable),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -1803,7 +1892,7 @@ pub mod adjuster_view_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// The pictures of an accident as sent; thumbnails come from claim images.
+        /// The pictures of an accident as sent, with what their cameras say; derivatives come from claim images.
         pub async fn list_gallery(
             &mut self,
             request: impl tonic::IntoRequest<super::ListGalleryRequest>,
@@ -1932,7 +2021,7 @@ pub mod adjuster_view_service_server {
             tonic::Response<super::GetAccidentFileResponse>,
             tonic::Status,
         >;
-        /// The pictures of an accident as sent; thumbnails come from claim images.
+        /// The pictures of an accident as sent, with what their cameras say; derivatives come from claim images.
         async fn list_gallery(
             &self,
             request: tonic::Request<super::ListGalleryRequest>,
