@@ -13,6 +13,7 @@ mod metadata;
 mod picture;
 mod pixels;
 mod protocol;
+mod resize;
 mod rgb;
 mod rows;
 mod still;
@@ -28,13 +29,11 @@ use tokio::process::{Child, Command};
 
 pub use child::{ARGUMENT, main};
 use kernel::CaptureFacts;
-use protocol::{Decoding, Part, Verdict};
+use protocol::{Decoding, MAX_DERIVATIVE_BYTES, Part, Verdict};
 
 use crate::content;
 use crate::domain::{ContentType, DerivativeSize, Dimensions, Measures, RefusalReason};
 
-/// Largest derivative: one message of gRPC, which is 4 MiB by default, has room for it.
-const MAX_DERIVATIVE_BYTES: usize = 3 * 1024 * 1024;
 /// Derivatives of all sizes and what is said of them.
 const MAX_ANSWER_BYTES: u64 = (DerivativeSize::ALL.len() as u64) * MAX_DERIVATIVE_BYTES as u64 + 64 * 1024;
 const HEIC_TIMES_LONGER: u32 = 4;

@@ -1,7 +1,6 @@
 //! From a whole picture to what is shown of it: upright, in sRGB, without metadata. Runs in the child only.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::ImageRef;
 use kernel::CaptureFacts;
 use kernel::capture::Orientation;
 use moxcms::ColorProfile;
@@ -9,6 +8,7 @@ use moxcms::ColorProfile;
 use super::metadata::{self, Metadata};
 use super::pixels::Pixels;
 use super::protocol::{Decoding, Part};
+use super::resize::resize;
 use super::rgb::Rgb;
 use super::{capture, colour, heic, jpeg, measure, still};
 use crate::content;
@@ -127,18 +127,6 @@ fn at_size(picture: Rgb, size: Dimensions) -> Result<Rgb, RefusalReason> {
         return Ok(picture);
     }
     picture.resized(size)
-}
-
-pub(super) fn resize(source: &ImageRef<'_>, size: Dimensions) -> Result<Vec<u8>, RefusalReason> {
-    let mut small = Image::new(size.width, size.height, source.pixel_type());
-    // Alpha is not multiplied in first: that would copy the whole picture.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .use_alpha(false);
-    Resizer::new()
-        .resize(source, &mut small, &options)
-        .map_err(|_| RefusalReason::Unreadable)?;
-    Ok(small.into_vec())
 }
 
 #[cfg(test)]

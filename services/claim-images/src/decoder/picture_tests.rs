@@ -6,7 +6,7 @@ use image::{ColorType, ImageEncoder as _};
 use testkit::{photos, quarters};
 use turbojpeg::{PixelFormat, Subsamp};
 
-use super::super::MAX_DERIVATIVE_BYTES;
+use super::super::protocol::MAX_DERIVATIVE_BYTES;
 use super::*;
 
 /// Upright size, and size and bytes of the small derivative.

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{DerivativeSize, Dimensions, Measures, RefusalReason};
 
+/// Largest derivative: one message of gRPC, which is 4 MiB by default, has room for it.
+pub(super) const MAX_DERIVATIVE_BYTES: usize = 3 * 1024 * 1024;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {

@@ -5,9 +5,10 @@ use kernel::capture::Orientation;
 use moxcms::ColorProfile;
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use super::picture::resize;
 use super::pixels::Layout;
-use super::{MAX_DERIVATIVE_BYTES, colour, jpeg};
+use super::protocol::MAX_DERIVATIVE_BYTES;
+use super::resize::resize;
+use super::{colour, jpeg};
 use crate::domain::{Dimensions, RefusalReason};
 
 const QUALITY: i32 = 82;

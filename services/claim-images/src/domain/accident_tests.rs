@@ -10,8 +10,9 @@ use kernel::{CaptureFacts, Timestamp};
 use uuid::Uuid;
 
 use super::super::derivative::DerivativeSize;
+use super::super::dimensions::Dimensions;
 use super::super::hint::Hint;
-use super::super::image::{Category, ContentType, Dimensions, RefusalReason, Sha256};
+use super::super::image::{Category, ContentType, RefusalReason, Sha256};
 use super::super::import::AccidentKind;
 use super::*;
 

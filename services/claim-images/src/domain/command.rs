@@ -8,8 +8,9 @@ use kernel::ids::{ImageId, SubjectId, SubmissionId};
 use kernel::{CaptureFacts, Timestamp};
 
 use super::derivative::Derivatives;
+use super::dimensions::Dimensions;
 use super::hint::Hint;
-use super::image::{Category, ContentType, Dimensions, RefusalReason, Sha256};
+use super::image::{Category, ContentType, RefusalReason, Sha256};
 use super::import::ImportedAccident;
 
 /// A command to an accident.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::image::Dimensions;
+use super::dimensions::Dimensions;
 
 /// The version of how derivatives are made. **Format**: it is part of their address in the store. Whoever changes what is made
 /// of the same original raises it; what older versions made is then made anew when it is asked for.

@@ -6,8 +6,9 @@ use kernel::{CaptureFacts, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::derivative::Derivatives;
+use super::dimensions::Dimensions;
 use super::hint::Hint;
-use super::image::{Category, ContentType, Dimensions, Image, ImageState, RefusalReason, Sha256};
+use super::image::{Category, ContentType, Image, ImageState, RefusalReason, Sha256};
 use super::import::ImportedAccident;
 
 /// An event of an accident's stream.

@@ -3,7 +3,7 @@
 use rulebook::PictureRules;
 use serde::{Deserialize, Serialize};
 
-use super::image::Dimensions;
+use super::dimensions::Dimensions;
 
 /// A hint about a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use kernel::ids::{ImageId, SubmissionId};
 use serde::{Deserialize, Serialize};
 
 use super::derivative::Derivatives;
+use super::dimensions::Dimensions;
 use super::hint::Hint;
 
 /// Most pictures of one accident, refused ones not counted.
@@ -123,13 +124,6 @@ impl RefusalReason {
             Self::Disguised => "DISGUISED",
         }
     }
-}
-
-/// Upright width and height in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dimensions {
-    pub width: u32,
-    pub height: u32,
 }
 
 /// SHA-256 of an original, lower-case hexadecimal in events and paths.

@@ -4,6 +4,7 @@
 mod accident;
 mod command;
 mod derivative;
+mod dimensions;
 mod event;
 mod hint;
 mod image;
@@ -13,11 +14,11 @@ mod rejection;
 pub use accident::{Accident, CurrentAccident, Submission};
 pub use command::{Command, NewImage, Received};
 pub use derivative::{DerivativeSize, Derivatives, RECIPE};
+pub use dimensions::Dimensions;
 pub use event::Event;
 pub use hint::{Hint, Measures, hints};
 pub use image::{
-    Category, ContentType, Dimensions, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES,
-    RefusalReason, Sha256,
+    Category, ContentType, Image, ImageState, MAX_ACCIDENT_BYTES, MAX_ACCIDENT_IMAGES, RefusalReason, Sha256,
 };
 pub use import::{AccidentKind, AccidentState, ImportedAccident};
 pub use rejection::Rejection;
