@@ -15,6 +15,9 @@ mod erasure;
 mod imports;
 mod journey;
 mod kills;
+#[path = "../mutants/mod.rs"]
+mod mutants;
+mod mutated;
 mod refusals;
 mod resuming;
 mod walk;

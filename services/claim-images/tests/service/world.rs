@@ -192,7 +192,13 @@ impl World {
 
     /// Hands a file in as [`HOLDER`], from start to finish.
     pub(crate) async fn hand_in(&self, file: &[u8]) -> proto::Image {
-        self.hand_in_as(proto::ImageCategory::DamagedProperty, file).await
+        self.hand_in_to(&accident_id("K26000001"), file).await
+    }
+
+    /// The same into another accident.
+    pub(crate) async fn hand_in_to(&self, accident_id: &str, file: &[u8]) -> proto::Image {
+        self.hand_in_whole(new_upload(accident_id, file.len()), file)
+            .await
     }
 
     /// The same, saying what it shows.
@@ -201,6 +207,10 @@ impl World {
             category: category.into(),
             ..new_upload(&accident_id("K26000001"), file.len())
         };
+        self.hand_in_whole(request, file).await
+    }
+
+    async fn hand_in_whole(&self, request: proto::StartUploadRequest, file: &[u8]) -> proto::Image {
         let upload_id = self.start_upload(HOLDER, request).await.unwrap().upload_id;
         let persisted = self.write(HOLDER, chunks(&upload_id, file, 0)).await.unwrap();
         assert_eq!(persisted, file.len() as u64);
