@@ -25,6 +25,13 @@ impl CustomerIssuer {
         }
     }
 
+    /// The issuer whose key is kept in this PEM text, as identity's own is.
+    pub fn from_pem(pem: &str) -> Result<Self, IssuerError> {
+        Ok(Self {
+            signer: Signer::from_pem(pem)?,
+        })
+    }
+
     /// The public key as JSON Web Key Set: what identity's `GetKeys` answers.
     pub fn jwks(&self) -> String {
         self.signer.jwks()

@@ -19,6 +19,14 @@ pub enum PhotoError {
     /// The crate that carries it is not among the pinned ones.
     #[error("deploy/local/photos pins no crate {0}")]
     NotPinned(&'static str),
+    /// The package could not be fetched on this machine.
+    #[error("{package} is not there: {reason}")]
+    NotFetched {
+        /// Its name and version.
+        package: String,
+        /// As `deploy/local/test-photographs.sh` found it.
+        reason: String,
+    },
     /// The file cannot be read.
     #[error("{}: {problem}", path.display())]
     Unreadable {
@@ -87,6 +95,62 @@ pub fn heic() -> Result<Vec<u8>, PhotoError> {
     HEIC.read()
 }
 
+/// A file of one of the crates, which cargo has checked.
+pub fn of_crate(package: &'static str, path: &str) -> Result<Vec<u8>, PhotoError> {
+    let folder = sources()?.get(package).ok_or(PhotoError::NotPinned(package))?;
+    read(folder.join(path))
+}
+
+/// A file of one of the packages, such as `exif-0.6.0`, that `deploy/local/test-photographs.sh` fetches and checks.
+pub fn of_package(package: &str, path: &str) -> Result<Vec<u8>, PhotoError> {
+    read(fetched(package)?.join(path))
+}
+
+/// Every file of such a package, in the order of their paths.
+pub fn all_of_package(package: &str) -> Result<Vec<PathBuf>, PhotoError> {
+    let (mut folders, mut found) = (vec![fetched(package)?], Vec::new());
+    while let Some(folder) = folders.pop() {
+        let unreadable = |error: std::io::Error| PhotoError::Unreadable {
+            path: folder.clone(),
+            problem: error.to_string(),
+        };
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Where a fetched package is: beside the folder of the profile whose tests are running.
+fn fetched(package: &str) -> Result<PathBuf, PhotoError> {
+    let test = std::env::current_exe().unwrap_or_default();
+    let folder = test.ancestors().nth(3).unwrap_or(&test).join("photographs");
+    if folder.join(package).is_dir() {
+        return Ok(folder.join(package));
+    }
+    let why = std::fs::read_to_string(folder.join(format!("{package}.missing")));
+    Err(PhotoError::NotFetched {
+        package: package.to_owned(),
+        reason: why.map_or_else(
+            |_| "deploy/local/test-photographs.sh has not run (`make test` runs it)".to_owned(),
+            |why| why.trim_end().to_owned(),
+        ),
+    })
+}
+
+fn read(path: PathBuf) -> Result<Vec<u8>, PhotoError> {
+    std::fs::read(&path).map_err(|error| PhotoError::Unreadable {
+        problem: error.to_string(),
+        path,
+    })
+}
+
 /// The JPEG as a phone held otherwise would have written it: the same coded picture behind camera data (Exif) with this
 /// orientation (1 to 8, 6 = to be turned clockwise) and a position (35° 41′ 22″ N, 139° 41′ 30″ E).
 #[must_use]
@@ -143,19 +207,11 @@ fn exif(orientation: u16) -> Vec<u8> {
 
 impl Photo {
     fn read(&self) -> Result<Vec<u8>, PhotoError> {
-        let folders = sources()?;
-        let folder = folders
-            .get(self.package)
-            .ok_or(PhotoError::NotPinned(self.package))?;
-        let path = folder.join(self.path);
-        let bytes = std::fs::read(&path).map_err(|error| PhotoError::Unreadable {
-            path: path.clone(),
-            problem: error.to_string(),
-        })?;
+        let bytes = of_crate(self.package, self.path)?;
         let found = hex::encode(Sha256::digest(&bytes));
         if found != self.sha256 {
             return Err(PhotoError::Other {
-                path,
+                path: PathBuf::from(self.path),
                 expected: self.sha256,
                 found,
             });

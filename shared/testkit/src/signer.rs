@@ -6,6 +6,7 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// The key could not be read, or a token not be signed with it.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub enum IssuerError {
     Token(#[from] jsonwebtoken::errors::Error),
 }
 
-/// Signs tokens; the public key is its own key id.
+/// Signs tokens; the key's id is its thumbprint, as identity's is.
 pub(crate) struct Signer {
     key: SigningKey,
 }
@@ -48,7 +49,7 @@ impl Signer {
     /// The public key as JSON Web Key Set (RFC 7517, RFC 8037).
     pub(crate) fn jwks(&self) -> String {
         let x = self.public();
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": x, "x": x}]})
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.key_id(), "x": x}]})
             .to_string()
     }
 
@@ -56,9 +57,15 @@ impl Signer {
     pub(crate) fn token(&self, kind: &str, claims: &Value) -> Result<String, IssuerError> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(kind.to_owned());
-        header.kid = Some(self.public());
+        header.kid = Some(self.key_id());
         let key = EncodingKey::from_ed_der(self.key.to_pkcs8_der()?.as_bytes());
         Ok(jsonwebtoken::encode(&header, claims, &key)?)
+    }
+
+    /// RFC 7638 over the members RFC 8037 asks for, in their order.
+    fn key_id(&self) -> String {
+        let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, self.public());
+        URL_SAFE_NO_PAD.encode(Sha256::digest(members))
     }
 
     fn public(&self) -> String {

@@ -15,6 +15,8 @@ pub(crate) struct Extent {
     pub(crate) contracts: u32,
     /// Commands followed into the view.
     pub(crate) commands: usize,
+    /// Pictures that a side makes smaller in a round.
+    pub(crate) pictures: usize,
 }
 
 pub(crate) const FULL: Extent = Extent {
@@ -23,6 +25,7 @@ pub(crate) const FULL: Extent = Extent {
     stored: &[10_000, 1_000_000, 5_000_000],
     contracts: 10_000,
     commands: 400,
+    pictures: 10,
 };
 
 pub(crate) const QUICK: Extent = Extent {
@@ -31,4 +34,5 @@ pub(crate) const QUICK: Extent = Extent {
     stored: &[10_000, 100_000],
     contracts: 500,
     commands: 60,
+    pictures: 3,
 };

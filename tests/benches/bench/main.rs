@@ -1,5 +1,6 @@
-//! `make bench`: how fast the store, a command's way into the views and a rebuild are, each beside a baseline measured in the
-//! same run, in turns; and what the door's limits cost a call. Prints, and writes target/bench.json. Ratios are to be trusted, absolute figures belong to the machine.
+//! `make bench`: how fast the store, a command's way into the views, a rebuild and pictures are, each beside a baseline measured
+//! in the same run, in turns; and what the door's limits cost a call. Prints, and writes target/bench.json. Ratios are to be
+//! trusted, absolute figures belong to the machine.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 #![allow(
     clippy::cast_precision_loss,
@@ -14,6 +15,7 @@ mod failure;
 mod growth;
 mod ledger;
 mod limits;
+mod pictures;
 mod report;
 mod rivals;
 mod server;
@@ -30,6 +32,8 @@ struct Arguments {
     quick: bool,
     report: PathBuf,
     baselines: PathBuf,
+    /// The Python that has libvips.
+    vips: PathBuf,
     programs: PathBuf,
     parts: Vec<String>,
 }
@@ -57,10 +61,13 @@ async fn main() -> Result<(), Failure> {
     if wanted("growth") {
         growth::measure(extent, &mut report).await?;
     }
+    if wanted("pictures") {
+        pictures::measure(extent, &arguments.programs, &arguments.vips, &mut report).await?;
+    }
     report.close()
 }
 
-/// `--quick`, `--report FILE`, `--baselines PROGRAM`, `--programs FOLDER`, then the parts wanted (all).
+/// `--quick`, `--report FILE`, `--baselines PROGRAM`, `--vips PYTHON`, `--programs FOLDER`, then the parts wanted (all).
 fn arguments() -> Result<Arguments, Failure> {
     // A bench lies one folder below the programs.
     let here = std::env::current_exe()?;
@@ -72,6 +79,7 @@ fn arguments() -> Result<Arguments, Failure> {
         quick: false,
         report: PathBuf::from("target/bench.json"),
         baselines: PathBuf::from("target/bench-baselines/release/bench-baselines"),
+        vips: PathBuf::from("target/bench-vips/bin/python"),
         programs: programs.to_owned(),
         parts: Vec::new(),
     };
@@ -89,8 +97,11 @@ fn arguments() -> Result<Arguments, Failure> {
             "--quick" => arguments.quick = true,
             "--report" => arguments.report = path()?,
             "--baselines" => arguments.baselines = path()?,
+            "--vips" => arguments.vips = path()?,
             "--programs" => arguments.programs = path()?,
-            "disk" | "limits" | "appends" | "visible" | "growth" => arguments.parts.push(argument),
+            "disk" | "limits" | "appends" | "visible" | "growth" | "pictures" => {
+                arguments.parts.push(argument);
+            }
             other => return Err(format!("{other} is not known").into()),
         }
     }

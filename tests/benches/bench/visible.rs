@@ -14,9 +14,10 @@ use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest, SearchAcc
 use dev::sample::{Book, Recipe};
 use dev::stack::{Secrets, Stack};
 use futures::TryStreamExt as _;
-use kernel::{Clock as _, SystemClock};
+use kernel::{Clock as _, SubjectId, SystemClock};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolCopyExt as _};
+use tempfile::TempDir;
 
 use crate::extent::Extent;
 use crate::failure::Failure;
@@ -29,17 +30,17 @@ const WITHIN: Duration = Duration::from_mins(10);
 /// How long a token of staff is good for: the whole run.
 const TOKEN_S: u32 = 3600;
 
-struct Environment {
-    stack: Stack,
-    client: Client,
+/// The whole stack, and who calls it.
+pub(crate) struct Environment {
+    pub(crate) stack: Stack,
+    pub(crate) client: Client,
+    secrets: Secrets,
     administrator: Bearer,
     adjuster: Bearer,
 }
 
 pub(crate) async fn measure(extent: Extent, programs: &Path, report: &mut Report) -> Result<(), Failure> {
-    let folder = tempfile::Builder::new().prefix("madoguchi-bench-").tempdir()?;
-    // PostgreSQL's own user passes through it.
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
+    let folder = folder()?;
     let environment = Environment::open(&folder.path().join("data"), programs).await?;
     let book = Book::compute(Recipe {
         seed: SEED,
@@ -59,6 +60,14 @@ pub(crate) async fn measure(extent: Extent, programs: &Path, report: &mut Report
     rebuild(&environment, extent.rounds, report).await?;
     environment.stack.stop().await;
     Ok(())
+}
+
+/// Where a stack keeps its data.
+pub(crate) fn folder() -> Result<TempDir, Failure> {
+    let folder = tempfile::Builder::new().prefix("madoguchi-bench-").tempdir()?;
+    // PostgreSQL's own user passes through it.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
+    Ok(folder)
 }
 
 /// One command after the other, and after each one query after the other until it is seen: what is measured is exact to
@@ -155,7 +164,7 @@ async fn copy(views: &PgPool) -> Result<f64, Failure> {
 }
 
 impl Environment {
-    async fn open(data: &Path, programs: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn open(data: &Path, programs: &Path) -> Result<Self, Failure> {
         let stack = Stack::start(data, programs).await?;
         let client = Client::new(&stack.description().services)?;
         let secrets = Secrets::open(stack.folder())?;
@@ -171,7 +180,18 @@ impl Environment {
             adjuster: staff("A001", "supervisor")?,
             stack,
             client,
+            secrets,
         })
+    }
+
+    /// A customer who logged in just now.
+    pub(crate) fn customer(&self, subject: &SubjectId) -> Result<Bearer, Failure> {
+        let now_s = SystemClock.now().as_second();
+        let token = self
+            .secrets
+            .customers()?
+            .access_token(subject, &[subject], &["pwd", "tel"], now_s)?;
+        Ok(Bearer::new(&token))
     }
 
     async fn contracts(&self, rows: Vec<ContractRow>) -> Result<(), Failure> {
@@ -190,7 +210,7 @@ impl Environment {
         Ok(())
     }
 
-    async fn accidents(&self, rows: Vec<AccidentRow>) -> Result<(), Failure> {
+    pub(crate) async fn accidents(&self, rows: Vec<AccidentRow>) -> Result<(), Failure> {
         for rows in rows.chunks(BATCH_ROWS) {
             let request = ImportAccidentsRequest {
                 request_id: request_id(),

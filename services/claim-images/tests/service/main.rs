@@ -16,6 +16,9 @@ mod imports;
 mod journey;
 mod judging;
 mod kills;
+#[path = "../mutants/mod.rs"]
+mod mutants;
+mod mutated;
 mod refusals;
 mod resuming;
 mod walk;

@@ -192,7 +192,7 @@ impl World {
 
     /// Hands a file in as [`HOLDER`], from start to finish.
     pub(crate) async fn hand_in(&self, file: &[u8]) -> proto::Image {
-        self.hand_in_as(proto::ImageCategory::DamagedProperty, file).await
+        self.hand_in_by(HOLDER, "K26000001", file).await
     }
 
     /// The same, saying what it shows.

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
+use testkit::customer_issuer::CustomerIssuer;
 use testkit::staff_issuer::StaffIssuer;
 
 use super::{DataFolder, SERVICES, StackError};
 
 /// The peer that reports calls (PV-14).
 const CARRIER: &str = "carrier";
+
+const IDENTITY_KEY: &str = "identity_signing_key.pem";
 
 /// The secrets of one stack.
 pub struct Secrets {
@@ -33,7 +36,7 @@ impl Secrets {
     pub fn open(folder: &DataFolder) -> Result<Self, StackError> {
         folder.kept(&folder.secret("master_key"), random)?;
         // A key of the kind staff tokens are signed with, but its own.
-        folder.kept(&folder.secret("identity_signing_key.pem"), ed25519_key)?;
+        folder.kept(&folder.secret(IDENTITY_KEY), ed25519_key)?;
         let staff = folder.kept(&folder.secret("staff_key.pem"), ed25519_key)?;
         let staff = StaffIssuer::from_pem(&staff)?;
         folder.write(&folder.secret("staff_jwks.json"), &staff.jwks())?;
@@ -57,6 +60,12 @@ impl Secrets {
     /// The issuer of staff tokens.
     pub const fn staff(&self) -> &StaffIssuer {
         &self.staff
+    }
+
+    /// Signs customers' tokens with identity's key, for measurements that need no login.
+    pub fn customers(&self) -> Result<CustomerIssuer, StackError> {
+        let kept = self.folder.kept(&self.folder.secret(IDENTITY_KEY), ed25519_key)?;
+        Ok(CustomerIssuer::from_pem(&kept)?)
     }
 
     /// Writes a token of an administrator into a file that operators' commands take; its path.
