@@ -17,6 +17,9 @@ use crate::proxy::{CLIENT, Proxies};
 
 const TOKEN_S: u32 = 3_600;
 
+/// Marks what the suite wrote to a stream in somebody's name; no service looks at it.
+pub(crate) const FORGED_HEADER: &str = "Madoguchi-Faults-Forged";
+
 /// What client, faults and verdict share.
 pub(crate) struct Environment {
     pub(crate) proxies: Arc<Proxies>,

@@ -34,10 +34,12 @@ pub enum Fault {
     ClockOff,
     /// A newer relay tells of what the readers do not know.
     NewerVersion,
+    /// Somebody writes to the bus what no source has signed, or writes again what one has.
+    ForgedMessages,
 }
 
 impl Fault {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Paused,
         Self::ConnectionCut,
         Self::ConnectionDelayed,
@@ -52,5 +54,6 @@ impl Fault {
         Self::IdleTransaction,
         Self::ClockOff,
         Self::NewerVersion,
+        Self::ForgedMessages,
     ];
 }

@@ -1,94 +1,44 @@
-//! Who writes to the bus beside the relay: with a key of the source's, with one of their own, or with none. What is signed is put
-//! together here a second time, from docs/adr/0032.
+//! Headers of messages and heartbeats that no relay wrote.
 
 use async_nats::HeaderMap;
 use contracts::names;
-use ed25519_dalek::{Signer as _, SigningKey};
 use eventsourcing::{Cursor, Position};
-use uuid::Uuid;
+use testkit::{Pen, Signed};
 
-use crate::tally::{SOURCE, random};
+use crate::tally::SOURCE;
 use crate::world::World;
 
-/// What signs.
-pub(crate) struct Pen {
-    key_id: Uuid,
-    key: SigningKey,
+/// A key that the source announces.
+pub(crate) async fn of_source(world: &World) -> Pen {
+    Pen::of(SOURCE, &world.source.pool).await.unwrap()
 }
 
-impl Pen {
-    /// Nobody knows its key.
-    pub(crate) fn strange() -> Self {
-        let (one, other) = (random(), random());
-        let seed: Vec<u8> = [*one.as_bytes(), *other.as_bytes()].concat();
-        Self {
-            key_id: random(),
-            key: SigningKey::from_bytes(&seed.try_into().unwrap()),
-        }
-    }
+/// The headers of a message of the source's, whose subject has no prefix.
+pub(crate) fn message(
+    pen: &Pen,
+    subject: &str,
+    position: &Position,
+    previous: Option<Cursor>,
+    payload: &[u8],
+) -> HeaderMap {
+    let cursor = position.cursor.to_bytes();
+    let before = previous
+        .map(|previous| previous.to_bytes().to_vec())
+        .unwrap_or_default();
+    let signed = pen.message(subject, (&cursor, &before), position.event_id.as_uuid(), payload);
+    with(place(position, previous), signed)
+}
 
-    /// The source announces its key: what it signs is the source's word.
-    pub(crate) async fn of_source(world: &World) -> Self {
-        let pen = Self::strange();
-        sqlx::query("INSERT INTO messaging.signing_key (service, key_id, public_key) VALUES ($1, $2, $3)")
-            .bind(SOURCE)
-            .bind(pen.key_id)
-            .bind(pen.key.verifying_key().to_bytes().as_slice())
-            .execute(&world.source.pool)
-            .await
-            .unwrap();
-        pen
-    }
+/// The headers of a heartbeat of the source's.
+pub(crate) fn heartbeat(pen: &Pen, position: &Position) -> HeaderMap {
+    let signed = pen.heartbeat(SOURCE, &position.cursor.to_bytes(), position.event_id.as_uuid());
+    with(place(position, None), signed)
+}
 
-    /// The headers of a message of the source's, whose subject has no prefix.
-    pub(crate) fn message(
-        &self,
-        subject: &str,
-        position: &Position,
-        previous: Option<Cursor>,
-        payload: &[u8],
-    ) -> HeaderMap {
-        let mut headers = place(position, previous);
-        let previous = previous.map(|previous| previous.to_bytes().to_vec());
-        self.sign(
-            &mut headers,
-            &[
-                b"madoguchi message 1",
-                subject.as_bytes(),
-                &position.cursor.to_bytes(),
-                &previous.unwrap_or_default(),
-                position.event_id.as_uuid().as_bytes(),
-                b"",
-                payload,
-            ],
-        );
-        headers
-    }
-
-    /// The headers of a heartbeat of the source's.
-    pub(crate) fn heartbeat(&self, position: &Position) -> HeaderMap {
-        let mut headers = place(position, None);
-        self.sign(
-            &mut headers,
-            &[
-                b"madoguchi heartbeat 1",
-                SOURCE.as_bytes(),
-                &position.cursor.to_bytes(),
-                position.event_id.as_uuid().as_bytes(),
-            ],
-        );
-        headers
-    }
-
-    fn sign(&self, headers: &mut HeaderMap, parts: &[&[u8]]) {
-        let parts = parts.iter().map(|part| {
-            let length = u64::try_from(part.len()).unwrap().to_be_bytes();
-            [&length[..], part].concat()
-        });
-        let signature = self.key.sign(&parts.collect::<Vec<_>>().concat());
-        headers.insert(names::KEY_ID_HEADER, self.key_id.to_string());
-        headers.insert(names::SIGNATURE_HEADER, hex::encode(signature.to_bytes()));
-    }
+fn with(mut headers: HeaderMap, signed: Signed) -> HeaderMap {
+    headers.insert(names::KEY_ID_HEADER, signed.key_id);
+    headers.insert(names::SIGNATURE_HEADER, signed.signature);
+    headers
 }
 
 /// Headers that nobody has signed.

@@ -7,7 +7,7 @@ use messaging::SubscriptionSettings;
 use testkit::wait_for;
 
 use crate::ledger::Ledger;
-use crate::pen::Pen;
+use crate::pen;
 use crate::tally::{DEADLINE, SOURCE};
 use crate::world::World;
 
@@ -146,7 +146,7 @@ async fn without_any_relay_the_feed_alone_brings_everything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbeat() {
     let world = World::new().await;
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let relay = world.relay();
     let settings = SubscriptionSettings {
         silence: Duration::from_hours(1),
@@ -165,7 +165,7 @@ async fn a_tail_that_never_reaches_a_running_consumer_is_noticed_by_the_heartbea
         .rev()
         .find(|event| crate::tally::publish(event).unwrap().is_some())
         .unwrap();
-    let headers = pen.heartbeat(&head.position());
+    let headers = pen::heartbeat(&pen, &head.position());
     let subject = names::heartbeat(&world.nats.prefix, SOURCE);
     world
         .client

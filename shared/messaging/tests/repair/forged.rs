@@ -7,12 +7,12 @@ use eventsourcing::{Cursor, Position};
 use futures::StreamExt as _;
 use kernel::EventId;
 use messaging::SubscriptionSettings;
-use testkit::wait_for;
+use testkit::{Pen, wait_for};
 use uuid::Uuid;
 
 use crate::ledger::Ledger;
 use crate::observed::Observed;
-use crate::pen::{Pen, place};
+use crate::pen::{self, place};
 use crate::tally::{DEADLINE, SOURCE, random};
 use crate::world::{CONSUMER, World};
 
@@ -85,7 +85,7 @@ async fn forged_altered_and_moved_messages_are_set_aside_and_nothing_stops() {
     let (forged, previous) = next(&world).await;
 
     write(&world, "counted", place(&forged, previous), b"{}").await;
-    let strange = Pen::strange().message(&bare("counted"), &forged, previous, b"{}");
+    let strange = pen::message(&Pen::strange(), &bare("counted"), &forged, previous, b"{}");
     let mut as_source = strange.clone();
     let (headers, payload) = genuine(&world, 1).await;
     as_source.insert(
@@ -147,7 +147,7 @@ async fn a_forged_heartbeat_and_a_forged_next_message_diverge_nobody() {
     for headers in [
         HeaderMap::new(),
         place(&far, None),
-        Pen::strange().heartbeat(&far),
+        pen::heartbeat(&Pen::strange(), &far),
     ] {
         let sent = world
             .client
@@ -177,7 +177,7 @@ async fn a_consumer_that_asks_its_source_applies_nothing_that_the_source_does_no
     let observed = Observed::turn().await;
     let world = World::new().await;
     let relay = world.relay();
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let settings = SubscriptionSettings {
         asks_source: true,
         ..world.settings()
@@ -190,7 +190,7 @@ async fn a_consumer_that_asks_its_source_applies_nothing_that_the_source_does_no
     write(
         &world,
         "counted",
-        pen.message(&bare("counted"), &forged, previous, b"{}"),
+        pen::message(&pen, &bare("counted"), &forged, previous, b"{}"),
         b"{}",
     )
     .await;
@@ -237,7 +237,7 @@ async fn ten_thousand_forged_altered_replayed_and_reordered_messages_change_noth
             let (headers, payload): (HeaderMap, Bytes) = match number % 4 {
                 0 => (place(&forged, previous), "{}".into()),
                 1 => (
-                    stranger.message(&bare("counted"), &forged, previous, b"{}"),
+                    pen::message(&stranger, &bare("counted"), &forged, previous, b"{}"),
                     "{}".into(),
                 ),
                 2 => (ours(&message.headers), "altered".into()),

@@ -13,7 +13,7 @@ use testkit::wait_for;
 
 use crate::ledger::{Ledger, WhenDiverged};
 use crate::observed::Observed;
-use crate::pen::Pen;
+use crate::pen;
 use crate::tally::{DEADLINE, SOURCE, random};
 use crate::world::{CONSUMER, World};
 
@@ -163,7 +163,7 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     world.append(9).await;
     world.settled().await;
     relay.stop().await;
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let mut nonsense = HeaderMap::new();
     nonsense.insert(names::CURSOR_HEADER, "nonsense");
     beat(&world, nonsense).await;
@@ -174,7 +174,7 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     let events = world.store.read_all(None, 100).await.unwrap();
     // The feed is not asked more often than once in a while, so one heartbeat may pass unheard.
     wait_for("an older heartbeat to be looked into", DEADLINE, async || {
-        beat(&world, pen.heartbeat(&events[0].position())).await;
+        beat(&world, pen::heartbeat(&pen, &events[0].position())).await;
         observed.since().contains_key("behind").then_some(())
     })
     .await;
@@ -187,7 +187,7 @@ async fn heartbeats_are_compared_and_what_no_relay_sent_changes_nothing() {
     let last = world.replay().await.last().copied().unwrap();
     let events = world.store.read_all(None, 100).await.unwrap();
     let last = events.iter().find(|event| event.id.as_uuid() == last).unwrap();
-    beat(&world, pen.heartbeat(&last.position())).await;
+    beat(&world, pen::heartbeat(&pen, &last.position())).await;
     world.settled().await;
     observed
         .sees("lost_tail", "it did not bring what the source has published")
@@ -211,10 +211,10 @@ async fn an_older_heartbeat_is_looked_into_when_the_grace_is_long_over() {
     };
     let subscription = world.subscription_as(&Ledger::default(), settings);
     world.settled().await;
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let events = world.store.read_all(None, 100).await.unwrap();
     wait_for("an older heartbeat to be looked into", DEADLINE, async || {
-        beat(&world, pen.heartbeat(&events[0].position())).await;
+        beat(&world, pen::heartbeat(&pen, &events[0].position())).await;
         observed.since().contains_key("behind").then_some(())
     })
     .await;
@@ -225,7 +225,7 @@ async fn an_older_heartbeat_is_looked_into_when_the_grace_is_long_over() {
 async fn a_message_that_its_source_does_not_hold_is_ignored() {
     let observed = Observed::turn().await;
     let world = World::new().await;
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let relay = world.relay();
     let subscription = world.subscription(&Ledger::default());
     world.append(9).await;
@@ -242,7 +242,7 @@ async fn a_message_that_its_source_does_not_hold_is_ignored() {
     let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
     let bare = names::bare_subject(SOURCE, "tally", "counted");
     let before = Some(Cursor::postgres(u64::MAX, 1, 1));
-    let headers = pen.message(&bare, &orphan, before, b"");
+    let headers = pen::message(&pen, &bare, &orphan, before, b"");
     let context = world.context();
     context
         .publish_with_headers(subject, headers, "".into())
@@ -268,7 +268,7 @@ async fn a_message_that_its_source_does_not_hold_is_ignored() {
 async fn a_message_that_follows_something_older_than_was_applied_is_looked_up_in_the_feed() {
     let observed = Observed::turn().await;
     let world = World::new().await;
-    let pen = Pen::of_source(&world).await;
+    let pen = pen::of_source(&world).await;
     let relay = world.relay();
     let subscription = world.subscription(&Ledger::default());
     world.append(9).await;
@@ -282,7 +282,7 @@ async fn a_message_that_follows_something_older_than_was_applied_is_looked_up_in
     let subject = names::subject(&world.nats.prefix, SOURCE, "tally", "counted");
     let bare = names::bare_subject(SOURCE, "tally", "counted");
     let before = Some(events[0].cursor);
-    let headers = pen.message(&bare, &orphan, before, b"");
+    let headers = pen::message(&pen, &bare, &orphan, before, b"");
     let context = world.context();
     context
         .publish_with_headers(subject, headers, "".into())

@@ -2,6 +2,7 @@
 
 mod clock;
 mod disk;
+mod forged;
 mod jetstream;
 mod kill;
 mod neighbour;
@@ -32,6 +33,7 @@ impl Driver<'_> {
             }
             Fault::ClockOff => self.clock_off().await,
             Fault::NewerVersion => self.newer_version().await,
+            Fault::ForgedMessages => self.forge().await,
         }
     }
 }

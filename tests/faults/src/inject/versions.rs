@@ -18,6 +18,7 @@ use eventsourcing::Cursor;
 use kernel::{Clock as _, SystemClock};
 use prost::Message as _;
 use sqlx::FromRow;
+use testkit::Pen;
 use uuid::Uuid;
 
 use crate::driver::Driver;
@@ -137,8 +138,15 @@ impl Driver<'_> {
         headers.insert(names::CURSOR_HEADER, cursor.to_string());
         headers.insert(names::EVENT_ID_HEADER, viewed.event_id.to_string());
         headers.insert(names::PREVIOUS_CURSOR_HEADER, previous.to_string());
+        let payload = viewed.payload();
+        let bare = names::bare_subject(CLAIM_IMAGES, "accident", "original_viewed");
+        let places = (&cursor.to_bytes()[..], &previous.to_bytes()[..]);
+        let pen = Pen::of(CLAIM_IMAGES, self.environment.pool(CLAIM_IMAGES)?).await?;
+        let signed = pen.message(&bare, places, viewed.event_id, &payload);
+        headers.insert(names::KEY_ID_HEADER, signed.key_id);
+        headers.insert(names::SIGNATURE_HEADER, signed.signature);
         let message = PublishMessage::build()
-            .payload(viewed.payload().into())
+            .payload(payload.into())
             .headers(headers)
             .expected_last_sequence(sequence);
         let subject = names::subject("", CLAIM_IMAGES, "accident", "original_viewed");

@@ -9,7 +9,7 @@ use async_nats::jetstream::consumer::pull::OrderedConfig;
 use contracts::names::{self, SERVICES as PUBLISHERS};
 use futures::StreamExt as _;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, FORGED_HEADER};
 use crate::failure::Failure;
 
 /// Longest pause between two messages of a stream that are both there.
@@ -48,6 +48,13 @@ async fn stream(context: &jetstream::Context, service: &str) -> Result<Vec<Strin
         let message = tokio::time::timeout(NEXT_WITHIN, messages.next())
             .await?
             .ok_or("the stream ended early")??;
+        if message
+            .headers
+            .as_ref()
+            .is_some_and(|headers| headers.get(FORGED_HEADER).is_some())
+        {
+            continue;
+        }
         let cursor = message
             .headers
             .as_ref()
