@@ -91,7 +91,7 @@ impl Rule {
 pub const TABLE: &[Rule] = &[
     rule("/madoguchi.feed.v1.FeedService/Read", &[SERVICES]),
     rule("/madoguchi.feed.v1.FeedService/Get", &[SERVICES]),
-    rule("/madoguchi.feed.v1.FeedService/ListSigningKeys", &[SERVICES]),
+    rule("/madoguchi.feed.v1.FeedService/GetSigningKeys", &[SERVICES]),
     // every service
     rule(
         "/madoguchi.admin.v1.SetAsideAdminService/ListSetAside",

@@ -7,12 +7,12 @@ use decider::{Problem, ProblemKind};
 use eventsourcing::{Request as Envelope, RequestKey};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use kernel::ids::{AccidentId, ImageId, SubjectId};
+use kernel::ids::{AccidentId, AccountId, ImageId, SubjectId};
 use service::{command_once, refuse, status};
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt as _;
 
-use super::finishing::{keep_derivative, permit};
+use super::finishing::{keep_derivative, only_place, permit};
 use super::{Api, parse, rejected, restricted_to};
 use crate::domain::{
     Accident, Command, CurrentAccident, DerivativeSize, Derivatives, Dimensions, Image, RECIPE,
@@ -93,6 +93,8 @@ fn missing(image: ImageId, status: &Status) -> proto::GetDerivativesResponse {
 /// An accident whose pictures the caller may see, folded once.
 struct Asked {
     accident_id: AccidentId,
+    /// Of the customer who asks; none of staff.
+    account: Option<AccountId>,
     current: CurrentAccident,
     envelope: Envelope,
 }
@@ -108,6 +110,7 @@ impl Asked {
         };
         Ok(Self {
             accident_id,
+            account: restricted_to.as_ref().map(|owner| owner.account),
             current: current.map_err(rejected)?.clone(),
             envelope: command_once(&api.context, request, accident_id.as_uuid()).map_err(refuse)?,
         })
@@ -138,6 +141,10 @@ impl Asked {
     /// Makes what is missing, records it, and gives the size asked for. Whoever comes second waits and finds it made.
     async fn made(&self, api: &Api, image: &Image, size: DerivativeSize) -> Result<Bytes, Status> {
         let content_type = image.content_type.ok_or_else(no_derivative)?;
+        let _only = match self.account {
+            Some(account) => Some(only_place(api, account).await?),
+            None => None,
+        };
         let _permit = permit(api, Some(content_type)).await?;
         let subject = self.current.subject;
         let make = async {

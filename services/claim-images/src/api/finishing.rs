@@ -99,7 +99,8 @@ fn checksum_mismatch() -> Problem {
 /// What is to be recorded of the file. A picture that is to be received has been stored when this returns.
 async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Result<Command, Status> {
     let beginning = api.spool.read_beginning(upload.id).await.map_err(refuse)?;
-    let _place = place(api, owner.account, content::kind(&beginning)).await?;
+    let _only = only_place(api, owner.account).await?;
+    let _permit = permit(api, content::kind(&beginning)).await?;
     drop(beginning);
     let persisted = api.spool.persisted(upload.id).await.map_err(refuse)?;
     if persisted != upload.size_bytes {
@@ -146,14 +147,9 @@ async fn judge(api: &Api, owner: &Owner, upload: &Upload, sha256: Sha256) -> Res
 }
 
 /// The only place of this account.
-async fn place(
-    api: &Api,
-    account: AccountId,
-    content_type: Option<ContentType>,
-) -> Result<(OwnedMutexGuard<()>, OwnedSemaphorePermit), Status> {
+pub(super) async fn only_place(api: &Api, account: AccountId) -> Result<OwnedMutexGuard<()>, Status> {
     let only = tokio::time::timeout(api.decoder_wait, api.one_each.take(account));
-    let only = only.await.map_err(|_| busy())?;
-    Ok((only, permit(api, content_type).await?))
+    only.await.map_err(|_| busy())
 }
 
 fn busy() -> Status {

@@ -118,32 +118,32 @@ impl ::prost::Name for GetResponse {
 }
 /// Asks for keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListSigningKeysRequest {}
-impl ::prost::Name for ListSigningKeysRequest {
-    const NAME: &'static str = "ListSigningKeysRequest";
+pub struct GetSigningKeysRequest {}
+impl ::prost::Name for GetSigningKeysRequest {
+    const NAME: &'static str = "GetSigningKeysRequest";
     const PACKAGE: &'static str = "madoguchi.feed.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "madoguchi.feed.v1.ListSigningKeysRequest".into()
+        "madoguchi.feed.v1.GetSigningKeysRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/madoguchi.feed.v1.ListSigningKeysRequest".into()
+        "/madoguchi.feed.v1.GetSigningKeysRequest".into()
     }
 }
 /// Every key whose messages may still be on the bus; few.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListSigningKeysResponse {
+pub struct GetSigningKeysResponse {
     /// The newest first.
     #[prost(message, repeated, tag = "1")]
     pub keys: ::prost::alloc::vec::Vec<SigningKey>,
 }
-impl ::prost::Name for ListSigningKeysResponse {
-    const NAME: &'static str = "ListSigningKeysResponse";
+impl ::prost::Name for GetSigningKeysResponse {
+    const NAME: &'static str = "GetSigningKeysResponse";
     const PACKAGE: &'static str = "madoguchi.feed.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "madoguchi.feed.v1.ListSigningKeysResponse".into()
+        "madoguchi.feed.v1.GetSigningKeysResponse".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/madoguchi.feed.v1.ListSigningKeysResponse".into()
+        "/madoguchi.feed.v1.GetSigningKeysResponse".into()
     }
 }
 /// An Ed25519 key (RFC 8032).
@@ -330,11 +330,11 @@ pub mod feed_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// The public keys of what the relay signs. Consumers believe the bus nothing that none of these has signed.
-        pub async fn list_signing_keys(
+        pub async fn get_signing_keys(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListSigningKeysRequest>,
+            request: impl tonic::IntoRequest<super::GetSigningKeysRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListSigningKeysResponse>,
+            tonic::Response<super::GetSigningKeysResponse>,
             tonic::Status,
         > {
             self.inner
@@ -347,12 +347,12 @@ pub mod feed_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/madoguchi.feed.v1.FeedService/ListSigningKeys",
+                "/madoguchi.feed.v1.FeedService/GetSigningKeys",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("madoguchi.feed.v1.FeedService", "ListSigningKeys"),
+                    GrpcMethod::new("madoguchi.feed.v1.FeedService", "GetSigningKeys"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -383,11 +383,11 @@ pub mod feed_service_server {
             request: tonic::Request<super::GetRequest>,
         ) -> std::result::Result<tonic::Response<super::GetResponse>, tonic::Status>;
         /// The public keys of what the relay signs. Consumers believe the bus nothing that none of these has signed.
-        async fn list_signing_keys(
+        async fn get_signing_keys(
             &self,
-            request: tonic::Request<super::ListSigningKeysRequest>,
+            request: tonic::Request<super::GetSigningKeysRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListSigningKeysResponse>,
+            tonic::Response<super::GetSigningKeysResponse>,
             tonic::Status,
         >;
     }
@@ -554,25 +554,25 @@ pub mod feed_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/madoguchi.feed.v1.FeedService/ListSigningKeys" => {
+                "/madoguchi.feed.v1.FeedService/GetSigningKeys" => {
                     #[allow(non_camel_case_types)]
-                    struct ListSigningKeysSvc<T: FeedService>(pub Arc<T>);
+                    struct GetSigningKeysSvc<T: FeedService>(pub Arc<T>);
                     impl<
                         T: FeedService,
-                    > tonic::server::UnaryService<super::ListSigningKeysRequest>
-                    for ListSigningKeysSvc<T> {
-                        type Response = super::ListSigningKeysResponse;
+                    > tonic::server::UnaryService<super::GetSigningKeysRequest>
+                    for GetSigningKeysSvc<T> {
+                        type Response = super::GetSigningKeysResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListSigningKeysRequest>,
+                            request: tonic::Request<super::GetSigningKeysRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as FeedService>::list_signing_keys(&inner, request).await
+                                <T as FeedService>::get_signing_keys(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -583,7 +583,7 @@ pub mod feed_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ListSigningKeysSvc(inner);
+                        let method = GetSigningKeysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::feed::v1::feed_service_client::FeedServiceClient;
-use contracts::feed::v1::{FeedItem, GetRequest, ListSigningKeysRequest, ReadRequest, WithheldEvent};
+use contracts::feed::v1::{FeedItem, GetRequest, GetSigningKeysRequest, ReadRequest, WithheldEvent};
 use eventsourcing::{Cursor, Position};
 use futures::Stream;
 use kernel::ids::EventId;
@@ -144,8 +144,8 @@ impl FeedClient {
 
     /// The source's keys, by their ids.
     pub(crate) async fn signing_keys(&self) -> Result<PublicKeys, FeedError> {
-        let request = self.request(ListSigningKeysRequest {});
-        let answer = self.client.clone().list_signing_keys(request).await;
+        let request = self.request(GetSigningKeysRequest {});
+        let answer = self.client.clone().get_signing_keys(request).await;
         let keys = answer
             .map_err(|status| self.refusal(status, None))?
             .into_inner()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
 use contracts::feed::v1::{
-    FeedItem, GetRequest, GetResponse, ListSigningKeysRequest, ListSigningKeysResponse, ReadRequest,
+    FeedItem, GetRequest, GetResponse, GetSigningKeysRequest, GetSigningKeysResponse, ReadRequest,
     ReadResponse, SigningKey, WithheldEvent,
 };
 use contracts::names;
@@ -293,10 +293,10 @@ impl FeedService for Feed {
         Ok(Response::new(GetResponse { item }))
     }
 
-    async fn list_signing_keys(
+    async fn get_signing_keys(
         &self,
-        _: Request<ListSigningKeysRequest>,
-    ) -> Result<Response<ListSigningKeysResponse>, Status> {
+        _: Request<GetSigningKeysRequest>,
+    ) -> Result<Response<GetSigningKeysResponse>, Status> {
         let keys = signing_keys::announced(&self.pool, self.service).await;
         let keys = keys.map_err(|error| {
             tracing::warn!(%error, "the relay's keys cannot be read");
@@ -306,7 +306,7 @@ impl FeedService for Feed {
             key_id: key_id.to_string(),
             public_key,
         });
-        Ok(Response::new(ListSigningKeysResponse { keys: keys.collect() }))
+        Ok(Response::new(GetSigningKeysResponse { keys: keys.collect() }))
     }
 }
 

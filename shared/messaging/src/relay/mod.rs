@@ -5,10 +5,11 @@
 
 mod metrics;
 mod resume;
+mod signing;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
@@ -32,8 +33,8 @@ use crate::publisher::{Carried, Publisher, Withheld};
 use crate::repair::SendRepair;
 use crate::set_aside;
 use crate::signing::{Signer, Statement};
-use crate::signing_keys;
 use metrics::Metrics;
+use signing::Signing;
 
 /// How a relay behaves in time.
 #[derive(Debug, Clone)]
@@ -114,12 +115,6 @@ struct Place {
     dirty: bool,
     /// The checkpoint is older than `published`.
     unsaved: bool,
-}
-
-/// The key of the active relay.
-struct Signing {
-    signer: Arc<Signer>,
-    since: Instant,
 }
 
 /// A message on its way to the stream.
@@ -278,26 +273,6 @@ impl Relay {
                 () = std::future::ready(()), if place.unsaved => self.save(held, &mut place).await?,
             }
         }
-    }
-
-    /// The key to sign with: one that is announced, and no older than a key may be.
-    async fn signer(&self, signing: &mut Option<Signing>) -> Result<Arc<Signer>, Failure> {
-        if let Some(signing) = signing
-            && signing.since.elapsed() < self.settings.key_lifetime
-        {
-            return Ok(signing.signer.clone());
-        }
-        let signer = Arc::new(Signer::generate());
-        let max_age = self.settings.jetstream.max_age;
-        signing_keys::announce(&self.pool, self.service, &signer, max_age)
-            .await
-            .map_err(transient("announcing a key"))?;
-        tracing::info!(relay.service = self.service, key.id = %signer.key_id, "the relay signs with a new key");
-        *signing = Some(Signing {
-            signer: signer.clone(),
-            since: Instant::now(),
-        });
-        Ok(signer)
     }
 
     /// Where nothing is sent, nothing fails: a stream that was wiped or rolled back would be missed until the next event.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use contracts::feed::v1::feed_service_server::{FeedService, FeedServiceServer};
 use contracts::feed::v1::{
-    GetRequest, GetResponse, ListSigningKeysRequest, ListSigningKeysResponse, ReadRequest, ReadResponse,
+    GetRequest, GetResponse, GetSigningKeysRequest, GetSigningKeysResponse, ReadRequest, ReadResponse,
 };
 use messaging::Feed;
 use tokio::net::TcpListener;
@@ -61,12 +61,12 @@ impl FeedService for Gate {
         self.feed.get(request).await
     }
 
-    async fn list_signing_keys(
+    async fn get_signing_keys(
         &self,
-        request: Request<ListSigningKeysRequest>,
-    ) -> Result<Response<ListSigningKeysResponse>, Status> {
+        request: Request<GetSigningKeysRequest>,
+    ) -> Result<Response<GetSigningKeysResponse>, Status> {
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer secret");
-        self.feed.list_signing_keys(request).await
+        self.feed.get_signing_keys(request).await
     }
 
     async fn read(&self, request: Request<ReadRequest>) -> Result<Response<ReadResponse>, Status> {

@@ -32,7 +32,7 @@ use crate::grpc::trace::rpc_span;
 use crate::grpc::{access, timeout};
 use crate::limits::Limits;
 use crate::tokens::caller::Caller;
-use crate::tokens::verifier::{TokenRefused, TokenVerifier};
+use crate::tokens::{TokenRefused, TokenVerifier};
 
 /// How long a caller is asked to wait when all permits are taken.
 const RETRY_BUSY: Duration = Duration::from_secs(1);

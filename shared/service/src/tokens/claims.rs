@@ -14,6 +14,8 @@ pub const CUSTOMER_ISSUER: &str = "madoguchi-identity";
 pub const ACCESS_AUDIENCE: &str = "madoguchi";
 /// Audience of a login token: good for a challenge and for its exchange, for nothing else.
 pub const LOGIN_AUDIENCE: &str = "login";
+/// Clocks of two machines may differ by this much when a token is new.
+pub(super) const ISSUED_AHEAD_S: i64 = 60;
 /// Header `typ` of an access token (RFC 9068).
 pub(super) const ACCESS_TYPE: &str = "at+jwt";
 /// Header `typ` of a login token.

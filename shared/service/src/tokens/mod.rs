@@ -6,6 +6,7 @@ pub(crate) mod certificate;
 pub(crate) mod claims;
 pub(crate) mod keys;
 pub(crate) mod peers;
+mod refused;
 pub(crate) mod staff;
 pub(crate) mod verifier;
 
@@ -14,4 +15,5 @@ pub use claims::{
     StaffClaims, issue_access, issue_login, issue_staff,
 };
 pub use keys::{KeySource, KeySourceError};
-pub use verifier::{LoginToken, TokenRefused, TokenVerifier};
+pub use refused::TokenRefused;
+pub use verifier::{LoginToken, TokenVerifier};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jsonwebtoken::{Header, jwk::JwkSet};
 
-use super::claims::StaffClaims;
-use super::verifier::{ISSUED_AHEAD_S, TokenRefused};
+use super::claims::{ISSUED_AHEAD_S, StaffClaims};
+use super::refused::TokenRefused;
 
 /// How long a staff token may be good, where no setting says otherwise.
 pub(crate) const MAX_LIFE: Duration = Duration::from_hours(12);

@@ -4,10 +4,9 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, RwLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use decider::{Explain, Problem, ProblemKind};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header, Validation,
     jwk::{AlgorithmParameters, Jwk, JwkSet},
@@ -21,47 +20,18 @@ use tokio::sync::Mutex;
 
 use super::{
     claims::{
-        ACCESS_AUDIENCE, ACCESS_TYPE, AccessClaims, CUSTOMER_ISSUER, LOGIN_AUDIENCE, LOGIN_TYPE, LoginClaims,
-        StaffClaims,
+        ACCESS_AUDIENCE, ACCESS_TYPE, AccessClaims, CUSTOMER_ISSUER, ISSUED_AHEAD_S, LOGIN_AUDIENCE,
+        LOGIN_TYPE, LoginClaims, StaffClaims,
     },
     keys::KeySource,
+    refused::{FETCH_PAUSE, TokenRefused},
     staff::StaffIssuer,
 };
 use crate::tokens::caller::{Caller, Customer, Role, Staff};
 use crate::tokens::peers::AcceptedPeers;
 
-/// At most one fetch of the keys in this time.
-const FETCH_PAUSE: Duration = Duration::from_secs(5);
-/// Clocks of two machines may differ by this much when a token is new.
-pub(super) const ISSUED_AHEAD_S: i64 = 60;
 /// No token is longer; a longer one is not looked at.
 const MAX_BEARER_BYTES: usize = 8192;
-
-/// Why a bearer is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TokenRefused {
-    /// Malformed, forged, of another issuer or kind, or an unknown secret.
-    #[error("the bearer is not valid")]
-    Invalid,
-    /// It was good.
-    #[error("the bearer has expired")]
-    Expired,
-    /// The keys to check it cannot be had now.
-    #[error("the keys to check the bearer cannot be had")]
-    KeysUnavailable,
-}
-
-impl Explain for TokenRefused {
-    fn explain(&self) -> Problem {
-        match self {
-            Self::Invalid => Problem::new(ProblemKind::Unauthenticated, "TOKEN_INVALID"),
-            Self::Expired => Problem::new(ProblemKind::Unauthenticated, "TOKEN_EXPIRED"),
-            Self::KeysUnavailable => {
-                Problem::new(ProblemKind::Unavailable, "KEYS_UNAVAILABLE").retry_after(FETCH_PAUSE)
-            }
-        }
-    }
-}
 
 /// What a login token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
