@@ -254,6 +254,8 @@ mod tests {
     use async_trait::async_trait;
     use kernel::clock::ManualClock;
 
+    use decider::{Explain as _, ProblemKind};
+
     use super::*;
     use crate::tokens::keys::KeySourceError;
 
