@@ -9,6 +9,8 @@ mod pdf;
 mod png;
 mod webp;
 
+pub(crate) use parts::MAX_SCANS;
+
 use crate::domain::{ContentType, Dimensions, RefusalReason};
 
 /// Most pixels that are decoded: 64 megapixels.

@@ -5,8 +5,9 @@ use crate::domain::RefusalReason;
 
 /// Most chunks or segments of a picture: the largest file taken, in chunks of 2 KiB. Encoders write 8 KiB and more at a time.
 const MAX_PARTS: u32 = 16_384;
-/// Most scans of a JPEG, each of which is a pass over the whole picture. Encoders write twenty at most.
-const MAX_SCANS: u32 = 500;
+/// Most scans of a JPEG, each of which is a pass over the whole picture: cameras write about ten, a bomb thousands. For the header
+/// step and for decoders.
+pub(crate) const MAX_SCANS: u32 = 200;
 
 /// What was counted of one file.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use exif::{Exif, In, Rational, Tag, Value};
 use jiff::civil::DateTime;
 use kernel::capture::{CameraName, CaptureFact, CaptureFacts, CaptureTime, Orientation, Position};
 
-use super::metadata::Metadata;
+use super::metadata::{Metadata, read_exif};
 
 const TIFF_NAMESPACE: &str = "http://ns.adobe.com/tiff/1.0/";
 /// Most elements and attributes of an XMP packet that are read.
@@ -40,16 +40,8 @@ struct Block {
 
 impl Block {
     fn read(bytes: &[u8]) -> Self {
-        let mut damaged = false;
-        let mut reader = exif::Reader::new();
-        let exif = reader
-            .continue_on_error(true)
-            .read_raw(bytes.to_vec())
-            .or_else(|error| error.distill_partial_result(|_| damaged = true));
-        Self {
-            damaged: damaged || exif.is_err(),
-            exif: exif.ok(),
-        }
+        let (exif, damaged) = read_exif(bytes);
+        Self { exif, damaged }
     }
 }
 

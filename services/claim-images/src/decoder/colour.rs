@@ -4,7 +4,7 @@
 use exif::{In, Tag, Value};
 use moxcms::{ColorProfile, DataColorSpace, Layout as Samples, TransformOptions};
 
-use super::metadata::Metadata;
+use super::metadata::{Metadata, read_exif};
 use super::pixels::Layout;
 
 /// What Exif calls colours of the "optional" space of DCF 2.0: Adobe RGB, which such cameras name without a profile.
@@ -19,15 +19,8 @@ pub(super) fn profile(metadata: &Metadata) -> Option<ColorProfile> {
 }
 
 fn is_adobe_rgb(metadata: &Metadata) -> bool {
-    let mut reader = exif::Reader::new();
-    reader.continue_on_error(true);
-    let blocks = metadata.exif.iter().filter_map(|block| {
-        reader
-            .read_raw(block.clone())
-            .or_else(|error| error.distill_partial_result(|_| {}))
-            .ok()
-    });
-    blocks.into_iter().any(|exif| {
+    let mut blocks = metadata.exif.iter().filter_map(|block| read_exif(block).0);
+    blocks.any(|exif| {
         let index = exif.get_field(Tag::InteroperabilityIndex, In::PRIMARY);
         index.is_some_and(|field| match &field.value {
             Value::Ascii(texts) => texts.first().is_some_and(|text| text.starts_with(DCF_OPTIONAL)),

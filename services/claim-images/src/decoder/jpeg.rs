@@ -3,8 +3,8 @@
 use turbojpeg::{Colorspace, Decompressor, Error, PixelFormat, ScalingFactor};
 
 use super::pixels::{Layout, Pixels, room, side};
-use super::rows::{self, MAX_SCANS};
-use crate::content::{hidden, jpeg};
+use super::rows;
+use crate::content::{MAX_SCANS, hidden, jpeg};
 use crate::domain::{Dimensions, RefusalReason};
 
 /// Warnings that stand for nothing missing once the rows were counted; the texts are libjpeg's. Each has its own reader in

@@ -82,6 +82,19 @@ fn of_container(mut decoder: impl ImageDecoder, picture: &[u8]) -> Metadata {
     }
 }
 
+/// A structure as far as it can be read, and whether that is less than all of it.
+pub(super) fn read_exif(block: &[u8]) -> (Option<exif::Exif>, bool) {
+    let mut damaged = false;
+    let mut reader = exif::Reader::new();
+    let exif = reader
+        .continue_on_error(true)
+        .read_raw(block.to_vec())
+        .or_else(|error| error.distill_partial_result(|_| damaged = true))
+        .ok();
+    let damaged = damaged || exif.is_none();
+    (exif, damaged)
+}
+
 fn exif_of_container(picture: &[u8]) -> Vec<Vec<u8>> {
     let mut reader = exif::Reader::new();
     let read = reader

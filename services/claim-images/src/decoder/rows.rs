@@ -4,10 +4,8 @@
 
 use super::frame::{COEFFICIENTS, Component, Frame, Scan};
 use super::huffman::{Bits, Codes, Stop};
+use crate::content::MAX_SCANS;
 use crate::content::jpeg::{self, Segment};
-
-/// Scans of a progressive JPEG: cameras write about ten, a bomb thousands.
-pub(super) const MAX_SCANS: u32 = 200;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use contracts::names::{SERVICES as PUBLISHERS, heartbeat, stream, stream_subjects};
 use testkit::NatsUser;
 
+use super::secrets::random;
 use super::{DataFolder, SERVICES, StackError};
 
 /// The one who looks after the bus: the tools of this stack, and no service.
@@ -29,11 +30,6 @@ pub(super) fn url(folder: &DataFolder, service: &str, port: u16) -> Result<Strin
         "nats://{service}:{}@127.0.0.1:{port}",
         password(folder, service)?
     ))
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "fits DataFolder::kept")]
-fn random() -> Result<String, StackError> {
-    Ok(hex::encode(rand::random::<[u8; 16]>()))
 }
 
 fn password(folder: &DataFolder, user: &str) -> Result<String, StackError> {

@@ -22,8 +22,9 @@ pub struct Secrets {
     folder: DataFolder,
 }
 
+/// A secret that nobody types.
 #[allow(clippy::unnecessary_wraps, reason = "fits DataFolder::kept")]
-fn random() -> Result<String, StackError> {
+pub(super) fn random() -> Result<String, StackError> {
     Ok(hex::encode(rand::random::<[u8; 32]>()))
 }
 
