@@ -1,11 +1,12 @@
-//! Admission: the middleware that every call passes, in one order: span → language → caller table → metadata → concurrency
-//! permit → caller → maintenance? → allowed? → encoding → deadline → handler, whose messages are held against their limits
+//! Admission: the middleware that every call passes, in one order: span → language → caller table → metadata → caller →
+//! place in a room → maintenance? → allowed? → encoding → deadline → handler, whose messages are held against their limits
 //! as they come. What is refused here never reaches a handler.
 
 use std::{
     collections::BTreeSet,
     convert::Infallible,
     future::Future,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -18,14 +19,14 @@ use http::{HeaderMap, Request, Response};
 use kernel::clock::{Clock, jst};
 use opentelemetry::metrics::Histogram;
 use rulebook::Rulebook;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::grpc::body::{CallBody, Outcome, code_in};
+use crate::grpc::body::{CallBody, Outcome, Taking, code_in};
 use crate::grpc::messages::{Catalogue, Languages};
 use crate::grpc::negotiation;
+use crate::grpc::rooms::{Origin, Place, Rooms, Terms};
 use crate::grpc::scope::Scope;
 use crate::grpc::settings::{Grpc, METADATA_BYTES};
 use crate::grpc::trace::rpc_span;
@@ -34,8 +35,12 @@ use crate::limits::Limits;
 use crate::tokens::caller::Caller;
 use crate::tokens::{TokenRefused, TokenVerifier};
 
-/// How long a caller is asked to wait when all permits are taken.
-const RETRY_BUSY: Duration = Duration::from_secs(1);
+/// The connection a call came by, named by its other end. The server puts it into the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connection(pub(crate) SocketAddr);
+
+/// How long a refusal may wait to be taken; it holds no place.
+const REFUSAL_TAKEN: Duration = Duration::from_secs(5);
 
 /// What admission goes by.
 pub(crate) struct Rules {
@@ -44,9 +49,7 @@ pub(crate) struct Rules {
     pub(crate) tokens: Arc<TokenVerifier>,
     pub(crate) rulebook: Arc<Rulebook>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) long_running_permits: Arc<Semaphore>,
-    pub(crate) deadline: Duration,
+    pub(crate) rooms: Rooms,
     pub(crate) durations: Histogram<f64>,
     pub(crate) limits: Arc<Limits>,
     /// The gRPC services that are answered here, by name; the standard ones are everywhere.
@@ -71,9 +74,7 @@ impl Rules {
             tokens: context.tokens.clone(),
             rulebook: context.rulebook.clone(),
             clock: context.clock.clone(),
-            permits: Arc::new(Semaphore::new(grpc.concurrency)),
-            long_running_permits: Arc::new(Semaphore::new(grpc.long_running_concurrency)),
-            deadline: grpc.deadline,
+            rooms: Rooms::new(grpc),
             durations,
             limits: context.limits.clone(),
             served: served.iter().copied().collect(),
@@ -99,24 +100,6 @@ impl Rules {
             return Ok(rule);
         }
         Err(unimplemented("RPC_NOT_HERE"))
-    }
-
-    /// A permit for one more call, or an answer that says when to come back. Health needs none: a busy service is not a
-    /// sick one.
-    fn permit(&self, rule: &Rule) -> Result<Option<OwnedSemaphorePermit>, Problem> {
-        if rule.rpc.starts_with("/grpc.health.v1.Health/") {
-            return Ok(None);
-        }
-        let permits = if rule.long_running {
-            &self.long_running_permits
-        } else {
-            &self.permits
-        };
-        permits
-            .clone()
-            .try_acquire_owned()
-            .map(Some)
-            .map_err(|_| Problem::new(ProblemKind::ResourceExhausted, "TOO_BUSY").retry_after(RETRY_BUSY))
     }
 
     /// Who calls. Where anyone may, a bearer that has become useless does not stop a login or a refresh.
@@ -149,15 +132,6 @@ impl Rules {
             .with("until", until.to_string())
             .with("until_jst", jst(until).strftime("%Y-%m-%d %H:%M").to_string())
             .retry_after(wait))
-    }
-
-    fn deadline(&self, rule: &Rule, headers: &HeaderMap) -> Option<Duration> {
-        let requested = timeout::requested(headers);
-        if rule.long_running {
-            requested
-        } else {
-            Some(requested.unwrap_or(self.deadline))
-        }
     }
 }
 
@@ -225,7 +199,11 @@ impl Service<Request<Body>> for Admission {
                 .clone()
                 .around(through(&rules, routes, request))
                 .instrument(span);
-            let (response, permit) = inside.await;
+            let Answer {
+                response,
+                place,
+                idle,
+            } = inside.await;
             if let Some(code) = code_in(response.headers()) {
                 outcome.tell(code);
             }
@@ -234,32 +212,46 @@ impl Service<Request<Body>> for Admission {
                     inner,
                     scope,
                     outcome,
-                    _permit: permit,
+                    taking: Taking::within(idle),
+                    _place: place,
                 })
             }))
         })
     }
 }
 
-type Answer = (Response<Body>, Option<OwnedSemaphorePermit>);
+struct Answer {
+    response: Response<Body>,
+    place: Option<Place>,
+    /// How long each part of the answer may wait to be taken.
+    idle: Duration,
+}
 
 async fn through(rules: &Rules, routes: Routes, mut request: Request<Body>) -> Answer {
-    let refused = |status: Status| (status.into_http(), None);
+    let refused = |status: Status| Answer {
+        response: status.into_http(),
+        place: None,
+        idle: REFUSAL_TAKEN,
+    };
     let rule = match rules.rule(request.uri().path()) {
         Ok(rule) => rule,
         Err(status) => return refused(status),
     };
-    let permit = match admit(rules, rule, &mut request).await {
-        Ok(permit) => permit,
+    let (place, terms) = match admit(rules, rule, &mut request).await {
+        Ok(admitted) => admitted,
         Err(problem) => return refused(crate::grpc::problem::status(problem)),
     };
-    let request = match negotiation::within_limits(&rules.limits, rule.rpc, request) {
+    let request = match negotiation::within_limits(&rules.limits, rule.rpc, terms, request) {
         Ok(request) => request,
         Err(status) => return refused(*status),
     };
-    let deadline = rules.deadline(rule, request.headers());
+    let deadline = timeout::of_call(request.headers(), terms.total);
     let response = answer(routes, request, deadline).await;
-    (response, permit)
+    Answer {
+        response,
+        place,
+        idle: terms.idle,
+    }
 }
 
 /// Everything that must hold before a handler hears of the call.
@@ -267,17 +259,26 @@ async fn admit(
     rules: &Rules,
     rule: &'static Rule,
     request: &mut Request<Body>,
-) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+) -> Result<(Option<Place>, Terms), Problem> {
     metadata_fits(request.headers())?;
-    let permit = rules.permit(rule)?;
     let caller = rules.caller(rule, request.headers()).await?;
     tracing::Span::current().record("caller.kind", caller.kind());
-    // Closed comes before a login is asked for: nobody should log in to are refused.
+    let terms = rules.rooms.terms(rule, &caller);
+    let place = rules.rooms.enter(rule, &caller, origin(request))?;
+    // Closed comes before a login is asked for: nobody should log in to be refused.
     rules.open(rule, &caller)?;
     access::check(rule, &caller)?;
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(rule);
-    Ok(permit)
+    Ok((place, terms))
+}
+
+fn origin(request: &Request<Body>) -> Origin {
+    let connection = request.extensions().get::<Connection>();
+    Origin {
+        connection: connection.map(|connection| connection.0),
+        address: connection.map(|connection| connection.0.ip().to_canonical()),
+    }
 }
 
 async fn answer(mut routes: Routes, request: Request<Body>, deadline: Option<Duration>) -> Response<Body> {

@@ -3,19 +3,21 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use opentelemetry::{KeyValue, metrics::Histogram};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Status, body::Body};
 use tracing::Span;
 
+use crate::grpc::rooms::Place;
 use crate::grpc::scope::Scope;
+use crate::grpc::stalled::Departure;
 
 /// What ends with the call, however it ends.
 pub(crate) struct Outcome {
@@ -67,7 +69,33 @@ pub(crate) struct CallBody {
     pub(crate) inner: Body,
     pub(crate) scope: Scope,
     pub(crate) outcome: Outcome,
-    pub(crate) _permit: Option<OwnedSemaphorePermit>,
+    pub(crate) taking: Taking,
+    pub(crate) _place: Option<Place>,
+}
+
+/// How the answer is taken.
+pub(crate) struct Taking {
+    departure: Option<Arc<Departure>>,
+    idle: Duration,
+}
+
+impl Taking {
+    /// Each part within `idle`, from now on.
+    pub(crate) fn within(idle: Duration) -> Self {
+        let departure = Departure::current();
+        let taking = Self { departure, idle };
+        taking.note(true);
+        taking
+    }
+
+    /// Whether a part is waiting to be taken, or being made.
+    fn note(&self, waits: bool) {
+        match &self.departure {
+            Some(departure) if waits => departure.waits(self.idle),
+            Some(departure) => departure.goes_on(),
+            None => {}
+        }
+    }
 }
 
 /// The status in headers (an answer of errors alone) or trailers.
@@ -87,11 +115,13 @@ impl http_body::Body for CallBody {
             inner,
             scope,
             outcome,
+            taking,
             ..
         } = this;
         let entered = outcome.span.clone().entered();
         let polled = scope.around_poll(|| Pin::new(inner).poll_frame(cx));
         drop(entered);
+        taking.note(polled.is_ready());
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(code) = frame.trailers_ref().and_then(code_in) {

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use tonic::{Code, Status, body::Body};
 
 use crate::grpc::request_body::{Encoding, RequestBody};
+use crate::grpc::rooms::Terms;
 use crate::grpc::scope::Scope;
 use crate::limits::Limits;
 
@@ -22,6 +23,7 @@ const ACCEPTED: &str = "grpc-accept-encoding";
 pub(crate) fn within_limits(
     limits: &Arc<Limits>,
     rpc: &str,
+    terms: Terms,
     mut request: Request<Body>,
 ) -> Result<Request<Body>, Box<Status>> {
     let Some(method) = limits.of_rpc(rpc) else {
@@ -34,7 +36,7 @@ pub(crate) fn within_limits(
     }
     let scope = Scope::current();
     let limits = limits.clone();
-    Ok(request.map(|body| Body::new(RequestBody::new(body, (limits, method), encoding, scope))))
+    Ok(request.map(|body| Body::new(RequestBody::new(body, (limits, method), encoding, (scope, terms)))))
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Status>> {

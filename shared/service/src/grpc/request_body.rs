@@ -1,6 +1,7 @@
 //! The request body as handlers get it: every message decompressed, whole, no larger than its rules allow, and held against
-//! them. A message that is not ends the call with its reason; nothing decodes it.
+//! them, within the time that a call may stand still. A message that is not ends the call with its reason; nothing decodes it.
 
+use std::future::Future as _;
 use std::io::Read as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,9 +11,12 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use decider::{Problem, ProblemKind};
 use flate2::read::MultiGzDecoder;
 use http_body::Frame;
-use tonic::{Status, body::Body};
+use tokio::time::{Instant, Sleep};
+use tonic::{Code, Status, body::Body};
 
+use crate::grpc::rooms::Terms;
 use crate::grpc::scope::Scope;
+use crate::grpc::stalled::timer;
 use crate::limits::{Limits, MethodLimits};
 
 /// A flag and a length before every message (gRPC over HTTP/2).
@@ -34,6 +38,7 @@ pub(crate) struct RequestBody {
     method: MethodLimits,
     encoding: Encoding,
     scope: Scope,
+    arrival: Arrival,
     buffer: BytesMut,
     /// Messages handed on.
     handed_on: u64,
@@ -45,10 +50,11 @@ impl RequestBody {
         inner: Body,
         (limits, method): (Arc<Limits>, MethodLimits),
         encoding: Encoding,
-        scope: Scope,
+        (scope, terms): (Scope, Terms),
     ) -> Self {
         Self {
             inner,
+            arrival: Arrival::new(terms, method.streams),
             limits,
             method,
             encoding,
@@ -136,6 +142,55 @@ impl RequestBody {
         self.ended = true;
         Poll::Ready(Some(Err(self.scope.status(problem))))
     }
+
+    fn late(&mut self) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.ended = true;
+        let problem = Problem::new(ProblemKind::Unavailable, "MESSAGE_LATE");
+        let problem = problem.with("seconds", self.arrival.terms.idle.as_secs().to_string());
+        Poll::Ready(Some(Err(self.scope.coded(Code::DeadlineExceeded, &problem))))
+    }
+}
+
+/// Until when more must come.
+struct Arrival {
+    terms: Terms,
+    /// When a caller of many messages must have ended; of one message the call's deadline says so.
+    ends: Option<Instant>,
+    /// Since when the call stands still.
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Arrival {
+    fn new(terms: Terms, streams: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            terms,
+            ends: terms.total.filter(|_| streams).map(|total| now + total),
+            since: terms.whole.then_some(now),
+            timer: None,
+        }
+    }
+
+    /// A whole message; the next one has its own time.
+    fn message_came(&mut self) {
+        self.since = None;
+    }
+
+    /// Some bytes, which are enough where a message need not be whole in time.
+    fn data_came(&mut self) {
+        if !self.terms.whole {
+            self.since = None;
+        }
+    }
+
+    /// Nothing is there; is it time to give up? Time counts from here, not while the handler was busy with something else.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let until = since + self.terms.idle;
+        let until = self.ends.map_or(until, |ends| until.min(ends));
+        timer(&mut self.timer, until).as_mut().poll(cx).is_ready()
+    }
 }
 
 fn unreadable() -> Problem {
@@ -152,14 +207,22 @@ impl http_body::Body for RequestBody {
             match this.message() {
                 Ok(Some(message)) => {
                     this.handed_on += 1;
+                    this.arrival.message_came();
                     return Poll::Ready(Some(Ok(Frame::data(message))));
                 }
                 Ok(None) => {}
                 Err(problem) => return this.refuse(&problem),
             }
-            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+            let polled = Pin::new(&mut this.inner).poll_frame(cx);
+            if polled.is_pending() && this.arrival.is_late(cx) {
+                return this.late();
+            }
+            match ready!(polled) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => this.add(data),
+                    Ok(data) => {
+                        this.arrival.data_came();
+                        this.add(data);
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 Some(Err(status)) => {
@@ -187,6 +250,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use std::io::Write as _;
+    use std::time::Duration;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -204,7 +268,12 @@ mod tests {
         let limits = Arc::new(Limits::compile().unwrap());
         let method = limits.of_rpc("/madoguchi.feed.v1.FeedService/Read").unwrap();
         let limited = (limits, method);
-        let body = RequestBody::new(Body::empty(), limited, Encoding::Gzip, Scope::current());
+        let terms = Terms {
+            total: None,
+            idle: Duration::from_secs(1),
+            whole: true,
+        };
+        let body = RequestBody::new(Body::empty(), limited, Encoding::Gzip, (Scope::current(), terms));
         let unpacked = |packed: &[u8]| {
             let framed = body.decompressed(packed).map_err(|problem| problem.reason)?;
             Ok::<_, &str>(framed[HEAD_BYTES..].to_vec())

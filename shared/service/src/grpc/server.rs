@@ -1,21 +1,26 @@
 //! The gRPC server as every service runs it: admission, health, reflection, keepalive, windows made for uploads.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tonic::{
-    service::RoutesBuilder,
-    transport::{Server, server::TcpIncoming},
-};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2::Builder, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{body::Body, service::RoutesBuilder};
+use tower::{Layer as _, Service as _};
 
 use crate::config::start_error::StartError;
-use crate::grpc::admission::{AdmissionLayer, Rules};
+use crate::grpc::admission::{Admission, AdmissionLayer, Connection, Rules};
+use crate::grpc::connections::{Admitted, Connections, Opening};
 use crate::grpc::served::Served as _;
-use crate::grpc::settings::{CONNECTION_WINDOW_BYTES, METADATA_BYTES, STREAM_WINDOW_BYTES};
+use crate::grpc::settings::{CONNECTION_WINDOW_BYTES, Grpc, METADATA_BYTES, STREAM_WINDOW_BYTES};
+use crate::grpc::stalled::Streams;
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
+/// Accepting failed, mostly for want of file descriptors, which will not be there at once.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Metadata up to the limit that admission answers for comes through, and somewhat more, so that it can answer.
 const HEADERS_BYTES: u32 = 2 * METADATA_BYTES;
 
@@ -63,22 +68,89 @@ fn reflection(services: &[&'static str]) -> tonic_reflection::server::Builder<'s
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: RoutesBuilder,
-    rules: Arc<Rules>,
+    (rules, grpc): (Arc<Rules>, Grpc),
     stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
-    Server::builder()
+) {
+    let admission = AdmissionLayer(rules).layer(routes.routes());
+    let tasks = TaskTracker::new();
+    let http = http(&grpc, Streams(tasks.clone()));
+    let connections = Connections::up_to(most_connections(grpc.connections));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            // Whoever finds no place is hung up on: nothing can be said before the protocol begins.
+            Ok((stream, peer)) => {
+                if let Some(place) = connections.admit(peer) {
+                    let connection = (http.clone(), Opening::within(grpc.idle, stream), peer);
+                    tasks.spawn(converse(connection, admission.clone(), stop.clone(), place));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted; are there enough file descriptors (RLIMIT_NOFILE)?");
+                let _ = tokio::time::timeout(ACCEPT_AGAIN, stop.cancelled()).await;
+            }
+        }
+    }
+    // The port is free for a successor before the last call has ended.
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+}
+
+fn http(grpc: &Grpc, streams: Streams) -> Builder<Streams> {
+    let mut http = Builder::new(streams);
+    http.timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE_ANSWER))
-        .http2_max_header_list_size(HEADERS_BYTES)
-        .layer(AdmissionLayer(rules))
-        .add_routes(routes.routes())
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener)
-                .with_nodelay(Some(true))
-                .with_keepalive(Some(KEEPALIVE)),
-            stop.cancelled_owned(),
-        )
-        .await
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_ANSWER)
+        .max_concurrent_streams(grpc.streams_per_connection)
+        .max_header_list_size(HEADERS_BYTES);
+    http
+}
+
+/// What is set, and no more than half of what the system lets this process open: databases, files and NATS need some too.
+fn most_connections(set: usize) -> usize {
+    let most = match rlimit::Resource::NOFILE.get_soft() {
+        Ok(open) => set.min(usize::try_from(open / 2).unwrap_or(set)).max(1),
+        Err(_) => set,
+    };
+    if most < set {
+        tracing::warn!(
+            most,
+            set,
+            "fewer connections are taken than set, because RLIMIT_NOFILE is low; raise it or lower grpc.max_connections"
+        );
+    }
+    most
+}
+
+/// One connection, from its preface to its last stream.
+async fn converse(
+    (http, stream, peer): (Builder<Streams>, Opening<TcpStream>, SocketAddr),
+    admission: Admission,
+    stop: CancellationToken,
+    _place: Admitted,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Connection(peer));
+        admission.clone().call(request)
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
 }

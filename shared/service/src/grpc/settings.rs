@@ -16,6 +16,11 @@ pub(crate) struct Grpc {
     pub(crate) listen: SocketAddr,
     pub(crate) concurrency: usize,
     pub(crate) long_running_concurrency: usize,
+    pub(crate) connections: usize,
+    pub(crate) streams_per_connection: u32,
     pub(crate) deadline: Duration,
+    pub(crate) long_running_deadline: Duration,
+    /// How long a call or a connection that just opened may stand still.
+    pub(crate) idle: Duration,
     pub(crate) drain: Duration,
 }

@@ -1,11 +1,19 @@
-//! Deadlines of calls: `grpc-timeout` as the caller sent it, else the default for a call that answers at once.
+//! Deadlines of calls: `grpc-timeout` as the caller sent it, and never more than the rule's.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 
+/// Until when a call must be answered: as its caller asked, and within what its room allows in any case.
+pub(crate) fn of_call(headers: &HeaderMap, most: Option<Duration>) -> Option<Duration> {
+    match (requested(headers), most) {
+        (Some(requested), Some(most)) => Some(requested.min(most)),
+        (requested, most) => requested.or(most),
+    }
+}
+
 /// The caller's deadline. A malformed one is ignored, as the gRPC specification leaves it open.
-pub(crate) fn requested(headers: &HeaderMap) -> Option<Duration> {
+fn requested(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -27,6 +35,20 @@ pub(crate) fn requested(headers: &HeaderMap) -> Option<Duration> {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_caller_shortens_the_rules_deadline_and_never_lengthens_it() {
+        let asked = |text: &str, most| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            of_call(&headers, most)
+        };
+        let most = Some(Duration::from_secs(30));
+        assert_eq!(asked("10H", most), most);
+        assert_eq!(asked("5S", most), Some(Duration::from_secs(5)));
+        assert_eq!(asked("5S", None), Some(Duration::from_secs(5)));
+        assert_eq!(of_call(&HeaderMap::new(), most), most);
+    }
 
     #[test]
     fn every_unit_of_the_grpc_specification_is_read_and_nonsense_ignored() {

@@ -22,8 +22,9 @@ pub use rules::LimitsError;
 /// Most wrong fields that one refusal names, each in two languages: they travel as metadata, of which many clients take 8 KiB.
 /// How many more there are is told beside them.
 pub(crate) const MOST_TOLD: usize = 10;
-/// A message this large is read in any case, so that its fields can be named rather than its size.
-const LEAST_BYTES: usize = 4 * 1024 * 1024;
+/// A message this large is read in any case, so that its fields can be named rather than its size. Small, because strangers
+/// may send as many half messages as there are places (docs/adr/0033).
+const LEAST_BYTES: usize = 64 * 1024;
 /// The same where a message has rows that are judged one by one: a row that is far too long is named, and refuses itself alone.
 const LEAST_BYTES_OF_ROWS: usize = 32 * 1024 * 1024;
 

@@ -10,12 +10,28 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("grpc.listen", "address and port to listen on; required"),
     ("grpc.deadline_ms", "longest a call may take; 30000"),
     (
+        "grpc.long_running_deadline_ms",
+        "the same of calls that wait or stream; 900000",
+    ),
+    (
+        "grpc.idle_ms",
+        "longest a call may stand still: a message that does not go on, an answer that is not taken; 15000",
+    ),
+    (
+        "grpc.max_connections",
+        "connections, a quarter of them from one address; no more than half of RLIMIT_NOFILE; 4096",
+    ),
+    (
+        "grpc.max_streams_per_connection",
+        "calls at the same time on one connection, as HTTP/2 announces it; 256",
+    ),
+    (
         "grpc.drain_ms",
         "longest calls in flight are waited for at the end; 10000",
     ),
     (
         "grpc.max_concurrent",
-        "calls at the same time; more are told to come back; 256",
+        "calls at the same time of callers who are known, and of others besides; more are told to come back; 256",
     ),
     (
         "grpc.max_concurrent_long_running",

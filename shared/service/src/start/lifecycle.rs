@@ -188,8 +188,11 @@ pub(crate) async fn run<S: Service>(
         spawn(&context, name, task, failures.clone());
     }
     let draining = CancellationToken::new();
-    let serving = server::serve(listener, routes, rules, draining.clone());
-    let serving = Box::pin(async move { serving.await.map_err(Into::into) });
+    let serving = server::serve(listener, routes, (rules, grpc.clone()), draining.clone());
+    let serving = Box::pin(async move {
+        serving.await;
+        Ok(())
+    });
     spawn(&context, "gRPC server".to_owned(), serving, failures);
 
     report(&health, &services, status(store.now())).await;

@@ -135,11 +135,19 @@ fn grpc(keys: &mut Keys) -> Option<Grpc> {
     let long_running = positive(keys, "grpc.max_concurrent_long_running", 1024);
     let deadline_ms = positive(keys, "grpc.deadline_ms", 30_000);
     let drain_ms = positive(keys, "grpc.drain_ms", 10_000);
+    let long_running_deadline_ms = positive(keys, "grpc.long_running_deadline_ms", 900_000);
+    let idle_ms = positive(keys, "grpc.idle_ms", 15_000);
+    let connections = positive(keys, "grpc.max_connections", 4096);
+    let streams_per_connection = positive(keys, "grpc.max_streams_per_connection", 256);
     Some(Grpc {
         listen: listen?,
         concurrency: usize::try_from(concurrency?).ok()?,
         long_running_concurrency: usize::try_from(long_running?).ok()?,
+        connections: usize::try_from(connections?).ok()?,
+        streams_per_connection: streams_per_connection?,
         deadline: Duration::from_millis(deadline_ms?.into()),
+        long_running_deadline: Duration::from_millis(long_running_deadline_ms?.into()),
+        idle: Duration::from_millis(idle_ms?.into()),
         drain: Duration::from_millis(drain_ms?.into()),
     })
 }

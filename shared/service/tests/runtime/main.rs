@@ -24,3 +24,4 @@ mod raw;
 mod request_keys;
 mod staff_tokens;
 mod walk;
+mod walls;

@@ -107,6 +107,7 @@ async fn every_shared_reason_is_met_as_callers_read_it() {
     defects(&stage, &mut walk).await;
     stops(stage, &mut walk).await;
     is_slow(&mut walk).await;
+    crate::walls::refusals(&mut walk).await;
     is_busy(&mut walk).await;
     has_no_store(&mut walk).await;
     crate::parking::refusals(&mut walk).await;
