@@ -40,6 +40,9 @@ pub struct Rule {
     pub long_running: bool,
 }
 
+/// Peers that stand between callers and services, and may say which address a call came from (ADR 0034).
+pub const FORWARDERS: &[&str] = &["web"];
+
 /// Our own services, calling each other and each other's feeds.
 const SERVICES: Allowed = Allowed::Peer(&[
     "identity",

@@ -19,6 +19,7 @@ pub use follow::deadlines::{PUT_OFF, Wake, put_off};
 pub use follow::erasure::DropsSubjects;
 pub use follow::reaction::ReactionError;
 pub use follow::wiring::Wiring;
+pub use grpc::client_address::{ClientAddress, client_address};
 pub use grpc::command::{CommandError, command, command_once, command_scoped};
 pub use grpc::consistency::{ConsistencyToken, ConsistencyTokenError, consistency_token};
 pub use grpc::context::Context;

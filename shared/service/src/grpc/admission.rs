@@ -1,12 +1,11 @@
-//! Admission: the middleware that every call passes, in one order: span → language → caller table → metadata → caller →
-//! place in a room → maintenance? → allowed? → encoding → deadline → handler, whose messages are held against their limits
-//! as they come. What is refused here never reaches a handler.
+//! Admission: the middleware that every call passes, in one order: span → language → caller table → metadata → client
+//! address → caller → place in a room → maintenance? → allowed? → encoding → deadline → handler, whose messages are held
+//! against their limits as they come. What is refused here never reaches a handler.
 
 use std::{
     collections::BTreeSet,
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -26,18 +25,14 @@ use tracing::Instrument;
 use crate::grpc::body::{CallBody, Outcome, Taking, code_in};
 use crate::grpc::messages::{Catalogue, Languages};
 use crate::grpc::negotiation;
-use crate::grpc::rooms::{Origin, Place, Rooms, Terms};
+use crate::grpc::rooms::{Place, Rooms, Terms};
 use crate::grpc::scope::Scope;
 use crate::grpc::settings::{Grpc, METADATA_BYTES};
 use crate::grpc::trace::rpc_span;
-use crate::grpc::{access, timeout};
+use crate::grpc::{access, client_address, timeout};
 use crate::limits::Limits;
 use crate::tokens::caller::Caller;
 use crate::tokens::{TokenRefused, TokenVerifier};
-
-/// The connection a call came by, named by its other end. The server puts it into the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Connection(pub(crate) SocketAddr);
 
 /// How long a refusal may wait to be taken; it holds no place.
 const REFUSAL_TAKEN: Duration = Duration::from_secs(5);
@@ -261,24 +256,17 @@ async fn admit(
     request: &mut Request<Body>,
 ) -> Result<(Option<Place>, Terms), Problem> {
     metadata_fits(request.headers())?;
+    let origin = client_address::note(&rules.tokens, request);
     let caller = rules.caller(rule, request.headers()).await?;
     tracing::Span::current().record("caller.kind", caller.kind());
     let terms = rules.rooms.terms(rule, &caller);
-    let place = rules.rooms.enter(rule, &caller, origin(request))?;
+    let place = rules.rooms.enter(rule, &caller, origin)?;
     // Closed comes before a login is asked for: nobody should log in to be refused.
     rules.open(rule, &caller)?;
     access::check(rule, &caller)?;
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(rule);
     Ok((place, terms))
-}
-
-fn origin(request: &Request<Body>) -> Origin {
-    let connection = request.extensions().get::<Connection>();
-    Origin {
-        connection: connection.map(|connection| connection.0),
-        address: connection.map(|connection| connection.0.ip().to_canonical()),
-    }
 }
 
 async fn answer(mut routes: Routes, request: Request<Body>, deadline: Option<Duration>) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! Connections: how many there may be, in all and from one address, and how soon each must speak.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
+use crate::grpc::client_address::ClientAddress;
 use crate::grpc::rooms::{Share, Shares};
 use crate::grpc::stalled::timer;
 
@@ -22,13 +23,13 @@ const OPENING_BYTES: usize = 24 + 9;
 /// The connections of a server.
 pub(crate) struct Connections {
     places: Arc<Semaphore>,
-    by_address: Shares<IpAddr>,
+    by_address: Shares<ClientAddress>,
 }
 
 /// A connection's place, given back when dropped.
 pub(crate) struct Admitted {
     _permit: OwnedSemaphorePermit,
-    _share: Option<Share<IpAddr>>,
+    _share: Option<Share<ClientAddress>>,
 }
 
 impl Connections {
@@ -42,7 +43,7 @@ impl Connections {
     /// A place for a connection from `peer`, if there is one.
     pub(crate) fn admit(&self, peer: SocketAddr) -> Option<Admitted> {
         Some(Admitted {
-            _share: self.by_address.take(Some(peer.ip().to_canonical())).ok()?,
+            _share: self.by_address.take(Some(peer.ip().into())).ok()?,
             _permit: self.places.clone().try_acquire_owned().ok()?,
         })
     }

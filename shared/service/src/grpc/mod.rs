@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod admission;
 mod body;
+pub(crate) mod client_address;
 pub(crate) mod command;
 mod connections;
 pub(crate) mod consistency;

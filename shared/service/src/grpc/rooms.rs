@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::grpc::client_address::ClientAddress;
 use crate::grpc::settings::Grpc;
 use crate::tokens::caller::Caller;
 
@@ -36,8 +37,8 @@ const OPEN_WAIT: Duration = Duration::from_mins(2);
 pub(crate) struct Origin {
     /// The connection, unless a forwarder's, which carries the calls of many.
     pub(crate) connection: Option<SocketAddr>,
-    /// The client's address.
-    pub(crate) address: Option<IpAddr>,
+    /// The client's network.
+    pub(crate) address: Option<ClientAddress>,
 }
 
 /// How long a call in a room may take.
@@ -55,7 +56,7 @@ pub(crate) struct Terms {
 struct Room {
     name: &'static str,
     places: Arc<Semaphore>,
-    by_address: Shares<IpAddr>,
+    by_address: Shares<ClientAddress>,
     by_connection: Shares<SocketAddr>,
     terms: Terms,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Rooms {
 #[derive(Debug)]
 pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
-    _address: Option<Share<IpAddr>>,
+    _address: Option<Share<ClientAddress>>,
     _connection: Option<Share<SocketAddr>>,
 }
 
@@ -235,6 +236,8 @@ impl<K: Eq + Hash> Drop for Share<K> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::net::IpAddr;
+
     use super::*;
 
     const TERMS: Terms = Terms {
@@ -247,7 +250,7 @@ mod tests {
         let address = IpAddr::from([192, 0, 2, host]);
         Origin {
             connection: Some(SocketAddr::new(address, port)),
-            address: Some(address),
+            address: Some(address.into()),
         }
     }
 

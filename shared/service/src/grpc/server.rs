@@ -7,11 +7,13 @@ use hyper::{body::Incoming, server::conn::http2::Builder, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{body::Body, service::RoutesBuilder};
+use tonic::body::Body;
+use tonic::service::RoutesBuilder;
+use tonic::transport::server::{Connected as _, TcpConnectInfo};
 use tower::{Layer as _, Service as _};
 
 use crate::config::start_error::StartError;
-use crate::grpc::admission::{Admission, AdmissionLayer, Connection, Rules};
+use crate::grpc::admission::{Admission, AdmissionLayer, Rules};
 use crate::grpc::connections::{Admitted, Connections, Opening};
 use crate::grpc::served::Served as _;
 use crate::grpc::settings::{CONNECTION_WINDOW_BYTES, Grpc, METADATA_BYTES, STREAM_WINDOW_BYTES};
@@ -85,7 +87,13 @@ pub(crate) async fn serve(
             // Whoever finds no place is hung up on: nothing can be said before the protocol begins.
             Ok((stream, peer)) => {
                 if let Some(place) = connections.admit(peer) {
-                    let connection = (http.clone(), Opening::within(grpc.idle, stream), peer);
+                    // An upload's last bytes do not wait for company.
+                    let _ = stream.set_nodelay(true);
+                    let connection = (
+                        http.clone(),
+                        stream.connect_info(),
+                        Opening::within(grpc.idle, stream),
+                    );
                     tasks.spawn(converse(connection, admission.clone(), stop.clone(), place));
                 }
             }
@@ -131,14 +139,14 @@ fn most_connections(set: usize) -> usize {
 
 /// One connection, from its preface to its last stream.
 async fn converse(
-    (http, stream, peer): (Builder<Streams>, Opening<TcpStream>, SocketAddr),
+    (http, info, stream): (Builder<Streams>, TcpConnectInfo, Opening<TcpStream>),
     admission: Admission,
     stop: CancellationToken,
     _place: Admitted,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Connection(peer));
+        request.extensions_mut().insert(info.clone());
         admission.clone().call(request)
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

@@ -88,7 +88,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("peers.own_secret", "what this service calls others with, secret"),
     (
         "peers.accept",
-        "[peers.accept] NAME = SHA-256 of that peer's secret (printf %s SECRET | sha256sum)",
+        "[peers.accept] NAME = SHA-256 of that peer's secret (printf %s SECRET | sha256sum); web = who may name clients' addresses",
     ),
     (
         "tokens.identity_url",

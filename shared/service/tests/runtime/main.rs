@@ -9,6 +9,7 @@
 mod probe;
 
 mod callers;
+mod client_address;
 mod configuration;
 mod counter;
 mod door;
