@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
@@ -10,6 +11,9 @@ use h2::{RecvStream, SendStream};
 use http::Request;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+
+/// An answer that has not come by then will not come.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a call of a flood behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +75,7 @@ impl RawConnection {
     /// One more call, and what becomes of it: the head of its answer and what comes behind.
     ///
     /// # Errors
-    /// When the stream or the connection is ended.
+    /// When the stream or the connection is ended, and when no answer comes.
     pub async fn answer(
         &mut self,
         rpc: &str,
@@ -79,9 +83,9 @@ impl RawConnection {
         timeout: Option<&str>,
     ) -> io::Result<http::Response<RecvStream>> {
         let (response, body) = self.start(rpc, manner, timeout).await?;
-        let answer = response.await.map_err(io::Error::other);
+        let answer = tokio::time::timeout(ANSWERED_WITHIN, response).await;
         drop(body);
-        answer
+        answer?.map_err(io::Error::other)
     }
 
     async fn start(
