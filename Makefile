@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install build run test test-photographs doors fuzz mutate-pictures kills test-kurrentdb faults bench bench-vips check check-tools fmt generate clean
+.PHONY: help install build run test test-photographs test-python doors fuzz mutate-pictures kills test-kurrentdb faults bench bench-vips check check-tools fmt generate clean
 
 # A fresh rustup installation is found before the next login puts it on PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -35,7 +35,7 @@ build: cargo install ## Build everything
 run: build ## Start all services with sample data and play the journey (ONCE=1, PHOTOS=folder)
 	@exec $(BIN)/madoguchi run $(if $(ONCE),--once) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: build test-photographs ## Run every test, on private servers
+test: build test-photographs test-python ## Run every test, on private servers
 	@RUST_TEST_THREADS=$(or $(TEST_THREADS),4) $(BIN)/testkit-servers run -- cargo test --workspace --locked --no-fail-fast
 
 faults: build ## Write commands while everything fails, then look whether anything was lost or doubled (SEED=n, ROUNDS=n)
@@ -89,11 +89,16 @@ bench-vips:
 test-photographs:
 	@deploy/local/test-photographs.sh "$(TARGET)/photographs"
 
+test-python:
+	@deploy/local/python.sh "$(TARGET)/python"
+
 fmt: cargo ## Format all code
 	@cargo fmt --all
 
-generate: build ## Generate the code for proto/ anew
+generate: build ## Generate the code for proto/ and docs/api-reference.md anew
 	@$(BIN)/codegen
+	@$(BUILD)
+	@$(BIN)/madoguchi api-reference
 
 clean: cargo ## Remove everything that was built
 	@cargo clean

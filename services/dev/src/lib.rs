@@ -5,6 +5,7 @@ pub mod cli;
 pub mod journey;
 pub mod load;
 pub mod output;
+pub mod reference;
 pub mod sample;
 pub mod session;
 pub mod stack;

@@ -10,7 +10,9 @@ use contracts::admin::v1::ListParkedRequest;
 use contracts::claim_images::v1::ImageCategory;
 use contracts::identity::v1::RegisterWithInitialCredentialsRequest;
 use contracts::names::{IDENTITY, PHONE_VERIFICATION, VIEWS};
-use contracts::views::v1::{ContractSummary, ListContractsRequest, ListQueueRequest, QueueItem};
+use contracts::views::v1::{
+    ContractSummary, ListAccidentsRequest, ListContractsRequest, ListQueueRequest, QueueItem,
+};
 use dev::stack::{Secrets, Stack};
 use testkit::{photos, wait_for};
 use tonic::Code;
@@ -18,23 +20,24 @@ use tonic::Code;
 use crate::import_files::case;
 use crate::setup::{data_folder, programs};
 
-const SOON: Duration = Duration::from_mins(1);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 const POLICY: &str = "T2CSV0351";
 const CODE: &str = "ABCD2EFGH3JK";
-const EMAIL: &str = "open.end@example.jp";
-const PASSWORD: &str = "Tegami wo todokeru";
+pub(crate) const EMAIL: &str = "open.end@example.jp";
+pub(crate) const PASSWORD: &str = "Tegami wo todokeru";
+pub(crate) const PHONE: &str = "090-5551-0351";
 
-struct Scene {
-    stack: Stack,
-    folder: tempfile::TempDir,
-    client: Client,
+pub(crate) struct Scene {
+    pub(crate) stack: Stack,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) client: Client,
     administrator: Bearer,
     adjuster: Bearer,
-    carrier: Bearer,
+    pub(crate) carrier: Bearer,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = data_folder();
         let stack = Stack::start(&folder.path().join("data"), &programs())
             .await
@@ -78,7 +81,7 @@ impl Scene {
     }
 
     /// The policyholder of contracts-open-end.csv, registered and logged in by the phone call.
-    async fn open_ended_customer(&self) -> Bearer {
+    pub(crate) async fn open_ended_customer(&self) -> Bearer {
         self.only(Files {
             contracts: Some(case("contracts-open-end.csv")),
             ..Files::default()
@@ -124,7 +127,7 @@ impl Scene {
             answered(opened).map(|opened| opened.challenge.unwrap())
         })
         .await;
-        let call = IncomingCall::new("cases", &challenge.line_to_dial, Some("090-5551-0351"));
+        let call = IncomingCall::new("cases", &challenge.line_to_dial, Some(PHONE));
         login::report_call(&self.client, &self.carrier, &call, &request_id())
             .await
             .unwrap();
@@ -140,7 +143,7 @@ impl Scene {
     }
 
     /// An accident of the customer's that J901 has.
-    async fn accident(&self) -> String {
+    pub(crate) async fn accident(&self) -> String {
         let header = "claim_number,policy_number,branch_number,customer_number,occurred_at,place,kind,adjuster_id,office,state";
         let text = format!("{header}\nT2CSVK0351,{POLICY},,T2V0351,20261001,,FIRE,J901,T2,OPEN\n");
         self.only(Files {
@@ -149,6 +152,17 @@ impl Scene {
         })
         .await;
         files::accident_id("T2CSVK0351").unwrap().to_string()
+    }
+
+    /// The views have heard of it.
+    pub(crate) async fn customer_sees(&self, customer: &Bearer, accident: &str) {
+        wait_for("the accident to be listed", SOON, async || {
+            let mut views = self.client.customer_view(customer);
+            let listed = views.list_accidents(ListAccidentsRequest::default()).await;
+            let listed = answered(listed).unwrap().accidents;
+            listed.iter().any(|row| row.accident_id == accident).then_some(())
+        })
+        .await;
     }
 
     async fn hand_in(&self, customer: &Bearer, accident: &str, bytes: Vec<u8>) {
@@ -162,7 +176,7 @@ impl Scene {
             .unwrap();
     }
 
-    async fn queue(&self) -> Vec<QueueItem> {
+    pub(crate) async fn queue(&self) -> Vec<QueueItem> {
         let mut views = self.client.adjuster_view(&self.adjuster);
         let queue = views.list_queue(ListQueueRequest::default()).await;
         answered(queue).unwrap().items

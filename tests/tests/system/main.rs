@@ -10,6 +10,7 @@
 mod backup;
 mod bus;
 mod cases;
+mod example;
 mod floods;
 mod haystack;
 mod import_files;

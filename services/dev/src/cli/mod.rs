@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::output;
+use crate::reference;
 use crate::session::Session;
 use crate::stack::{DataFolder, Description, Secrets};
 use client::Client;
@@ -76,6 +77,8 @@ enum Command {
     Load(load::Load),
     /// Print a staff token
     StaffToken(staff::StaffToken),
+    /// Write docs/api-reference.md anew
+    ApiReference,
 }
 
 /// Runs the command that was typed.
@@ -110,6 +113,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Call(call) => call.execute(&Environment::open(&data)?).await?,
         Command::Load(load) => load.execute(&data).await?,
         Command::StaffToken(token) => token.execute(&Environment::open(&data)?)?,
+        Command::ApiReference => {
+            let repository = reference::repository();
+            std::fs::write(repository.join(reference::PAGE), reference::compose(&repository)?)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
