@@ -1,6 +1,8 @@
 //! What the client remembers between two commands: who is logged in, and which sample customers have registered. Kept in
 //! the data folder, readable by its owner alone.
 
+use std::collections::BTreeMap;
+
 use client::{Bearer, Client, Refusal, login};
 use contracts::identity::v1::Tokens;
 use kernel::{Clock as _, SystemClock};
@@ -25,6 +27,9 @@ pub struct Session {
     /// The adjuster of the journey's accident.
     #[serde(default)]
     pub adjuster: String,
+    /// What this device was given for later logins, by user ID (ID-10); kept beyond the logout.
+    #[serde(default)]
+    pub device_tokens: BTreeMap<String, String>,
 }
 
 /// A customer who is logged in.

@@ -19,6 +19,7 @@ use crate::domain::{
     ReservationRejection, Subject, SubjectCommand, SubjectEvent, SubjectRejection,
 };
 use crate::erasure_rows::ErasureRows;
+use crate::known_addresses::KnownAddresses;
 use crate::signing::Signer;
 
 /// The steps' names. **Format**: request keys rest on them.
@@ -33,6 +34,7 @@ pub struct Eraser {
     accounts: Repository<Account>,
     reservations: Repository<Reservation>,
     credentials: Credentials,
+    addresses: KnownAddresses,
     rows: ErasureRows,
 }
 
@@ -64,7 +66,12 @@ pub enum EraserError {
 
 impl Eraser {
     /// Over the service's streams, signing with its key.
-    pub fn new(context: &Context, signer: Arc<Signer>, credentials: Credentials, rows: ErasureRows) -> Self {
+    pub fn new(
+        context: &Context,
+        signer: Arc<Signer>,
+        (credentials, addresses): (Credentials, KnownAddresses),
+        rows: ErasureRows,
+    ) -> Self {
         Self {
             subjects: context.repository(),
             accounts: context.repository(),
@@ -72,6 +79,7 @@ impl Eraser {
             context: context.clone(),
             signer,
             credentials,
+            addresses,
             rows,
         }
     }
@@ -167,6 +175,7 @@ impl Eraser {
         match (self.accounts.load(account).await?.state, lost.revision) {
             (Account::Closed(reservation), Some(revision)) => {
                 self.credentials.close(account, revision).await?;
+                self.addresses.drop_all(account).await?;
                 self.close(account, subject, reservation, approved, request).await
             }
             _ => Ok(()),

@@ -76,6 +76,18 @@ impl HashingPool {
         self.cost
     }
 
+    /// Whether somebody who came now would find a place: asked before the database is.
+    ///
+    /// # Errors
+    /// [`Busy`] where none is free.
+    pub fn room(&self) -> Result<(), Busy> {
+        if self.queue.capacity() > 0 {
+            Ok(())
+        } else {
+            Err(Busy)
+        }
+    }
+
     /// How many hashes were made.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)

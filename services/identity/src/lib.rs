@@ -3,11 +3,15 @@
 
 pub mod api;
 pub mod credentials;
+pub mod device_tokens;
 pub mod domain;
 pub mod eraser;
 pub mod erasure_rows;
+pub mod gates;
 pub mod hashing;
+pub mod known_addresses;
 pub mod listen;
+pub mod pace;
 pub mod publish;
 pub mod random;
 pub mod react;
@@ -33,7 +37,9 @@ use crate::credentials::Credentials;
 use crate::domain::password::HashCost;
 use crate::eraser::Eraser;
 use crate::erasure_rows::ErasureRows;
+use crate::gates::Gates;
 use crate::hashing::HashingPool;
+use crate::known_addresses::KnownAddresses;
 use crate::refresh_families::RefreshFamilies;
 use crate::registrar::Registrar;
 use crate::secrets::Secrets;
@@ -130,7 +136,9 @@ fn build(config: &Config, context: &Context, signer: Arc<Signer>) -> Result<Api,
         families,
         accounts,
         entitlements: context.repository(),
-        throttle: Throttle::new(context.pool.clone(), secrets.clone()),
+        throttle: Throttle::new(context.pool.clone(), secrets.clone(), context.clock.clone()),
+        addresses: KnownAddresses::new(context.pool.clone(), secrets.clone()),
+        turns: Gates::default(),
         registrar: Registrar::new(context, credentials.clone()),
         credentials,
         hashing,
@@ -145,7 +153,12 @@ fn erasures(config: &Config, api: &Api, signer: Arc<Signer>) -> Result<ErasureAp
         .key_set(&config.certificate_keys)
         .map_err(|error| StartError::setting("service.certificate_keys", error))?;
     let rows = ErasureRows::new(api.context.pool.clone());
-    let eraser = Eraser::new(&api.context, signer, api.credentials.clone(), rows.clone());
+    let eraser = Eraser::new(
+        &api.context,
+        signer,
+        (api.credentials.clone(), api.addresses.clone()),
+        rows.clone(),
+    );
     Ok(ErasureApi {
         context: api.context.clone(),
         subjects: api.context.repository(),
@@ -185,10 +198,14 @@ fn cost(config: &Config) -> Result<HashCost, StartError> {
 
 /// Names here key checkpoints and leases; they never change.
 fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
-    let (credentials, families) = (api.credentials.clone(), api.families.clone());
+    let rows = listen::Rows {
+        credentials: api.credentials.clone(),
+        families: api.families.clone(),
+        addresses: api.addresses.clone(),
+    };
     wiring.own_reaction("identity-credential-index", move |event| {
-        let (credentials, families) = (credentials.clone(), families.clone());
-        async move { listen::index(&credentials, &families, &event).await }
+        let rows = rows.clone();
+        async move { rows.index(&event).await }
     });
     let (registrar, context) = (api.registrar.clone(), api.context.clone());
     wiring.own_reaction("identity-registration", move |event| {
@@ -199,6 +216,11 @@ fn react(api: &Api, wiring: &mut Wiring) -> Result<(), StartError> {
     wiring.deadlines("identity-attempts", move |now| {
         let throttle = throttle.clone();
         async move { throttle.forget(now).await.map_err(ReactionError::from) }
+    });
+    let addresses = api.addresses.clone();
+    wiring.deadlines("identity-known-addresses", move |now| {
+        let addresses = addresses.clone();
+        async move { addresses.forget(now).await.map_err(ReactionError::from) }
     });
     let sessions = api.sessions.clone();
     wiring.deadlines("identity-sessions", move |now| {

@@ -20,6 +20,7 @@ use crate::domain::{
     Account, AccountEvent, AccountRejection, Entitlement, EntitlementEvent, Reservation, ReservationEvent,
     Subject,
 };
+use crate::known_addresses::KnownAddresses;
 use crate::react;
 use crate::refresh_families::RefreshFamilies;
 use crate::registrar::{Registrar, RegistrarError};
@@ -28,70 +29,73 @@ use crate::waiting::Waiting;
 /// Contracts of one batch that are recorded at the same time.
 const AT_ONCE: usize = 8;
 
-/// Keeps the rows that secrets are checked against: the credential index, and that every open session has a refresh
-/// family and no other has one.
-pub async fn index(
-    credentials: &Credentials,
-    families: &RefreshFamilies,
-    event: &RecordedEvent,
-) -> Result<(), ReactionError> {
-    match event.stream.category() {
-        Entitlement::CATEGORY => {
-            if let EntitlementEvent::CodeIssued {
-                contract_id,
-                initial_user,
-                verifier,
-                ..
-            } = decode_sealed(event)?
-            {
-                credentials
-                    .put_code(contract_id, initial_user, &verifier, event.revision)
-                    .await?;
-            }
-        }
-        Account::CATEGORY => index_account(credentials, families, event).await?,
-        _ => {}
-    }
-    Ok(())
+/// The rows that secrets are checked against: the credential index, that every open session has a refresh family and no
+/// other has one, and that a closed account knows no address.
+#[derive(Clone)]
+pub struct Rows {
+    pub credentials: Credentials,
+    pub families: RefreshFamilies,
+    pub addresses: KnownAddresses,
 }
 
-async fn index_account(
-    credentials: &Credentials,
-    families: &RefreshFamilies,
-    event: &RecordedEvent,
-) -> Result<(), ReactionError> {
-    let account = AccountId::from_uuid(event.stream.id());
-    match decode_sealed(event)? {
-        AccountEvent::Registered {
-            reservation,
-            password,
-            ..
+impl Rows {
+    /// Keeps them as this event says.
+    pub async fn index(&self, event: &RecordedEvent) -> Result<(), ReactionError> {
+        match event.stream.category() {
+            Entitlement::CATEGORY => {
+                if let EntitlementEvent::CodeIssued {
+                    contract_id,
+                    initial_user,
+                    verifier,
+                    ..
+                } = decode_sealed(event)?
+                {
+                    self.credentials
+                        .put_code(contract_id, initial_user, &verifier, event.revision)
+                        .await?;
+                }
+            }
+            Account::CATEGORY => self.index_account(event).await?,
+            _ => {}
         }
-        | AccountEvent::PasswordRehashed {
-            reservation,
-            password,
-        } => {
-            credentials
-                .put_password(account, reservation, &password, event.revision)
-                .await?;
-        }
-        AccountEvent::SubjectLost { subjects, .. } if subjects.is_empty() => {
-            credentials.close(account, event.revision).await?;
-        }
-        // So that a session whose first token was never issued ends like any other.
-        AccountEvent::SessionOpened {
-            session_id,
-            opened_at,
-            ..
-        } => families.put(session_id, account, opened_at).await?,
-        AccountEvent::SessionEnded { session_id, .. } => families.delete(session_id).await?,
-        AccountEvent::SubjectLost { .. }
-        | AccountEvent::RegistrationStarted { .. }
-        | AccountEvent::RegistrationRefused { .. }
-        | AccountEvent::LoginOpened { .. }
-        | AccountEvent::LoginVerified { .. } => {}
+        Ok(())
     }
-    Ok(())
+
+    async fn index_account(&self, event: &RecordedEvent) -> Result<(), ReactionError> {
+        let account = AccountId::from_uuid(event.stream.id());
+        match decode_sealed(event)? {
+            AccountEvent::Registered {
+                reservation,
+                password,
+                ..
+            }
+            | AccountEvent::PasswordRehashed {
+                reservation,
+                password,
+            } => {
+                self.credentials
+                    .put_password(account, reservation, &password, event.revision)
+                    .await?;
+            }
+            AccountEvent::SubjectLost { subjects, .. } if subjects.is_empty() => {
+                self.credentials.close(account, event.revision).await?;
+                self.addresses.drop_all(account).await?;
+            }
+            // So that a session whose first token was never issued ends like any other.
+            AccountEvent::SessionOpened {
+                session_id,
+                opened_at,
+                ..
+            } => self.families.put(session_id, account, opened_at).await?,
+            AccountEvent::SessionEnded { session_id, .. } => self.families.delete(session_id).await?,
+            AccountEvent::SubjectLost { .. }
+            | AccountEvent::RegistrationStarted { .. }
+            | AccountEvent::RegistrationRefused { .. }
+            | AccountEvent::LoginOpened { .. }
+            | AccountEvent::LoginVerified { .. } => {}
+        }
+        Ok(())
+    }
 }
 
 /// Finishes registrations that a crash cut in half: each of their events leads on to the end.

@@ -105,7 +105,22 @@ impl Secrets {
         self.pepper.hash("refresh-token-mark", token)
     }
 
-    /// Names a counter of failed attempts.
+    /// Names an account in device tokens.
+    pub fn device_account(&self, account: AccountId) -> Uuid {
+        self.pepper.id("device-account", account.as_uuid().as_bytes())
+    }
+
+    /// Marks a device token as ours: over all of it before the mark.
+    pub fn device_mark(&self, token: &[u8]) -> [u8; 32] {
+        self.pepper.hash("device-token-mark", token)
+    }
+
+    /// Stands for the account of a name that has none, so that both are looked for alike.
+    pub fn nobodys_account(&self, user: ReservationId) -> AccountId {
+        AccountId::from_uuid(self.pepper.id("nobodys-account", user.as_uuid().as_bytes()))
+    }
+
+    /// Names what attempts are counted by.
     pub fn attempt(&self, kind: &str, parts: &[&[u8]]) -> Uuid {
         let mut data = Vec::new();
         for part in parts {

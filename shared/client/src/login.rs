@@ -31,6 +31,9 @@ pub struct Credentials<'a> {
     pub password: &'a str,
     /// What the session is called in the account's list.
     pub device: &'a str,
+    /// What an earlier login on this device was given (`CompleteLoginResponse`), or empty: strangers who guess at the same
+    /// user ID do not hold up who has it.
+    pub device_token: &'a str,
 }
 
 impl std::fmt::Debug for Credentials<'_> {
@@ -48,6 +51,7 @@ pub async fn password(
         user_id: credentials.user_id.to_owned(),
         password: credentials.password.to_owned(),
         device: credentials.device.to_owned(),
+        device_token: credentials.device_token.to_owned(),
     };
     client.identity(&Bearer::nobody()).login(request).await
 }
@@ -139,10 +143,19 @@ pub async fn complete(
 
 /// Asks for the tokens until they are there or the login has ended.
 pub async fn tokens(client: &Client, login: &LoginResponse) -> Result<Option<Tokens>, Refusal> {
+    let completed = completed(client, login).await?;
+    Ok(completed.and_then(|completed| completed.tokens))
+}
+
+/// The same, with what the device keeps for its next login.
+pub async fn completed(
+    client: &Client,
+    login: &LoginResponse,
+) -> Result<Option<CompleteLoginResponse>, Refusal> {
     while SystemClock.now().as_microsecond() < login.login_expires_at_us {
-        let asked = complete(client, &login.login_token, ONE_WAIT).await;
-        if let Some(tokens) = answered(asked)?.tokens {
-            return Ok(Some(tokens));
+        let asked = answered(complete(client, &login.login_token, ONE_WAIT).await)?;
+        if asked.tokens.is_some() {
+            return Ok(Some(asked));
         }
     }
     Ok(None)

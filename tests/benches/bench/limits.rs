@@ -34,6 +34,7 @@ fn requests() -> [(&'static str, &'static str, Vec<u8>); 4] {
         user_id: "hanako.mihon@example.jp".to_owned(),
         password: "Tegami wo todokeru".to_owned(),
         device: "iPhone".to_owned(),
+        device_token: String::new(),
     };
     let send = SendSubmissionRequest {
         request_id: "7f1b0d0c-0000-4000-8000-000000000001".to_owned(),

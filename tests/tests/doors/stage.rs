@@ -150,6 +150,7 @@ impl Stage {
             user_id: &self.email(),
             password: PASSWORD,
             device: "doors",
+            device_token: "",
         };
         let login = answered(login::password(&self.client, &credentials).await).unwrap();
         if login.phone_call_required {

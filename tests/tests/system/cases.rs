@@ -119,6 +119,7 @@ impl Scene {
             user_id: EMAIL,
             password: PASSWORD,
             device: "cases",
+            device_token: "",
         };
         let begun = answered(login::password(&self.client, &credentials).await).unwrap();
         assert!(begun.phone_call_required);

@@ -129,6 +129,7 @@ pub(crate) async fn log_in(
         user_id: request.email.clone(),
         password: PASSWORD.to_owned(),
         device: String::new(),
+        device_token: String::new(),
     };
     client.identity(&Bearer::nobody()).login(request).await?;
     Ok(())

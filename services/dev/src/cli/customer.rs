@@ -28,10 +28,12 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) async fn execute(&self, environment: &mut Environment) -> Result<(), Failure> {
+        let device_token = environment.session.device_tokens.get(&self.user_id);
         let credentials = Credentials {
             user_id: &self.user_id,
             password: &self.password,
             device: "madoguchi",
+            device_token: device_token.map_or("", String::as_str),
         };
         let login = answered(login::password(&environment.client, &credentials).await)?;
         if login.phone_call_required {
@@ -46,7 +48,8 @@ impl Login {
                 ),
             }
         }
-        let tokens = login::tokens(&environment.client, &login).await?;
+        let completed = login::completed(&environment.client, &login).await?;
+        let completed = completed.ok_or("no call came in time")?;
         let mut customer = LoggedIn {
             email: self.user_id.clone(),
             password: self.password.clone(),
@@ -55,7 +58,9 @@ impl Login {
             access_expires_at_us: 0,
             refresh_token: String::new(),
         };
-        customer.take(tokens.ok_or("no call came in time")?);
+        customer.take(completed.tokens.unwrap_or_default());
+        let device_tokens = &mut environment.session.device_tokens;
+        device_tokens.insert(self.user_id.clone(), completed.device_token);
         environment.session.customer = Some(customer);
         environment.session.write(&environment.folder)?;
         say!("logged in");

@@ -195,6 +195,7 @@ impl Journey<'_> {
             user_id: &self.customer.email,
             password,
             device: "journey",
+            device_token: "",
         };
         login::password(self.setting.client, &credentials).await
     }

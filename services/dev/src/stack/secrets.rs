@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use contracts::access::FORWARDERS;
 use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use testkit::customer_issuer::CustomerIssuer;
@@ -45,7 +46,8 @@ impl Secrets {
         for service in SERVICES {
             folder.kept(&folder.secret(&format!("pepper_{service}")), random)?;
         }
-        for peer in SERVICES.into_iter().chain([CARRIER]) {
+        let others = FORWARDERS.iter().copied().chain([CARRIER]);
+        for peer in SERVICES.into_iter().chain(others) {
             peers.insert(
                 peer,
                 folder.kept(&folder.secret(&format!("peer_{peer}")), random)?,

@@ -8,18 +8,22 @@ use eventsourcing::{ExecuteError, Request as Command};
 use kernel::personal::Personal;
 use kernel::{AccountId, LoginId, SessionId, SubjectId};
 use service::tokens::{LoginToken, TokenRefused};
-use service::{consistency_token, refuse};
+use service::{ClientAddress, client_address, consistency_token, refuse};
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::session::RefreshToken;
-use super::{Api, parse, session, source};
+use super::{Api, parse, session};
+use crate::device_tokens;
+use crate::domain::attempts::Outcome;
 use crate::domain::password::{Password, Salt};
 use crate::domain::refresh_family::IssuedToken;
-use crate::domain::{AccountCommand, AccountRejection, PasswordHash, REFRESH_LIFE};
+use crate::domain::{AccountCommand, AccountRejection, PasswordHash, REFRESH_LIFE, ReservationId};
+use crate::hashing::Busy;
 use crate::publish::publish;
 use crate::random;
+use crate::throttle::{Attempt, Guest};
 use crate::tokens::{LOGIN_LIFE, NewRefresh, expiry};
 
 pub(super) async fn login(
@@ -27,14 +31,16 @@ pub(super) async fn login(
     request: Request<LoginRequest>,
 ) -> Result<Response<LoginResponse>, Status> {
     parse::login(request.get_ref()).map_err(refuse)?;
-    let (source, envelope) = (source(&request), api.once(&request)?);
+    let (address, envelope) = (client_address(&request), api.once(&request)?);
     let LoginRequest {
         user_id,
         password,
         device,
+        device_token,
     } = request.into_inner();
     let password = Password::typed(&password);
-    let Some((account, verified)) = verify(api, &user_id, password.clone(), &source).await? else {
+    let verified = verify(api, &user_id, password.clone(), (address, &device_token)).await?;
+    let Some((account, verified)) = verified else {
         return Err(refuse(login_failed()));
     };
     let verified = rehash(api, account, &envelope, password, verified).await;
@@ -50,7 +56,7 @@ pub(super) async fn login(
         at: now,
         expires_at,
     };
-    let opened = match api.accounts.execute(account, &envelope, open).await {
+    let opened = match api.change(account, &envelope, open).await {
         // The index was behind; nobody has this account any more.
         Err(ExecuteError::Rejected(AccountRejection::Closed)) => return Err(refuse(login_failed())),
         opened => opened.map_err(refuse)?,
@@ -71,37 +77,61 @@ fn login_failed() -> Problem {
     Problem::new(ProblemKind::Unauthenticated, "LOGIN_FAILED")
 }
 
-/// The account the password is right for. Unknown user and wrong password cost one query and one hash each, and neither
-/// looks at a stream, whose length would tell.
+/// The account the password is right for. Unknown user and wrong password cost the same queries and one hash each, and
+/// neither looks at a stream, whose length would tell.
 async fn verify(
     api: &Api,
     user_id: &str,
     password: Password,
-    source: &str,
+    (address, device_token): (ClientAddress, &str),
 ) -> Result<Option<(AccountId, PasswordHash)>, Status> {
+    api.hashing.room().map_err(|busy| refuse(busy.explain()))?;
     let user = api.secrets.typed_user_id(user_id);
-    let attempt = api
-        .throttle
-        .admit(user, source, api.now())
-        .await
-        .map_err(refuse)?;
     let known = api.credentials.of_user(user).await.map_err(refuse)?;
+    let account = known.as_ref().map(|(account, _)| *account);
+    let guest = guest(api, user, account, (address, device_token)).await?;
+    let attempt = api.throttle.admit(&guest).await.map_err(refuse)?;
     let nobodys = api.secrets.nobodys_salt(user);
     let (salt, cost) = known
         .as_ref()
         .map_or((nobodys, api.hashing.cost()), |(_, hash)| (hash.salt, hash.cost));
     let hash = match api.hashing.hash(password, salt, cost).await {
         Ok(hash) => hash,
-        Err(busy) => {
-            api.throttle.undo(attempt, api.now()).await.map_err(refuse)?;
-            return Err(refuse(busy.explain()));
-        }
+        Err(busy) => return Err(turned_away(api, attempt, busy).await),
     };
     let right = known.filter(|(_, known)| known.hash.as_bytes().ct_eq(hash.as_bytes()).into());
-    if right.is_some() {
-        api.throttle.forgive(attempt).await.map_err(refuse)?;
-    }
+    let outcome = if right.is_some() {
+        Outcome::Right
+    } else {
+        Outcome::Wrong
+    };
+    api.throttle.settle(attempt, outcome).await.map_err(refuse)?;
     Ok(right)
+}
+
+/// One who gives a secret, as far as the account knows him. For a name without account the same is done.
+async fn guest(
+    api: &Api,
+    credential: ReservationId,
+    account: Option<AccountId>,
+    (address, device_token): (ClientAddress, &str),
+) -> Result<Guest, Status> {
+    let account = account.unwrap_or_else(|| api.secrets.nobodys_account(credential));
+    let now = api.now();
+    Ok(Guest {
+        credential,
+        address,
+        device: device_tokens::device(&api.secrets, account, device_token, now),
+        address_known: api.addresses.knows(account, address, now).await.map_err(refuse)?,
+    })
+}
+
+/// There was no room to hash: the attempt never was.
+pub(super) async fn turned_away(api: &Api, attempt: Attempt, busy: Busy) -> Status {
+    match api.throttle.settle(attempt, Outcome::Undone).await {
+        Ok(()) => refuse(busy.explain()),
+        Err(error) => refuse(error),
+    }
 }
 
 /// ID-14: a hash made at a lower cost is replaced while the password is at hand. A login does not fail for it.
@@ -126,7 +156,7 @@ async fn rehash(
         key: eventsourcing::RequestKey::derive("once", "Rehash", random::id()),
         ..envelope.clone()
     };
-    let rehashed = api.accounts.execute(account, &request, command).await;
+    let rehashed = api.change(account, &request, command).await;
     let Ok(rehashed) = rehashed else { return verified };
     if let (Some(holder), Some(revision)) = (rehashed.state.holder(), rehashed.revision) {
         let written = api
@@ -144,7 +174,7 @@ pub(super) async fn complete(
     api: &Api,
     request: Request<CompleteLoginRequest>,
 ) -> Result<Response<CompleteLoginResponse>, Status> {
-    let envelope = api.once(&request)?;
+    let (address, envelope) = (client_address(&request), api.once(&request)?);
     let CompleteLoginRequest { login_token, wait_ms } = request.into_inner();
     let token = api
         .context
@@ -158,6 +188,9 @@ pub(super) async fn complete(
     let refresh = api.tokens.new_refresh(token.account);
     loop {
         let issued = issue(api, &envelope, &token, &refresh).await?;
+        if issued.tokens.is_some() {
+            note_address(api, token.account, address).await;
+        }
         // A stopping service lets its waiters go: they call again, elsewhere.
         if issued.tokens.is_some() || Instant::now() >= until || api.context.shutdown.is_cancelled() {
             return Ok(Response::new(issued));
@@ -166,6 +199,13 @@ pub(super) async fn complete(
             () = waiter.next_look(until) => {}
             () = api.context.shutdown.cancelled() => {}
         }
+    }
+}
+
+/// The next login from here is a known one's. A login does not fail for it.
+async fn note_address(api: &Api, account: AccountId, address: ClientAddress) {
+    if let Err(error) = api.addresses.seen(account, address, api.now()).await {
+        tracing::warn!(%error, "the address of a login was not noted; the next login from there is a stranger's");
     }
 }
 
@@ -194,7 +234,7 @@ async fn issue(
         at: now,
         ..envelope.clone()
     };
-    let done = match api.accounts.execute(token.account, &request, command).await {
+    let done = match api.change(token.account, &request, command).await {
         Err(ExecuteError::Rejected(AccountRejection::NoAccount)) => {
             return Err(refuse(AccountRejection::LoginUnknown.explain()));
         }
@@ -208,6 +248,7 @@ async fn issue(
         return Ok(CompleteLoginResponse {
             tokens: None,
             consistency_token: String::new(),
+            device_token: String::new(),
         });
     };
     let issued = IssuedToken {
@@ -229,5 +270,6 @@ async fn issue(
     Ok(CompleteLoginResponse {
         tokens: Some(tokens),
         consistency_token,
+        device_token: device_tokens::issue(&api.secrets, token.account, now),
     })
 }

@@ -18,9 +18,9 @@ use contracts::identity::v1::{
     RefreshRequest, RefreshResponse, RegisterWithInitialCredentialsRequest,
     RegisterWithInitialCredentialsResponse,
 };
-use eventsourcing::{Repository, Request as Command};
-use kernel::Timestamp;
+use eventsourcing::{ExecuteError, Executed, Repository, Request as Command};
 use kernel::clock::Clock as _;
+use kernel::{AccountId, Timestamp};
 use service::{Context, command_once, refuse};
 use tonic::{Request, Response, Status};
 
@@ -29,8 +29,10 @@ pub use keyring::KeyringApi;
 pub(crate) use session::key_set;
 
 use crate::credentials::Credentials;
-use crate::domain::{Account, Entitlement};
+use crate::domain::{Account, AccountCommand, AccountRejection, Entitlement};
+use crate::gates::Gates;
 use crate::hashing::HashingPool;
+use crate::known_addresses::KnownAddresses;
 use crate::random;
 use crate::refresh_families::RefreshFamilies;
 use crate::registrar::Registrar;
@@ -50,6 +52,10 @@ pub struct Api {
     pub credentials: Credentials,
     /// Counters of failed attempts.
     pub throttle: Throttle,
+    /// Addresses that accounts' logins were completed from.
+    pub addresses: KnownAddresses,
+    /// Changes of one account wait for each other here, rather than undo each other in the store.
+    pub turns: Gates,
     pub hashing: HashingPool,
     pub tokens: TokenIssuer,
     pub families: RefreshFamilies,
@@ -60,6 +66,9 @@ pub struct Api {
     pub waiting: Waiting,
     pub secrets: Secrets,
 }
+
+/// How often a change is tried again that lost against other replicas all the time.
+const CONTENDED_ROUNDS: usize = 4;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -121,13 +130,22 @@ impl Api {
     fn once<T>(&self, request: &Request<T>) -> Result<Command, Status> {
         command_once(&self.context, request, random::id()).map_err(refuse)
     }
-}
 
-/// The network address a call came from, for counting failed attempts; empty if unknown. Headers that a client can
-/// write are not believed.
-fn source<T>(request: &Request<T>) -> String {
-    request
-        .remote_addr()
-        .map(|address| address.ip().to_string())
-        .unwrap_or_default()
+    /// Executes a command on an account. Those who come at once wait for each other here; what another replica writes in
+    /// between is tried against again.
+    async fn change(
+        &self,
+        account: AccountId,
+        request: &Command,
+        command: AccountCommand,
+    ) -> Result<Executed<Account>, ExecuteError<AccountRejection>> {
+        let _turn = self.turns.turn(account.as_uuid()).await;
+        for _ in 0..CONTENDED_ROUNDS {
+            match self.accounts.execute(account, request, command.clone()).await {
+                Err(ExecuteError::Contended) => {}
+                done => return done,
+            }
+        }
+        self.accounts.execute(account, request, command).await
+    }
 }

@@ -10,13 +10,15 @@ use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::Request as Command;
 use kernel::{AccountId, ContractId, InitialCode};
 use rulebook::RegistrationRoute;
-use service::{CommandError, command_scoped, consistency_token, refuse};
+use service::{ClientAddress, CommandError, client_address, command_scoped, consistency_token, refuse};
 use subtle::ConstantTimeEq as _;
 use tonic::{Request, Response, Status};
 
+use super::Api;
+use super::login::turned_away;
 use super::parse::{self, Registration};
-use super::{Api, source};
 use crate::domain::account::StartRegistration;
+use crate::domain::attempts::Outcome;
 use crate::domain::entitlement::IssuedCode;
 use crate::domain::password::{Password, Salt};
 use crate::domain::{
@@ -24,12 +26,13 @@ use crate::domain::{
 };
 use crate::publish::publish;
 use crate::random;
+use crate::throttle::Guest;
 
 pub(super) async fn register(
     api: &Api,
     request: Request<RegisterWithInitialCredentialsRequest>,
 ) -> Result<Response<RegisterWithInitialCredentialsResponse>, Status> {
-    let source = source(&request);
+    let address = client_address(&request);
     let user = api.secrets.initial_user(&request.get_ref().initial_user_id);
     let (message, envelope) = envelope(api, request, user);
     let (envelope, bad_id) = match envelope {
@@ -46,7 +49,7 @@ pub(super) async fn register(
     };
 
     let account = AccountId::from_uuid(envelope.key.derive_id("account"));
-    let (contract, issued) = prove(api, user, &typed.code, account, &source).await?;
+    let (contract, issued) = prove(api, user, &typed.code, (account, address)).await?;
     parse::password_without(&typed.password, &issued.policy_number).map_err(refuse)?;
     let password = password_of(api, account, &typed).await?;
     let start = StartRegistration {
@@ -110,14 +113,17 @@ async fn prove(
     api: &Api,
     user: ReservationId,
     code: &InitialCode,
-    account: AccountId,
-    source: &str,
+    (account, address): (AccountId, ClientAddress),
 ) -> Result<(ContractId, IssuedCode), Status> {
-    let attempt = api
-        .throttle
-        .admit(user, source, api.now())
-        .await
-        .map_err(refuse)?;
+    api.hashing.room().map_err(|busy| refuse(busy.explain()))?;
+    // Nobody is known before there is an account.
+    let guest = Guest {
+        credential: user,
+        address,
+        device: None,
+        address_known: false,
+    };
+    let attempt = api.throttle.admit(&guest).await.map_err(refuse)?;
     let candidates = api.credentials.of_initial_user(user).await.map_err(refuse)?;
     let slow_cost = candidates.iter().find_map(|(_, verifier)| match verifier {
         CodeVerifier::Slow(hash) => Some(hash.cost),
@@ -130,10 +136,7 @@ async fn prove(
         .await
     {
         Ok(slow) => slow,
-        Err(busy) => {
-            api.throttle.undo(attempt, api.now()).await.map_err(refuse)?;
-            return Err(refuse(busy.explain()));
-        }
+        Err(busy) => return Err(turned_away(api, attempt, busy).await),
     };
     let keyed = api.secrets.code(user, code);
     let is_right = |verifier: &CodeVerifier| match verifier {
@@ -145,10 +148,14 @@ async fn prove(
         .into_iter()
         .filter(|(_, verifier)| is_right(verifier))
         .collect();
-    let Some(found) = admitted(api, right, account).await? else {
-        return Err(refuse(EntitlementRejection::NoCode.explain()));
+    let found = admitted(api, right, account).await?;
+    let outcome = if found.is_some() {
+        Outcome::Right
+    } else {
+        Outcome::Wrong
     };
-    api.throttle.forgive(attempt).await.map_err(refuse)?;
+    api.throttle.settle(attempt, outcome).await.map_err(refuse)?;
+    let found = found.ok_or_else(|| refuse(EntitlementRejection::NoCode.explain()))?;
     let (contract, entitlement, issued) = found;
     // Asked of the keyring itself, which knows of an erasure before anybody else (OP-4).
     let policyholder = BTreeSet::from([issued.subject]);

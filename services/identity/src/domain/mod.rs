@@ -1,7 +1,9 @@
 //! What identity decides, without I/O: accounts with their logins and sessions, entitlements of contracts, reservations
-//! of user IDs, subjects with their erasure, families of refresh tokens. Time, ids, hashes and the rulebook's words come inside the commands.
+//! of user IDs, subjects with their erasure, families of refresh tokens, attempts on a credential. Time, ids, hashes and the
+//! rulebook's words come inside the commands.
 
 pub mod account;
+pub mod attempts;
 pub mod code;
 pub mod entitlement;
 pub mod hashes;

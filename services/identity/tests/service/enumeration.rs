@@ -14,7 +14,7 @@ use identity::api::Api;
 use identity::{Config, Identity};
 use service::{Context, Service, StartError, Wiring};
 
-use crate::world::{CODE, Contract, World, reason};
+use crate::world::{CODE, Contract, PASSWORD, World, reason};
 
 /// Identity with its parts in sight. One test uses it.
 struct Watched;
@@ -115,4 +115,24 @@ async fn id_15_unknown_and_known_users_cost_the_same() {
             contract.policy
         );
     }
+
+    // A full queue is told before the database is asked.
+    let slow = |_| {
+        let password = identity::domain::password::Password::typed("slow");
+        let salt = identity::domain::password::Salt([1; 16]);
+        api.hashing.hash(password, salt, api.hashing.cost())
+    };
+    let before = api.credentials.lookups();
+    let storm = futures::future::join_all((0..200).map(slow));
+    let (storm, login, code) = tokio::join!(
+        storm,
+        world.login(&email, PASSWORD),
+        world.register(&strong, CODE, "x@example.jp")
+    );
+    assert!(storm.iter().any(Result::is_err), "the queue was not full");
+    assert_eq!(
+        (reason(login), reason(code)),
+        ("LOGIN_BUSY".to_owned(), "LOGIN_BUSY".to_owned())
+    );
+    assert_eq!(api.credentials.lookups(), before);
 }

@@ -94,13 +94,14 @@ impl World {
         })
         .await;
         let left: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM identity.login_credential WHERE account_id = $1 AND password <> 'null'",
+            "SELECT (SELECT count(*) FROM identity.login_credential WHERE account_id = $1 AND password <> 'null')
+                  + (SELECT count(*) FROM identity.known_address WHERE account_id = $1)",
         )
         .bind(account.as_uuid())
         .fetch_one(&self.database.pool)
         .await
         .unwrap();
-        assert_eq!(left, 0, "its password's hash is still in the index");
+        assert_eq!(left, 0, "its password's hash or an address is still there");
     }
 
     async fn pending(&self) -> Vec<String> {

@@ -23,5 +23,6 @@ mod mistakes;
 mod refresh;
 mod registration;
 mod session;
+mod throttle;
 mod walk;
 mod world;

@@ -120,6 +120,7 @@ fn logging_in(user_id: &str, password: &str, device: &str) -> Call {
         user_id: user_id.to_owned(),
         password: password.to_owned(),
         device: device.to_owned(),
+        device_token: String::new(),
     })
 }
 

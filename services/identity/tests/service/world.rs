@@ -83,6 +83,7 @@ impl<S: Service> World<S> {
         for (key, value) in settings {
             service.settings.set(key, value.clone());
         }
+        service.settings.accept("web");
         service.stand_in_for(&[ENDORSEMENT, PHONE_VERIFICATION]).await;
         service.start().await;
         let client = Client::new(service.channel());
@@ -367,6 +368,7 @@ pub(crate) async fn log_in(client: &Client, email: &str, password: &str) -> Resu
         user_id: email.to_owned(),
         password: password.to_owned(),
         device: "iPhone".to_owned(),
+        device_token: String::new(),
     };
     Ok(client.clone().login(request).await?.into_inner())
 }

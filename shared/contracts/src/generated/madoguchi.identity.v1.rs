@@ -1653,6 +1653,10 @@ pub struct LoginRequest {
     /// What the customer calls this device ("iPhone"); personal, may be empty.
     #[prost(string, tag = "3")]
     pub device: ::prost::alloc::string::String,
+    /// From CompleteLoginResponse of an earlier login on this device, or empty. With it a login is not held up by strangers who
+    /// guess at the same user ID. One that is not good (any more) is as none.
+    #[prost(string, tag = "4")]
+    pub device_token: ::prost::alloc::string::String,
 }
 impl ::prost::Name for LoginRequest {
     const NAME: &'static str = "LoginRequest";
@@ -1716,6 +1720,10 @@ pub struct CompleteLoginResponse {
     /// Consistency token.
     #[prost(string, tag = "2")]
     pub consistency_token: ::prost::alloc::string::String,
+    /// Present with the tokens: keep it on this device for as long as somebody may log in here, also after the logout, and give it
+    /// with the next Login in place of the one before. Good for 180 days; it is no login by itself and names nobody.
+    #[prost(string, tag = "3")]
+    pub device_token: ::prost::alloc::string::String,
 }
 impl ::prost::Name for CompleteLoginResponse {
     const NAME: &'static str = "CompleteLoginResponse";

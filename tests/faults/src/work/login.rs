@@ -66,6 +66,7 @@ impl Work<'_> {
             user_id: &customer.email,
             password: customer.password,
             device: "faults",
+            device_token: "",
         };
         let attempt = async || login::password(&self.client, &credentials).await;
         let answer = self
