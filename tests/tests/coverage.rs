@@ -84,6 +84,7 @@ fn no_import_or_staff_rpc_is_open_to_anyone() {
             "DownloadOriginal",
             "AdjusterView",
             "KeyringService",
+            "SigningKeyService",
             "RequestErasure",
             "ApproveErasure",
             "LegalHold",

@@ -2,17 +2,16 @@
 //! the certificate is recorded, then every account that saw the subject loses it, the last one taking the account's own
 //! data along. Each step may be done twice with one effect, so the RPC and the reaction need not know of each other.
 
-use std::sync::Arc;
-
 use decider::{Class, Classify, Decider as _};
 use eventsourcing::{ExecuteError, Executed, RecordedEvent, Repository, Request, decode_sealed};
 use kernel::clock::Clock as _;
 use kernel::{AccountId, EventId, SubjectId};
 use privacy::{ALGORITHM, KeyringError, Tombstone};
-use service::tokens::{CUSTOMER_ISSUER, IssueError};
+use service::tokens::CUSTOMER_ISSUER;
 use service::{Context, ErasureCertificate, issue_certificate};
 
 use crate::credentials::Credentials;
+use crate::domain::signing_key::Purpose;
 use crate::domain::subject::{Approved, Destroyed, ErasureState};
 use crate::domain::{
     Account, AccountCommand, AccountEvent, AccountRejection, Reservation, ReservationCommand, ReservationId,
@@ -20,7 +19,8 @@ use crate::domain::{
 };
 use crate::erasure_rows::ErasureRows;
 use crate::known_addresses::KnownAddresses;
-use crate::signing::Signer;
+use crate::signing_keys::SigningKeys;
+use crate::tokens::SignError;
 
 /// The steps' names. **Format**: request keys rest on them.
 const RECORD: &str = "record-erased";
@@ -29,7 +29,7 @@ const LOSE: &str = "lose-subject";
 #[derive(Clone)]
 pub struct Eraser {
     context: Context,
-    signer: Arc<Signer>,
+    keys: SigningKeys,
     subjects: Repository<Subject>,
     accounts: Repository<Account>,
     reservations: Repository<Reservation>,
@@ -58,17 +58,17 @@ pub enum EraserError {
     Rows(#[from] sqlx::Error),
     /// The certificate cannot be signed.
     #[error(transparent)]
-    Sign(#[from] IssueError),
+    Sign(#[from] SignError),
     /// An event of ours cannot be read.
     #[error(transparent)]
     Codec(#[from] eventsourcing::CodecError),
 }
 
 impl Eraser {
-    /// Over the service's streams, signing with its key.
+    /// Over the service's streams, signing with its keys.
     pub fn new(
         context: &Context,
-        signer: Arc<Signer>,
+        keys: SigningKeys,
         (credentials, addresses): (Credentials, KnownAddresses),
         rows: ErasureRows,
     ) -> Self {
@@ -77,7 +77,7 @@ impl Eraser {
             accounts: context.repository(),
             reservations: context.repository(),
             context: context.clone(),
-            signer,
+            keys,
             credentials,
             addresses,
             rows,
@@ -132,7 +132,8 @@ impl Eraser {
         approved: &Approved,
         intent: EventId,
         tombstone: &Tombstone,
-    ) -> Result<Destroyed, IssueError> {
+    ) -> Result<Destroyed, SignError> {
+        let signer = self.keys.signer(Purpose::Certificates).map_err(SignError::Key)?;
         let key_digest = tombstone.digest.map(hex::encode);
         let certificate = ErasureCertificate {
             iss: CUSTOMER_ISSUER.to_owned(),
@@ -155,7 +156,7 @@ impl Eraser {
             algorithm: ALGORITHM.to_owned(),
             key_digest,
             destroyed_at: tombstone.destroyed_at,
-            certificate: issue_certificate(self.signer.id(), self.signer.key(), &certificate)?,
+            certificate: issue_certificate(signer.id(), signer.key(), &certificate)?,
         })
     }
 

@@ -20,6 +20,8 @@ pub mod registrar;
 pub mod secrets;
 pub mod sessions;
 pub mod signing;
+pub mod signing_key_rows;
+pub mod signing_keys;
 pub mod throttle;
 pub mod tokens;
 pub mod waiting;
@@ -29,10 +31,12 @@ use std::sync::Arc;
 use contracts::identity::v1::erasure_service_server::ErasureServiceServer;
 use contracts::identity::v1::identity_service_server::IdentityServiceServer;
 use contracts::identity::v1::keyring_service_server::KeyringServiceServer;
+use contracts::identity::v1::signing_key_service_server::SigningKeyServiceServer;
 use contracts::names;
-use service::{Context, ReactionError, Secret, Service, StartError, Wiring};
+use jiff::SignedDuration;
+use service::{Context, ReactionError, Service, StartError, Wiring};
 
-use crate::api::{Api, ErasureApi, KeyringApi};
+use crate::api::{Api, ErasureApi, KeyringApi, SigningKeyApi};
 use crate::credentials::Credentials;
 use crate::domain::password::HashCost;
 use crate::eraser::Eraser;
@@ -44,7 +48,7 @@ use crate::refresh_families::RefreshFamilies;
 use crate::registrar::Registrar;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
-use crate::signing::Signer;
+use crate::signing_keys::{EARLIEST_NOTICE, RotationSettings, SigningKeys};
 use crate::throttle::Throttle;
 use crate::tokens::TokenIssuer;
 use crate::waiting::Waiting;
@@ -57,13 +61,10 @@ pub const MESSAGES: &str = include_str!("../messages.toml");
 service::configuration! {
     /// What identity alone needs.
     pub struct Config {
-        /// Private Ed25519 key that tokens are signed with, PKCS #8 PEM.
-        pub signing_key: Secret,
-        /// Public keys (SPKI PEM) tokens were signed with before the last rotation.
-        pub previous_signing_keys: Vec<String> = Vec::new(),
-        /// Public keys (SPKI PEM) erasure certificates were ever signed with, other than the current one: certificates do not
-        /// expire, and are verified by these for ever.
-        pub certificate_keys: Vec<String> = Vec::new(),
+        /// Days for which tokens are signed with one key.
+        pub signing_key_days: u16 = 30,
+        /// Minutes for which a new key is published before tokens are signed with it, at least 2.
+        pub signing_key_notice_min: u16 = 60,
         /// Threads that hash passwords; each holds `hash_memory_kib`.
         pub hash_workers: usize = 2,
         /// Logins that may wait for a thread; more are told to come back (ID-15).
@@ -92,18 +93,17 @@ impl Service for Identity {
     }
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
-        wire(&config, &context, wiring).map(|_| ())
+        wire(&config, &context, wiring).await.map(|_| ())
     }
 }
 
 /// Everything the service is made of, plugged in; the parts are given out for whoever wants to look at them.
-pub fn wire(config: &Config, context: &Context, wiring: &mut Wiring) -> Result<Api, StartError> {
-    let signer = Signer::from_pem(config.signing_key.expose())
-        .map_err(|error| StartError::setting("service.signing_key", error))?;
-    let signer = Arc::new(signer);
-    let api = build(config, context, signer.clone())?;
+pub async fn wire(config: &Config, context: &Context, wiring: &mut Wiring) -> Result<Api, StartError> {
+    let keys = signing_keys(config, context).await?;
+    let api = build(config, context, keys.clone())?;
     react(&api, wiring)?;
-    let erasures = erasures(config, &api, signer)?;
+    tend(&keys, wiring);
+    let erasures = erasures(&api, keys.clone());
     let eraser = erasures.eraser.clone();
     wiring.own_reaction("identity-erasure", move |event| {
         let eraser = eraser.clone();
@@ -112,14 +112,56 @@ pub fn wire(config: &Config, context: &Context, wiring: &mut Wiring) -> Result<A
     wiring.grpc(IdentityServiceServer::new(api.clone()));
     wiring.grpc(ErasureServiceServer::new(erasures));
     let context = context.clone();
+    wiring.grpc(SigningKeyServiceServer::new(SigningKeyApi {
+        context: context.clone(),
+        keys,
+    }));
     wiring.grpc(KeyringServiceServer::new(KeyringApi { context }));
     Ok(api)
 }
 
-fn build(config: &Config, context: &Context, signer: Arc<Signer>) -> Result<Api, StartError> {
+async fn signing_keys(config: &Config, context: &Context) -> Result<SigningKeys, StartError> {
+    let settings = RotationSettings {
+        every: SignedDuration::from_hours(24 * i64::from(config.signing_key_days)),
+        notice: SignedDuration::from_mins(config.signing_key_notice_min.into()),
+    };
+    if settings.notice < EARLIEST_NOTICE {
+        return Err(StartError::setting(
+            "service.signing_key_notice_min",
+            format!("must be at least {}", EARLIEST_NOTICE.as_mins()),
+        ));
+    }
+    if settings.every <= settings.notice {
+        return Err(StartError::setting(
+            "service.signing_key_days",
+            "must be longer than service.signing_key_notice_min",
+        ));
+    }
+    SigningKeys::open(
+        context.pool.clone(),
+        &context.pepper,
+        context.clock.clone(),
+        settings,
+    )
+    .await
+    .map_err(|error| StartError::new("opening the signing keys", error))
+}
+
+/// Keys change by themselves; who looks at this service sees when they do not.
+fn tend(keys: &SigningKeys, wiring: &mut Wiring) {
+    let tended = keys.clone();
+    wiring.deadlines("identity-signing-keys", move |now| {
+        let keys = tended.clone();
+        async move { Ok(keys.tend(now).await.map(|()| 0)?) }
+    });
+    let watched = keys.clone();
+    wiring.watch_rotation(move |now| watched.overdue(now));
+}
+
+fn build(config: &Config, context: &Context, keys: SigningKeys) -> Result<Api, StartError> {
     let secrets = Secrets::new(context.pepper.clone());
-    let tokens = issuer(config, signer, &secrets)?;
-    context.tokens.use_local_keys(Arc::new(tokens.clone()));
+    context.tokens.use_local_keys(Arc::new(keys.clone()));
+    let tokens = TokenIssuer::new(keys, secrets.clone());
     let hashing = HashingPool::start(
         config.hash_workers,
         config.hash_queue,
@@ -148,31 +190,21 @@ fn build(config: &Config, context: &Context, signer: Arc<Signer>) -> Result<Api,
     })
 }
 
-fn erasures(config: &Config, api: &Api, signer: Arc<Signer>) -> Result<ErasureApi, StartError> {
-    let keys = signer
-        .key_set(&config.certificate_keys)
-        .map_err(|error| StartError::setting("service.certificate_keys", error))?;
+fn erasures(api: &Api, keys: SigningKeys) -> ErasureApi {
     let rows = ErasureRows::new(api.context.pool.clone());
     let eraser = Eraser::new(
         &api.context,
-        signer,
+        keys.clone(),
         (api.credentials.clone(), api.addresses.clone()),
         rows.clone(),
     );
-    Ok(ErasureApi {
+    ErasureApi {
         context: api.context.clone(),
         subjects: api.context.repository(),
         eraser,
         rows,
         keys,
-    })
-}
-
-fn issuer(config: &Config, signer: Arc<Signer>, secrets: &Secrets) -> Result<TokenIssuer, StartError> {
-    let keys = signer
-        .key_set(&config.previous_signing_keys)
-        .map_err(|error| StartError::setting("service.previous_signing_keys", error))?;
-    Ok(TokenIssuer::new(signer, keys, secrets.clone()))
+    }
 }
 
 fn cost(config: &Config) -> Result<HashCost, StartError> {

@@ -1,16 +1,13 @@
 //! The tokens customers hold: login and access tokens (signed, for everyone to verify) and refresh tokens (opaque, only
 //! their keyed hash is kept).
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use decider::{Class, Classify};
 use jiff::SignedDuration;
-use jsonwebtoken::jwk::JwkSet;
 use kernel::{AccountId, LoginId, SessionId, Timestamp};
 use service::tokens::{
-    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, KeySource, KeySourceError, LOGIN_AUDIENCE,
+    ACCESS_AUDIENCE, AccessClaims, CUSTOMER_ISSUER, IssueError, LOGIN_AUDIENCE, LONGEST_TOKEN_LIFE,
     LoginClaims, issue_access, issue_login,
 };
 use subtle::ConstantTimeEq as _;
@@ -20,14 +17,15 @@ use zeroize::Zeroizing;
 use crate::domain::TokenHash;
 use crate::domain::account::{Holder, Session};
 use crate::domain::refresh_family::PresentedToken;
+use crate::domain::signing_key::Purpose;
 use crate::random;
 use crate::secrets::Secrets;
-use crate::signing::Signer;
+use crate::signing_keys::{SigningKeyError, SigningKeys};
 
 /// How long an access token is good.
-pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_mins(10);
+pub const ACCESS_LIFE: SignedDuration = LONGEST_TOKEN_LIFE;
 /// How long a login token is good.
-pub const LOGIN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+pub const LOGIN_LIFE: SignedDuration = LONGEST_TOKEN_LIFE;
 
 /// The instant a token issued now expires, in whole seconds as tokens count.
 pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
@@ -37,9 +35,26 @@ pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
 
 #[derive(Debug, Clone)]
 pub struct TokenIssuer {
-    signer: Arc<Signer>,
-    keys: Arc<JwkSet>,
+    keys: SigningKeys,
     secrets: Secrets,
+}
+
+/// A token or certificate was not signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl Classify for SignError {
+    fn classify(&self) -> Class {
+        match self {
+            Self::Key(error) => error.classify(),
+            Self::Issue(error) => error.classify(),
+        }
+    }
 }
 
 /// The secret of a new refresh token, and what is kept of it.
@@ -61,16 +76,12 @@ pub struct PresentedRefresh {
 }
 
 impl TokenIssuer {
-    /// Signs with `signer`; `keys` is what others verify by.
-    pub fn new(signer: Arc<Signer>, keys: JwkSet, secrets: Secrets) -> Self {
-        Self {
-            signer,
-            keys: Arc::new(keys),
-            secrets,
-        }
+    /// Signs with the key that is active when it signs.
+    pub const fn new(keys: SigningKeys, secrets: Secrets) -> Self {
+        Self { keys, secrets }
     }
 
-    pub fn keys(&self) -> &JwkSet {
+    pub const fn keys(&self) -> &SigningKeys {
         &self.keys
     }
 
@@ -82,7 +93,7 @@ impl TokenIssuer {
         holder: &Holder,
         now: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<String, IssueError> {
+    ) -> Result<String, SignError> {
         let claims = LoginClaims {
             iss: CUSTOMER_ISSUER.to_owned(),
             aud: LOGIN_AUDIENCE.to_owned(),
@@ -92,7 +103,8 @@ impl TokenIssuer {
             iat: now.as_second(),
             exp: expires_at.as_second(),
         };
-        issue_login(self.signer.id(), self.signer.key(), &claims)
+        let signer = self.keys.signer(Purpose::Tokens)?;
+        Ok(issue_login(signer.id(), signer.key(), &claims)?)
     }
 
     /// The access token of a session.
@@ -103,7 +115,7 @@ impl TokenIssuer {
         session: &Session,
         holder: &Holder,
         now: Timestamp,
-    ) -> Result<String, IssueError> {
+    ) -> Result<String, SignError> {
         let second_factor = session.call_verified.then_some("tel");
         let claims = AccessClaims {
             iss: CUSTOMER_ISSUER.to_owned(),
@@ -118,7 +130,8 @@ impl TokenIssuer {
             iat: now.as_second(),
             exp: expiry(now, ACCESS_LIFE).as_second(),
         };
-        issue_access(self.signer.id(), self.signer.key(), &claims)
+        let signer = self.keys.signer(Purpose::Tokens)?;
+        Ok(issue_access(signer.id(), signer.key(), &claims)?)
     }
 
     /// A new refresh token of an account.
@@ -167,13 +180,5 @@ impl TokenIssuer {
                 hash: self.secrets.refresh(account, secret),
             },
         })
-    }
-}
-
-/// Identity verifies its own tokens by its own keys.
-#[async_trait]
-impl KeySource for TokenIssuer {
-    async fn keys(&self) -> Result<JwkSet, KeySourceError> {
-        Ok(JwkSet::clone(&self.keys))
     }
 }

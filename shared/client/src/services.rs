@@ -9,6 +9,7 @@ use contracts::endorsement::v1::endorsement_service_client::EndorsementServiceCl
 use contracts::identity::v1::erasure_service_client::ErasureServiceClient;
 use contracts::identity::v1::identity_service_client::IdentityServiceClient;
 use contracts::identity::v1::keyring_service_client::KeyringServiceClient;
+use contracts::identity::v1::signing_key_service_client::SigningKeyServiceClient;
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, PHONE_VERIFICATION, VIEWS};
 use contracts::phone_verification::v1::phone_verification_service_client::PhoneVerificationServiceClient;
 use contracts::views::v1::adjuster_view_service_client::AdjusterViewServiceClient;
@@ -67,6 +68,11 @@ impl Client {
     /// The keyring's master key.
     pub fn keyring(&self, bearer: &Bearer) -> KeyringServiceClient<Connection> {
         KeyringServiceClient::new(self.to(IDENTITY, bearer))
+    }
+
+    /// The keys that tokens are signed with.
+    pub fn signing_keys(&self, bearer: &Bearer) -> SigningKeyServiceClient<Connection> {
+        SigningKeyServiceClient::new(self.to(IDENTITY, bearer))
     }
 
     /// Contracts.

@@ -206,6 +206,14 @@ pub const TABLE: &[Rule] = &[
         "/madoguchi.identity.v1.KeyringService/GetKeyringStatus",
         &[ADMINISTRATORS],
     ),
+    rule(
+        "/madoguchi.identity.v1.SigningKeyService/RotateSigningKeys",
+        &[ADMINISTRATORS],
+    ),
+    rule(
+        "/madoguchi.identity.v1.SigningKeyService/GetSigningKeyStatus",
+        &[ADMINISTRATORS],
+    ),
     // phone verification; challenges are named by the signed login token in the request
     rule(
         "/madoguchi.phone_verification.v1.PhoneVerificationService/OpenChallenge",

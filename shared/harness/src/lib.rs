@@ -25,7 +25,7 @@ pub use carried::assert_whatever_is_stored_fits_a_message;
 pub use instance::Instance;
 pub use refusals::{assert_refused, reason, violations};
 pub use seal::{Seal, phones};
-pub use settings::{MASTER_KEY, Settings, secret_of};
+pub use settings::{MASTER_KEY, PEPPER, Settings, secret_of};
 pub use stand_in::StandIn;
 pub use tested::Tested;
 pub use world::{STAFF, World};

@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 /// The keyring's master key in every world, hexadecimal.
 pub const MASTER_KEY: &str = "0f0e0d0c0b0a09080706050403020100000102030405060708090a0b0c0d0e0f";
-const PEPPER: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
+/// The pepper of every service in every world, hexadecimal.
+pub const PEPPER: &str = "101112131415161718191a1b1c1d1e1f101112131415161718191a1b1c1d1e1f";
 
 /// The secret that a service or another peer shows.
 pub fn secret_of(peer: &str) -> String {

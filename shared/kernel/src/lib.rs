@@ -12,6 +12,7 @@ pub mod dated;
 pub mod email;
 pub mod ids;
 pub mod initial_code;
+pub mod key_life;
 mod marks;
 pub mod names;
 pub mod personal;
@@ -29,6 +30,7 @@ pub use ids::{
     SessionId, SubjectId, SubmissionId, UploadId,
 };
 pub use initial_code::InitialCode;
+pub use key_life::{KeyLife, KeyState};
 pub use personal::{Personal, SealedField};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use policy::{BranchNumber, ClaimNumber, CustomerNumber, PolicyNumber};

@@ -4,9 +4,14 @@ CREATE TABLE messaging.signing_key (
     service      text        NOT NULL,
     key_id       uuid        PRIMARY KEY,
     public_key   bytea       NOT NULL CHECK (octet_length(public_key) = 32),
-    announced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Since when nothing more is signed with it; it goes when all it signed has aged out of the stream.
-    retired_at   timestamptz
+    -- A key's life (docs/adr/0035), by this server's clock. It signs as soon as it is announced: see there why.
+    announced_at timestamptz NOT NULL DEFAULT now(),
+    active_at    timestamptz NOT NULL DEFAULT now(),
+    -- From then on nothing more is signed with it.
+    retiring_at  timestamptz,
+    -- From then on all it signed has aged out of the stream; never, where the stream keeps messages for ever.
+    removed_at   timestamptz,
+    CHECK (active_at >= announced_at AND removed_at >= retiring_at)
 );
 CREATE INDEX signing_key_service ON messaging.signing_key (service, announced_at);
 

@@ -13,6 +13,7 @@ mod known_answers;
 mod material;
 mod pepper;
 mod rotation;
+mod secret;
 mod tombstone;
 mod tree;
 
@@ -24,5 +25,6 @@ pub use key::{KeySet, MasterKey, SubjectKey};
 pub use keyring::{Keyring, KeyringError, MIGRATOR};
 pub use material::MaterialError;
 pub use pepper::Pepper;
+pub use secret::{SecretError, SecretSealer};
 pub use tombstone::Tombstone;
 pub use tree::{keys_in, open_tree, seal_tree, subjects_in};

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use serde_json::json;
+use sqlx::PgPool;
 
 pub use crate::signer::IssuerError;
 use crate::signer::Signer;
@@ -25,11 +26,28 @@ impl CustomerIssuer {
         }
     }
 
-    /// The issuer whose key is kept in this PEM text, as identity's own is.
-    pub fn from_pem(pem: &str) -> Result<Self, IssuerError> {
-        Ok(Self {
-            signer: Signer::from_pem(pem)?,
-        })
+    /// An issuer of a new key that identity, whose database this is, publishes beside its own for a day: for callers who need no
+    /// login. Everybody believes it once they have asked identity for its keys again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn published_by(identity: &PgPool) -> Result<Self, sqlx::Error> {
+        let signer = Signer::generate();
+        sqlx::query(
+            "INSERT INTO identity.signing_key
+                 (key_id, purpose, public_key, announced_at, active_at, retiring_at, removed_at)
+             VALUES ($1, 'TOKENS', $2, now(), now(), now(), now() + interval '1 day')",
+        )
+        .bind(signer.key_id())
+        .bind(signer.public_bytes().as_slice())
+        .execute(identity)
+        .await?;
+        Ok(Self { signer })
+    }
+
+    /// The id of its key.
+    pub fn key_id(&self) -> String {
+        self.signer.key_id()
     }
 
     /// The public key as JSON Web Key Set: what identity's `GetKeys` answers.

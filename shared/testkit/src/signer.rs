@@ -63,12 +63,16 @@ impl Signer {
     }
 
     /// RFC 7638 over the members RFC 8037 asks for, in their order.
-    fn key_id(&self) -> String {
+    pub(crate) fn key_id(&self) -> String {
         let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, self.public());
         URL_SAFE_NO_PAD.encode(Sha256::digest(members))
     }
 
     fn public(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes())
+        URL_SAFE_NO_PAD.encode(self.public_bytes())
+    }
+
+    pub(crate) fn public_bytes(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
     }
 }

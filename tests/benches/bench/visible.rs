@@ -9,7 +9,8 @@ use client::import::as_of_now;
 use client::{Bearer, Client, request_id};
 use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
-use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, VIEWS};
+use contracts::identity::v1::GetKeysRequest;
+use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, VIEWS};
 use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest, SearchAccidentsRequest, ViewsRun};
 use dev::sample::{Book, Recipe};
 use dev::stack::{Secrets, Stack};
@@ -18,6 +19,7 @@ use kernel::{Clock as _, SubjectId, SystemClock};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgPool, PgPoolCopyExt as _};
 use tempfile::TempDir;
+use testkit::customer_issuer::CustomerIssuer;
 
 use crate::extent::Extent;
 use crate::failure::Failure;
@@ -34,7 +36,7 @@ const TOKEN_S: u32 = 3600;
 pub(crate) struct Environment {
     pub(crate) stack: Stack,
     pub(crate) client: Client,
-    secrets: Secrets,
+    customers: CustomerIssuer,
     administrator: Bearer,
     adjuster: Bearer,
 }
@@ -163,6 +165,27 @@ async fn copy(views: &PgPool) -> Result<f64, Failure> {
     Ok(rows as f64 / took.as_secs_f64())
 }
 
+/// Who signs customers' tokens without a login, once identity says so.
+async fn customers(stack: &Stack, client: &Client) -> Result<CustomerIssuer, Failure> {
+    let pool = PgPool::connect(&stack.database_url(IDENTITY)).await?;
+    let issuer = CustomerIssuer::published_by(&pool).await?;
+    let published = testkit::poll(WITHIN, async || {
+        let keys = client
+            .identity(&Bearer::nobody())
+            .get_keys(GetKeysRequest {})
+            .await;
+        let keys = keys.map_err(|status| status.to_string())?.into_inner().jwks_json;
+        if keys.contains(&issuer.key_id()) {
+            Ok(())
+        } else {
+            Err(keys)
+        }
+    });
+    let lacking = |last| format!("identity does not publish the key: {last:?}");
+    published.await.map_err(lacking)?;
+    Ok(issuer)
+}
+
 impl Environment {
     pub(crate) async fn open(data: &Path, programs: &Path) -> Result<Self, Failure> {
         let stack = Stack::start(data, programs).await?;
@@ -178,9 +201,9 @@ impl Environment {
         Ok(Self {
             administrator: staff("M001", "administrator")?,
             adjuster: staff("A001", "supervisor")?,
+            customers: customers(&stack, &client).await?,
             stack,
             client,
-            secrets,
         })
     }
 
@@ -188,8 +211,7 @@ impl Environment {
     pub(crate) fn customer(&self, subject: &SubjectId) -> Result<Bearer, Failure> {
         let now_s = SystemClock.now().as_second();
         let token = self
-            .secrets
-            .customers()?
+            .customers
             .access_token(subject, &[subject], &["pwd", "tel"], now_s)?;
         Ok(Bearer::new(&token))
     }

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(30);
 const OLD: &str = "090-1111-2222";
 const NEW: &str = "080-3333-4444";
 
-fn row(policy_number: &str, customer_number: &str, phones: &[&str]) -> ContractRow {
+pub(crate) fn row(policy_number: &str, customer_number: &str, phones: &[&str]) -> ContractRow {
     let holder = PartyRow {
         customer_number: customer_number.to_owned(),
         kind: "INDIVIDUAL".to_owned(),
@@ -44,7 +44,7 @@ fn row(policy_number: &str, customer_number: &str, phones: &[&str]) -> ContractR
     }
 }
 
-fn contract_id(policy_number: &str) -> String {
+pub(crate) fn contract_id(policy_number: &str) -> String {
     let policy_number = PolicyNumber::parse(policy_number).unwrap();
     ContractId::of_policy(&policy_number, &BranchNumber::default()).to_string()
 }

@@ -8,4 +8,5 @@
 )]
 
 mod login_number;
+mod signing_keys;
 mod trio;

@@ -25,10 +25,10 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-const SECRET: &str = "a-secret-of-those-who-listen";
+pub(crate) const SECRET: &str = "a-secret-of-those-who-listen";
 const CARRIER: &str = "a-secret-of-the-carrier";
 /// Where feeds are that nobody needs here.
-const NOWHERE: &str = "http://127.0.0.1:1";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A service to which identity's public key is handed instead of being fetched.
 struct Tested<S>(PhantomData<S>);
@@ -92,7 +92,7 @@ async fn start<S: Service>(toml: &str, clock: &ManualClock) -> (Running, Channel
 }
 
 /// What all services have alike.
-fn sections(database: &TestDatabase, keyring: &TestDatabase, nats: &TestNats) -> String {
+pub(crate) fn sections(database: &TestDatabase, keyring: &TestDatabase, nats: &TestNats) -> String {
     format!(
         "[grpc]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{database}\"\nmax_connections = 6\n\
          [keyring]\nurl = \"{keyring}\"\nmaster_key = \"{key}\"\n[secrets]\npepper = \"{key}\"\n\
@@ -105,7 +105,7 @@ fn sections(database: &TestDatabase, keyring: &TestDatabase, nats: &TestNats) ->
     )
 }
 
-fn hash_of(secret: &str) -> String {
+pub(crate) fn hash_of(secret: &str) -> String {
     hex::encode(Sha256::digest(secret))
 }
 
@@ -324,7 +324,7 @@ impl Trio {
     }
 }
 
-fn bearing<T>(token: &str, message: T) -> Request<T> {
+pub(crate) fn bearing<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let value = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", value);
@@ -332,7 +332,7 @@ fn bearing<T>(token: &str, message: T) -> Request<T> {
 }
 
 /// The machine-readable part of a refusal.
-fn reason(refused: &Status) -> String {
+pub(crate) fn reason(refused: &Status) -> String {
     use tonic_types::StatusExt as _;
     refused
         .get_details_error_info()

@@ -6,15 +6,12 @@ use std::path::PathBuf;
 use contracts::access::FORWARDERS;
 use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
-use testkit::customer_issuer::CustomerIssuer;
 use testkit::staff_issuer::StaffIssuer;
 
 use super::{DataFolder, SERVICES, StackError};
 
 /// The peer that reports calls (PV-14).
 const CARRIER: &str = "carrier";
-
-const IDENTITY_KEY: &str = "identity_signing_key.pem";
 
 /// The secrets of one stack.
 pub struct Secrets {
@@ -37,8 +34,6 @@ impl Secrets {
     /// Reads them, and makes those that are missing.
     pub fn open(folder: &DataFolder) -> Result<Self, StackError> {
         folder.kept(&folder.secret("master_key"), random)?;
-        // A key of the kind staff tokens are signed with, but its own.
-        folder.kept(&folder.secret(IDENTITY_KEY), ed25519_key)?;
         let staff = folder.kept(&folder.secret("staff_key.pem"), ed25519_key)?;
         let staff = StaffIssuer::from_pem(&staff)?;
         folder.write(&folder.secret("staff_jwks.json"), &staff.jwks())?;
@@ -63,12 +58,6 @@ impl Secrets {
     /// The issuer of staff tokens.
     pub const fn staff(&self) -> &StaffIssuer {
         &self.staff
-    }
-
-    /// Signs customers' tokens with identity's key, for measurements that need no login.
-    pub fn customers(&self) -> Result<CustomerIssuer, StackError> {
-        let kept = self.folder.kept(&self.folder.secret(IDENTITY_KEY), ed25519_key)?;
-        Ok(CustomerIssuer::from_pem(&kept)?)
     }
 
     /// Writes a token of an administrator into a file that operators' commands take; its path.

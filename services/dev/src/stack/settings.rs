@@ -130,7 +130,7 @@ fn settings(
         ),
         section("rulebook", [("file", path(&folder.config("rulebook")))]),
     ]);
-    let own = own(folder, secrets, service)?;
+    let own = own(folder, service)?;
     if !own.is_empty() {
         table.insert("service".to_owned(), Value::Table(own));
     }
@@ -138,12 +138,8 @@ fn settings(
 }
 
 /// What one service alone needs.
-fn own(folder: &DataFolder, secrets: &Secrets, service: &str) -> Result<Table, StackError> {
+fn own(folder: &DataFolder, service: &str) -> Result<Table, StackError> {
     Ok(match service {
-        IDENTITY => Table::from_iter([(
-            "signing_key_file".to_owned(),
-            path(&secrets.file("identity_signing_key.pem")),
-        )]),
         PHONE_VERIFICATION => Table::from_iter([("lines".to_owned(), LINES.to_vec().into())]),
         CLAIM_IMAGES => {
             let files = folder.service(service)?;

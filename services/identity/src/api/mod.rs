@@ -8,6 +8,7 @@ mod login;
 mod parse;
 mod register;
 mod session;
+mod signing_keys;
 
 use async_trait::async_trait;
 use contracts::identity::v1::identity_service_server::IdentityService;
@@ -27,6 +28,7 @@ use tonic::{Request, Response, Status};
 pub use erasure::ErasureApi;
 pub use keyring::KeyringApi;
 pub(crate) use session::key_set;
+pub use signing_keys::SigningKeyApi;
 
 use crate::credentials::Credentials;
 use crate::domain::{Account, AccountCommand, AccountRejection, Entitlement};

@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use crate::domain::account::{Holder, Session, SessionEnd};
 use crate::domain::refresh_family::{IssuedToken, TokenRefusal};
+use crate::domain::signing_key::Purpose;
 use crate::domain::{AccountCommand, AccountRejection, REFRESH_LIFE};
 use crate::tokens::{ACCESS_LIFE, expiry};
 
@@ -105,7 +106,7 @@ pub(super) async fn account(
 }
 
 pub(super) fn keys(api: &Api) -> Result<Response<GetKeysResponse>, Status> {
-    let jwks_json = key_set(api.tokens.keys())?;
+    let jwks_json = key_set(&api.tokens.keys().published(Purpose::Tokens))?;
     Ok(Response::new(GetKeysResponse { jwks_json }))
 }
 

@@ -1,6 +1,6 @@
 //! What identity decides, without I/O: accounts with their logins and sessions, entitlements of contracts, reservations
-//! of user IDs, subjects with their erasure, families of refresh tokens, attempts on a credential. Time, ids, hashes and the
-//! rulebook's words come inside the commands.
+//! of user IDs, subjects with their erasure, families of refresh tokens, attempts on a credential, lives of signing keys. Time,
+//! ids, hashes and the rulebook's words come inside the commands.
 
 pub mod account;
 pub mod attempts;
@@ -10,6 +10,7 @@ pub mod hashes;
 pub mod password;
 pub mod refresh_family;
 pub mod reservation;
+pub mod signing_key;
 pub mod subject;
 
 pub use account::{Account, AccountCommand, AccountEvent, AccountRejection, REFRESH_LIFE};

@@ -40,7 +40,7 @@ impl Service for Watched {
             inner: context.store.clone(),
             reads: reads.clone(),
         });
-        let api = identity::wire(&config, &context, wiring)?;
+        let api = identity::wire(&config, &context, wiring).await?;
         *PARTS.lock().unwrap() = Some((api, reads));
         Ok(())
     }

@@ -23,6 +23,7 @@ mod mistakes;
 mod refresh;
 mod registration;
 mod session;
+mod signing_keys;
 mod throttle;
 mod walk;
 mod world;

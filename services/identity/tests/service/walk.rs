@@ -324,7 +324,7 @@ async fn logins(world: &World, walk: &mut Walk) {
             unauthenticated("SESSION_ENDED_REPLAY"),
         ),
         (
-            Call::Account(world.stranger(&used)),
+            Call::Account(world.stranger(&used).await),
             Refusal::new(NotFound, "ACCOUNT_NOT_FOUND"),
         ),
     ];

@@ -1,6 +1,7 @@
 //! One test's world: a clock that stands still, identity and its two sources, and words to speak to them with.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::common::v1::ImportOutcome;
@@ -12,14 +13,14 @@ use contracts::identity::v1::{
 };
 use contracts::names::{ENDORSEMENT, PHONE_VERIFICATION};
 use contracts::phone_verification::v1::{ChallengeMatched, PhoneVerificationEvent, phone_verification_event};
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 pub(crate) use harness::bearing;
 use identity::Identity;
+use identity::domain::signing_key::Purpose;
+use identity::signing_keys::{RotationSettings, SigningKeys};
 use kernel::{BranchNumber, ContractId, CustomerNumber, EventId, PolicyNumber, SubjectId};
+use privacy::Pepper;
 use service::Service;
 use service::tokens::{AccessClaims, issue_access};
-use testkit::staff_issuer::StaffIssuer;
 use testkit::wait_for;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -75,11 +76,6 @@ impl<S: Service> World<S> {
     /// A Wednesday at noon in Japan: no maintenance.
     pub(crate) async fn of(settings: &[(&str, toml::Value)]) -> Self {
         let mut service = harness::World::<S>::prepare("2026-11-18T03:00:00Z").await;
-        let signing_key = service.folder.path().join("signing.pem");
-        std::fs::write(&signing_key, StaffIssuer::generate().to_pem().unwrap()).unwrap();
-        service
-            .settings
-            .set("service.signing_key_file", signing_key.display().to_string());
         for (key, value) in settings {
             service.settings.set(key, value.clone());
         }
@@ -194,18 +190,25 @@ impl<S: Service> World<S> {
     }
 
     /// A token that identity signed for an account it has never had.
-    pub(crate) fn stranger(&self, of: &Tokens) -> String {
-        let pem = std::fs::read_to_string(self.folder.path().join("signing.pem")).unwrap();
-        let key = SigningKey::from_pkcs8_pem(&pem).unwrap().to_pkcs8_der().unwrap();
-        let key = jsonwebtoken::EncodingKey::from_ed_der(key.as_bytes());
-        let kid = jsonwebtoken::decode_header(&of.access_token)
-            .unwrap()
-            .kid
-            .unwrap();
+    pub(crate) async fn stranger(&self, of: &Tokens) -> String {
+        let signer = self.signing_keys().await.signer(Purpose::Tokens).unwrap();
         let mut claims: AccessClaims =
             jsonwebtoken::dangerous::insecure_decode_claims(&of.access_token).unwrap();
         claims.sub = kernel::AccountId::from_uuid(random());
-        issue_access(&kid, &key, &claims).unwrap()
+        issue_access(signer.id(), signer.key(), &claims).unwrap()
+    }
+
+    /// The keys as another instance has them.
+    pub(crate) async fn signing_keys(&self) -> SigningKeys {
+        let pepper = Pepper::from_hex(harness::PEPPER).unwrap();
+        let settings = RotationSettings {
+            every: jiff::SignedDuration::from_hours(24 * 30),
+            notice: jiff::SignedDuration::from_hours(1),
+        };
+        let clock = Arc::new(self.clock.clone());
+        SigningKeys::open(self.database.pool.clone(), &pepper, clock, settings)
+            .await
+            .unwrap()
     }
 
     /// How many events of this type there are, of one stream or of all.

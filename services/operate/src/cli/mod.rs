@@ -8,6 +8,7 @@ mod parked;
 mod run;
 mod service;
 mod set_aside;
+mod signing_keys;
 mod views;
 
 use std::process::ExitCode;
@@ -59,6 +60,9 @@ enum Command {
     /// Change the keyring's master key
     #[command(subcommand)]
     Keyring(keyring::Keyring),
+    /// See the keys that identity signs with; change them before their time
+    #[command(subcommand)]
+    SigningKeys(signing_keys::SigningKeys),
     /// Make what was deleted or erased vanish from the databases' files; locks each table while it is rewritten
     Housekeeping(databases::Housekeeping),
     /// Write a backup of all databases, at one moment, and of the files into a new folder; everything may go on meanwhile
@@ -118,6 +122,7 @@ impl Command {
             Self::Audit(audit) => audit.execute(context).await,
             Self::Erasure(erasure) => erasure.execute(context).await,
             Self::Keyring(keyring) => keyring.execute(context).await,
+            Self::SigningKeys(keys) => keys.execute(context).await,
             Self::Housekeeping(housekeeping) => housekeeping.execute(context).await,
             Self::Backup(backup) => backup.execute(context).await,
             Self::Restore(restore) => restore.execute(context).await,

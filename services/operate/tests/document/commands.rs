@@ -4,7 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Commands that have commands of their own.
-const GROUPS: [&str; 5] = ["parked", "set-aside", "erasure", "keyring", "import"];
+const GROUPS: [&str; 6] = [
+    "parked",
+    "set-aside",
+    "erasure",
+    "keyring",
+    "signing-keys",
+    "import",
+];
 /// Options of every command.
 const EVERYWHERE: [&str; 4] = ["--settings", "--token-file", "--output", "--help"];
 

@@ -103,8 +103,6 @@ impl Deployment {
             processes: Vec::new(),
         };
         deployment.write("staff_jwks.json", &deployment.issuer.jwks());
-        // A key of the kind staff tokens are signed with, but its own.
-        deployment.write("signing_key.pem", &StaffIssuer::generate().to_pem().unwrap());
         deployment.write("master_key", &"5a".repeat(32));
         for (id, _) in STAFF {
             deployment.write(&format!("token-{id}"), &deployment.token(id));
@@ -195,7 +193,6 @@ impl Deployment {
             .map(|peer| line((peer, hex::encode(Sha256::digest(secret(peer))))))
             .collect();
         let own = match service {
-            "identity" => format!("[service]\nsigning_key_file = \"{folder}/signing_key.pem\"\n"),
             "phone-verification" => {
                 let lines: Vec<_> = (1..=8).map(|line| format!("\"03-0000-010{line}\"")).collect();
                 format!("[service]\nlines = [{}]\n", lines.join(", "))

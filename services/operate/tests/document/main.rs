@@ -41,6 +41,11 @@ async fn every_command_of_the_document_operates_a_deployment_that_nobody_else_ha
     views(&operator).await;
     erasure(&operator, folder.path()).await;
     operator.run(DONE, "A001", &["keyring", "rotate"]).await;
+    operator.run(DONE, "A001", &["signing-keys", "rotate"]).await;
+    operator
+        .run(DONE, "A001", &["signing-keys", "rotate", "--stolen"])
+        .await;
+    operator.run(DONE, "A001", &["signing-keys", "status"]).await;
     let status = operator.run(DONE, "A001", &["keyring", "status"]).await;
     assert_eq!(status["keys_under_another"], 0, "{status}");
     operator.run(DONE, "", &["housekeeping"]).await;

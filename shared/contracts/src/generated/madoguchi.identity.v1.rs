@@ -3412,3 +3412,578 @@ pub mod keyring_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// One key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SigningKey {
+    /// RFC 7638 thumbprint: the `kid` of what it signs.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// What it signs.
+    #[prost(enumeration = "SigningKeyPurpose", tag = "2")]
+    pub purpose: i32,
+    /// Where it stands.
+    #[prost(enumeration = "SigningKeyState", tag = "3")]
+    pub state: i32,
+    /// Since when it is published, in microseconds since the Unix epoch.
+    #[prost(int64, tag = "4")]
+    pub announced_at_us: i64,
+    /// From when on it signs.
+    #[prost(int64, tag = "5")]
+    pub active_at_us: i64,
+    /// From when on it signs no more; 0 where that is not known yet.
+    #[prost(int64, tag = "6")]
+    pub retiring_at_us: i64,
+    /// From when on nothing that it signed is good; 0 where that is not known yet, or never.
+    #[prost(int64, tag = "7")]
+    pub removed_at_us: i64,
+}
+impl ::prost::Name for SigningKey {
+    const NAME: &'static str = "SigningKey";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.SigningKey".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.SigningKey".into()
+    }
+}
+/// Changes keys.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateSigningKeysRequest {
+    /// UUID chosen by the client; the same id has one effect.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Somebody else may have the keys.
+    #[prost(bool, tag = "2")]
+    pub stolen: bool,
+}
+impl ::prost::Name for RotateSigningKeysRequest {
+    const NAME: &'static str = "RotateSigningKeysRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RotateSigningKeysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RotateSigningKeysRequest".into()
+    }
+}
+/// How it stands now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RotateSigningKeysResponse {
+    /// All keys, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<SigningKey>,
+}
+impl ::prost::Name for RotateSigningKeysResponse {
+    const NAME: &'static str = "RotateSigningKeysResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.RotateSigningKeysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.RotateSigningKeysResponse".into()
+    }
+}
+/// No parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSigningKeyStatusRequest {}
+impl ::prost::Name for GetSigningKeyStatusRequest {
+    const NAME: &'static str = "GetSigningKeyStatusRequest";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetSigningKeyStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetSigningKeyStatusRequest".into()
+    }
+}
+/// How it stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSigningKeyStatusResponse {
+    /// All keys, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<SigningKey>,
+}
+impl ::prost::Name for GetSigningKeyStatusResponse {
+    const NAME: &'static str = "GetSigningKeyStatusResponse";
+    const PACKAGE: &'static str = "madoguchi.identity.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.identity.v1.GetSigningKeyStatusResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.identity.v1.GetSigningKeyStatusResponse".into()
+    }
+}
+/// What a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SigningKeyPurpose {
+    /// Not said.
+    Unspecified = 0,
+    /// Access and login tokens.
+    Tokens = 1,
+    /// Erasure certificates; its keys are never removed, as certificates do not expire.
+    Certificates = 2,
+}
+impl SigningKeyPurpose {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNING_KEY_PURPOSE_UNSPECIFIED",
+            Self::Tokens => "SIGNING_KEY_PURPOSE_TOKENS",
+            Self::Certificates => "SIGNING_KEY_PURPOSE_CERTIFICATES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNING_KEY_PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNING_KEY_PURPOSE_TOKENS" => Some(Self::Tokens),
+            "SIGNING_KEY_PURPOSE_CERTIFICATES" => Some(Self::Certificates),
+            _ => None,
+        }
+    }
+}
+/// Where a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SigningKeyState {
+    /// Not said.
+    Unspecified = 0,
+    /// Published; signs nothing yet.
+    Announced = 1,
+    /// Signs.
+    Active = 2,
+    /// Signs nothing more; what it has signed is good until it expires.
+    Retiring = 3,
+}
+impl SigningKeyState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNING_KEY_STATE_UNSPECIFIED",
+            Self::Announced => "SIGNING_KEY_STATE_ANNOUNCED",
+            Self::Active => "SIGNING_KEY_STATE_ACTIVE",
+            Self::Retiring => "SIGNING_KEY_STATE_RETIRING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNING_KEY_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNING_KEY_STATE_ANNOUNCED" => Some(Self::Announced),
+            "SIGNING_KEY_STATE_ACTIVE" => Some(Self::Active),
+            "SIGNING_KEY_STATE_RETIRING" => Some(Self::Retiring),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod signing_key_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Keys change by themselves, on the schedule of identity's settings; this is for when that is not soon enough.
+    #[derive(Debug, Clone)]
+    pub struct SigningKeyServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SigningKeyServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SigningKeyServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SigningKeyServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SigningKeyServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Changes the key that tokens are signed with. Customers notice nothing: the next key signs two minutes later, when every
+        /// service has it. Where keys were stolen, the next key signs at once, every other one is removed, and each customer has to
+        /// refresh their tokens or to log in again; the key of erasure certificates changes too.
+        pub async fn rotate_signing_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateSigningKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateSigningKeysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.identity.v1.SigningKeyService/RotateSigningKeys",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.identity.v1.SigningKeyService",
+                        "RotateSigningKeys",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// All keys there are, and where they stand in their lives.
+        pub async fn get_signing_key_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSigningKeyStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSigningKeyStatusResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.identity.v1.SigningKeyService/GetSigningKeyStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.identity.v1.SigningKeyService",
+                        "GetSigningKeyStatus",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod signing_key_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SigningKeyServiceServer.
+    #[async_trait]
+    pub trait SigningKeyService: std::marker::Send + std::marker::Sync + 'static {
+        /// Changes the key that tokens are signed with. Customers notice nothing: the next key signs two minutes later, when every
+        /// service has it. Where keys were stolen, the next key signs at once, every other one is removed, and each customer has to
+        /// refresh their tokens or to log in again; the key of erasure certificates changes too.
+        async fn rotate_signing_keys(
+            &self,
+            request: tonic::Request<super::RotateSigningKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateSigningKeysResponse>,
+            tonic::Status,
+        >;
+        /// All keys there are, and where they stand in their lives.
+        async fn get_signing_key_status(
+            &self,
+            request: tonic::Request<super::GetSigningKeyStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSigningKeyStatusResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Keys change by themselves, on the schedule of identity's settings; this is for when that is not soon enough.
+    #[derive(Debug)]
+    pub struct SigningKeyServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SigningKeyServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SigningKeyServiceServer<T>
+    where
+        T: SigningKeyService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/madoguchi.identity.v1.SigningKeyService/RotateSigningKeys" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateSigningKeysSvc<T: SigningKeyService>(pub Arc<T>);
+                    impl<
+                        T: SigningKeyService,
+                    > tonic::server::UnaryService<super::RotateSigningKeysRequest>
+                    for RotateSigningKeysSvc<T> {
+                        type Response = super::RotateSigningKeysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateSigningKeysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SigningKeyService>::rotate_signing_keys(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateSigningKeysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/madoguchi.identity.v1.SigningKeyService/GetSigningKeyStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSigningKeyStatusSvc<T: SigningKeyService>(pub Arc<T>);
+                    impl<
+                        T: SigningKeyService,
+                    > tonic::server::UnaryService<super::GetSigningKeyStatusRequest>
+                    for GetSigningKeyStatusSvc<T> {
+                        type Response = super::GetSigningKeyStatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSigningKeyStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SigningKeyService>::get_signing_key_status(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSigningKeyStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SigningKeyServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "madoguchi.identity.v1.SigningKeyService";
+    impl<T> tonic::server::NamedService for SigningKeyServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

@@ -297,7 +297,7 @@ impl FeedService for Feed {
         &self,
         _: Request<GetSigningKeysRequest>,
     ) -> Result<Response<GetSigningKeysResponse>, Status> {
-        let keys = signing_keys::announced(&self.pool, self.service).await;
+        let keys = signing_keys::published(&self.pool, self.service).await;
         let keys = keys.map_err(|error| {
             tracing::warn!(%error, "the relay's keys cannot be read");
             Status::unavailable("the database is not available")

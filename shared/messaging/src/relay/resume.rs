@@ -189,7 +189,7 @@ impl Relay {
 
     /// Whether a relay of this service has signed a message.
     async fn whose(&self, message: &StreamMessage) -> Result<Last, Failure> {
-        let keys = signing_keys::announced(&self.pool, self.service)
+        let keys = signing_keys::published(&self.pool, self.service)
             .await
             .map_err(transient("reading the relay's keys"))?;
         let keys = signing_keys::public_keys(keys.iter().map(|(id, key)| (*id, &**key)));

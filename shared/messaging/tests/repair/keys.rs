@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// All keys, the oldest first, and whether each is retired.
 async fn keys(world: &World) -> Vec<(Uuid, bool)> {
-    sqlx::query_as("SELECT key_id, retired_at IS NOT NULL FROM messaging.signing_key ORDER BY announced_at")
+    sqlx::query_as("SELECT key_id, retiring_at IS NOT NULL FROM messaging.signing_key ORDER BY announced_at")
         .fetch_all(&world.source.pool)
         .await
         .unwrap()
@@ -88,15 +88,30 @@ async fn a_key_goes_when_all_it_signed_has_aged_out_of_the_stream() {
         keys
     };
     let first = one_key(0).await[0].0;
-    let age = |interval: &'static str| {
-        sqlx::query("UPDATE messaging.signing_key SET retired_at = clock_timestamp() - $1::interval WHERE key_id = $2")
-            .bind(interval)
-            .bind(first)
-            .execute(&world.source.pool)
+    one_key(1).await;
+    // A week, and an hour for clocks, from when it signed its last.
+    let outlives: bool = sqlx::query_scalar(
+        "SELECT removed_at = retiring_at + interval '7 days 1 hour' FROM messaging.signing_key WHERE key_id = $1",
+    )
+    .bind(first)
+    .fetch_one(&world.source.pool)
+    .await
+    .unwrap();
+    assert!(
+        outlives,
+        "the first key does not outlive the stream's greatest age"
+    );
+    let age = |left: &'static str| {
+        sqlx::query(
+            "UPDATE messaging.signing_key SET removed_at = clock_timestamp() + $1::interval,
+                    retiring_at = clock_timestamp() + $1::interval - interval '7 days 1 hour' WHERE key_id = $2",
+        )
+        .bind(left)
+        .bind(first)
+        .execute(&world.source.pool)
     };
-    // A week, and an hour for clocks.
-    age("7 days").await.unwrap();
+    age("1 hour").await.unwrap();
     assert!(one_key(1).await.iter().any(|(key, _)| *key == first));
-    age("7 days 2 hours").await.unwrap();
+    age("-1 hour").await.unwrap();
     assert!(one_key(1).await.iter().all(|(key, _)| *key != first));
 }

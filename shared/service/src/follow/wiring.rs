@@ -1,6 +1,6 @@
 //! What a service's start plugs in. Nothing runs until the start has returned without an error.
 
-use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc};
+use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use eventsourcing::RecordedEvent;
 use http::{Request, Response};
@@ -13,7 +13,7 @@ use crate::follow::deadlines::{Deadlines, Wake};
 use crate::follow::reaction::{OwnReaction, ReactionError};
 use crate::grpc::context::Context;
 use crate::grpc::served::Served;
-use crate::watch::{SubscriptionHandle, WatchedSubscription};
+use crate::watch::{Overdue, SubscriptionHandle, WatchedSubscription};
 
 /// A task's end.
 pub(crate) type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
@@ -30,6 +30,7 @@ pub struct Wiring {
     pub(crate) subscriptions: Vec<WatchedSubscription>,
     pub(crate) parkings: Vec<Parking>,
     pub(crate) reactions: Vec<OwnReaction>,
+    pub(crate) rotation: Option<Overdue>,
 }
 
 impl Wiring {
@@ -42,6 +43,7 @@ impl Wiring {
             subscriptions: Vec::new(),
             parkings: Vec::new(),
             reactions: Vec::new(),
+            rotation: None,
         }
     }
 
@@ -182,5 +184,11 @@ impl Wiring {
         };
         self.task(&format!("deadlines {name}"), deadlines.run());
         wake
+    }
+    /// Tells operators when the service's signing keys do not change as they should: `overdue` says for how long a successor
+    /// should have been announced by the Clock's now, zero where none is due.
+    pub fn watch_rotation(&mut self, overdue: impl Fn(Timestamp) -> Duration + Send + 'static) -> &mut Self {
+        self.rotation = Some(Box::new(overdue));
+        self
     }
 }

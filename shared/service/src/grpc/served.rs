@@ -8,6 +8,7 @@ use contracts::feed::v1::feed_service_server::FeedServiceServer;
 use contracts::identity::v1::erasure_service_server::ErasureServiceServer;
 use contracts::identity::v1::identity_service_server::IdentityServiceServer;
 use contracts::identity::v1::keyring_service_server::KeyringServiceServer;
+use contracts::identity::v1::signing_key_service_server::SigningKeyServiceServer;
 use contracts::phone_verification::v1::phone_verification_service_server::PhoneVerificationServiceServer;
 use contracts::views::v1::adjuster_view_service_server::AdjusterViewServiceServer;
 use contracts::views::v1::customer_view_service_server::CustomerViewServiceServer;
@@ -49,5 +50,6 @@ served! {
     PhoneVerificationServiceServer,
     ServerReflectionServer,
     SetAsideAdminServiceServer,
+    SigningKeyServiceServer,
     ViewsAdminServiceServer,
 }

@@ -230,7 +230,8 @@ async fn start<S: Service>(
     let set_aside = SetAsideAdmin::new(context.clone(), reactions, S::publish(), S::PRIVATE);
     wiring.grpc(set_aside.into_service());
     let subscriptions = std::mem::take(&mut wiring.subscriptions);
-    let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions);
+    let watch = Watch::new(context.clone(), alarms, S::publish().is_some(), subscriptions)
+        .rotation(wiring.rotation.take());
     wiring.task("watch", watch.run());
     let presence = store.presence();
     let watching = store.watch(context.shutdown.clone());

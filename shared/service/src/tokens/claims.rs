@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use decider::{Class, Classify, Problem, ProblemKind};
+use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kernel::ids::{AccountId, LoginId, SessionId, SubjectId};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ pub const CUSTOMER_ISSUER: &str = "madoguchi-identity";
 pub const ACCESS_AUDIENCE: &str = "madoguchi";
 /// Audience of a login token: good for a challenge and for its exchange, for nothing else.
 pub const LOGIN_AUDIENCE: &str = "login";
+/// No access or login token is good for longer; what verifies them goes by it.
+pub const LONGEST_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Clocks of two machines may differ by this much when a token is new.
 pub(super) const ISSUED_AHEAD_S: i64 = 60;
 /// Header `typ` of an access token (RFC 9068).
@@ -21,7 +24,7 @@ pub(super) const ACCESS_TYPE: &str = "at+jwt";
 /// Header `typ` of a login token.
 pub(super) const LOGIN_TYPE: &str = "login+jwt";
 
-/// A customer's access token, valid for ten minutes at most.
+/// A customer's access token, valid for [`LONGEST_TOKEN_LIFE`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
     /// [`CUSTOMER_ISSUER`].

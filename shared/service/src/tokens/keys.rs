@@ -9,9 +9,14 @@ use jsonwebtoken::jwk::JwkSet;
 #[error("identity's public keys cannot be had")]
 pub struct KeySourceError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Gives the public keys tokens are signed with now and lately.
+/// Gives the public keys that tokens are verified by: announced, active and retiring ones (docs/adr/0035).
 #[async_trait]
 pub trait KeySource: Send + Sync + 'static {
     /// The current set.
     async fn keys(&self) -> Result<JwkSet, KeySourceError>;
+
+    /// Whether it is at hand, so that it is asked each time and what it gave is not kept.
+    fn is_local(&self) -> bool {
+        false
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use decider::{Explain, Problem, ProblemKind};
 
 /// At most one fetch of the keys in this time.
-pub(super) const FETCH_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const FETCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a bearer is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,22 +1,17 @@
 //! Turns a bearer text into a caller. A key decides the algorithm, never the token's header; an unknown key id
-//! fetches the set anew, at most once in five seconds, so that rotation is noticed and forged ids cost nothing.
+//! asks identity (`known_keys`).
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, RwLock},
-    time::Instant,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jsonwebtoken::{
-    Algorithm, DecodingKey, Header, Validation,
-    jwk::{AlgorithmParameters, Jwk, JwkSet},
+    Algorithm, DecodingKey, Validation,
+    jwk::{AlgorithmParameters, Jwk},
 };
 use kernel::{
     clock::{Clock, Timestamp},
     ids::{AccountId, LoginId, SubjectId},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::Mutex;
 
 use super::{
     claims::{
@@ -24,7 +19,8 @@ use super::{
         LOGIN_TYPE, LoginClaims, StaffClaims,
     },
     keys::KeySource,
-    refused::{FETCH_PAUSE, TokenRefused},
+    known_keys::KnownKeys,
+    refused::TokenRefused,
     staff::StaffIssuer,
 };
 use crate::tokens::caller::{Caller, Customer, Role, Staff};
@@ -51,15 +47,7 @@ pub struct TokenVerifier {
     clock: Arc<dyn Clock>,
     staff: Option<StaffIssuer>,
     peers: AcceptedPeers,
-    source: RwLock<Option<Arc<dyn KeySource>>>,
-    cached: Mutex<Cached>,
-}
-
-#[derive(Default)]
-struct Cached {
-    keys: Option<JwkSet>,
-    /// Measures a pause, so it may be the process's own time.
-    fetched: Option<Instant>,
+    keys: KnownKeys,
 }
 
 impl TokenVerifier {
@@ -70,20 +58,16 @@ impl TokenVerifier {
         source: Option<Arc<dyn KeySource>>,
     ) -> Self {
         Self {
+            keys: KnownKeys::new(clock.clone(), source),
             clock,
             staff,
             peers,
-            source: RwLock::new(source),
-            cached: Mutex::default(),
         }
     }
 
     /// Takes customers' keys from here from now on: identity, which has them itself.
     pub fn use_local_keys(&self, source: Arc<dyn KeySource>) {
-        match self.source.write() {
-            Ok(mut current) => *current = Some(source),
-            Err(poisoned) => *poisoned.into_inner() = Some(source),
-        }
+        self.keys.take_from(source);
     }
 
     /// Who bears this: the text after `Bearer ` of the `authorization` metadata.
@@ -143,7 +127,8 @@ impl TokenVerifier {
     fn staff(&self, token: &str) -> Result<Staff, TokenRefused> {
         let issuer = self.staff.as_ref().ok_or(TokenRefused::Invalid)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefused::Invalid)?;
-        let key = find(&issuer.keys, &header).ok_or(TokenRefused::Invalid)?;
+        let id = header.kid.as_deref().ok_or(TokenRefused::Invalid)?;
+        let key = issuer.keys.find(id).ok_or(TokenRefused::Invalid)?;
         let claims: StaffClaims = decode(token, key)?;
         issuer.admit(&header, &claims, self.clock.now().as_second())?;
         Ok(Staff {
@@ -157,44 +142,9 @@ impl TokenVerifier {
         if header.typ.as_deref() != Some(kind) {
             return Err(TokenRefused::Invalid);
         }
-        let key = self.customer_key(&header).await?;
+        let id = header.kid.as_deref().ok_or(TokenRefused::Invalid)?;
+        let key = self.keys.find(id).await?;
         decode(token, &key)
-    }
-
-    async fn customer_key(&self, header: &Header) -> Result<Jwk, TokenRefused> {
-        // One fetch at a time: the others wait for its outcome.
-        let mut cached = self.cached.lock().await;
-        if let Some(key) = cached.keys.as_ref().and_then(|keys| find(keys, header)) {
-            return Ok(key.clone());
-        }
-        let paused = cached.fetched.is_some_and(|at| at.elapsed() < FETCH_PAUSE);
-        if paused {
-            return Err(if cached.keys.is_some() {
-                TokenRefused::Invalid
-            } else {
-                TokenRefused::KeysUnavailable
-            });
-        }
-        let source = match self.source.read() {
-            Ok(source) => source.clone(),
-            Err(poisoned) => poisoned.into_inner().clone(),
-        };
-        let source = source.ok_or(TokenRefused::KeysUnavailable)?;
-        cached.fetched = Some(Instant::now());
-        match source.keys().await {
-            Ok(keys) => {
-                let found = find(&keys, header).cloned();
-                cached.keys = Some(keys);
-                found.ok_or(TokenRefused::Invalid)
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = messaging::chain(&error),
-                    "the keys of customers' tokens were not renewed"
-                );
-                Err(TokenRefused::KeysUnavailable)
-            }
-        }
     }
 
     fn in_time(&self, issued: i64, expires: i64) -> Result<(), TokenRefused> {
@@ -214,10 +164,6 @@ impl TokenVerifier {
 #[derive(Deserialize)]
 struct Issuer {
     iss: String,
-}
-
-fn find<'a>(keys: &'a JwkSet, header: &Header) -> Option<&'a Jwk> {
-    keys.find(header.kid.as_deref()?)
 }
 
 /// The signature, by the one algorithm the key is for. Times and names are checked by the callers.
@@ -253,6 +199,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use jsonwebtoken::jwk::JwkSet;
     use kernel::clock::ManualClock;
 
     use decider::{Explain as _, ProblemKind};
@@ -293,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn forged_key_ids_fetch_the_keys_once_in_five_seconds_however_many_come() {
+    async fn forged_key_ids_fetch_the_keys_once_a_second_however_many_come() {
         let source = Arc::new(Empty::default());
         let verifier = verifier(&source);
         for _ in 0..20 {

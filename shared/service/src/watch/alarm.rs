@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     DatabaseAway,
     KeyringAway,
     NatsAway,
+    RotationOverdue,
 }
 
 impl Kind {
@@ -33,6 +34,7 @@ impl Kind {
             Self::DatabaseAway => "database-away",
             Self::KeyringAway => "keyring-away",
             Self::NatsAway => "nats-away",
+            Self::RotationOverdue => "rotation-overdue",
         }
     }
 
@@ -64,6 +66,9 @@ impl Kind {
                 "check the keyring's database server; what needs keys that are not cached is refused"
             }
             Self::NatsAway => "check the NATS server; commands go on, others hear of them later",
+            Self::RotationOverdue => {
+                "the former key goes on signing: look in the log for what keeps the next one from being announced"
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::clock::{Clock, SystemClock};
+use kernel::clock::{Clock, SystemClock, Timestamp};
 use messaging::{Filter, SubscriptionStatus, gauges, set_aside};
 use opentelemetry::{KeyValue, metrics::Gauge};
 use tokio::time::MissedTickBehavior;
@@ -38,6 +38,9 @@ pub(crate) struct WatchedSubscription {
     pub(crate) status: SubscriptionHandle,
 }
 
+/// For how long a rotation of keys is overdue, by the Clock's now.
+pub(crate) type Overdue = Box<dyn Fn(Timestamp) -> Duration + Send>;
+
 /// Looks at everything again and again.
 pub(crate) struct Watch {
     context: Context,
@@ -53,6 +56,7 @@ pub(crate) struct Watch {
     database: Alarm,
     keyring: Alarm,
     nats: (Absence, Alarm),
+    rotation: (Option<Overdue>, Alarm),
     gauges: Gauges,
 }
 
@@ -75,6 +79,7 @@ struct Gauges {
     subscription_lag: Gauge<f64>,
     held_back: Gauge<f64>,
     calendar: Gauge<i64>,
+    rotation: Gauge<f64>,
     up: Gauge<u64>,
 }
 
@@ -95,6 +100,11 @@ impl Gauges {
                 .i64_gauge("madoguchi.calendar.days_left")
                 .with_unit("d")
                 .with_description("Days until the holiday calendar runs out")
+                .build(),
+            rotation: meter
+                .f64_gauge("madoguchi.signing_keys.overdue")
+                .with_unit("s")
+                .with_description("For how long the next signing key should have been announced")
                 .build(),
             up: meter
                 .u64_gauge("madoguchi.dependency.up")
@@ -134,11 +144,18 @@ impl Watch {
             database: alarm(Kind::DatabaseAway),
             keyring: alarm(Kind::KeyringAway),
             nats: (Absence::default(), alarm(Kind::NatsAway)),
+            rotation: (None, alarm(Kind::RotationOverdue)),
             gauges: Gauges::new(),
             context,
             settings,
             publishes,
         }
+    }
+
+    /// Looks at the service's signing keys too, where it has some.
+    pub(crate) fn rotation(mut self, overdue: Option<Overdue>) -> Self {
+        self.rotation.0 = overdue;
+        self
     }
 
     /// Until the service stops.
@@ -162,6 +179,7 @@ impl Watch {
         self.look_at_calendar();
         self.look_at_subscriptions();
         self.look_at_nats();
+        self.look_at_rotation();
         self.look_at_keyring().await;
         // The rest is asked of the database.
         if self.look_at_database().await {
@@ -211,6 +229,21 @@ impl Watch {
         let (absence, alarm) = &mut self.nats;
         let too_long = absence.lasts(connected, Instant::now()) > ANSWER_WITHIN;
         alarm.judge(too_long.then_some("NATS does not answer"));
+    }
+
+    fn look_at_rotation(&mut self) {
+        let (Some(overdue), alarm) = (&self.rotation.0, &mut self.rotation.1) else {
+            return;
+        };
+        let late = overdue(self.context.clock.now());
+        let found = alarm.exceeds(self.settings.rotation_overdue, late).then(|| {
+            format!(
+                "the next signing key should have been announced {} s ago",
+                late.as_secs()
+            )
+        });
+        alarm.judge(found.as_deref());
+        self.gauges.rotation.record(late.as_secs_f64(), &self.service());
     }
 
     async fn look_at_keyring(&mut self) {

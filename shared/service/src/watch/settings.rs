@@ -12,6 +12,7 @@ pub(crate) struct AlarmSettings {
     pub(super) held_back: Duration,
     pub(super) subscription_lag: Duration,
     pub(super) calendar_days: u32,
+    pub(super) rotation_overdue: Duration,
 }
 
 impl AlarmSettings {
@@ -25,6 +26,7 @@ impl AlarmSettings {
         let held_back_s: Option<u32> = keys.or("alarms.held_back_s", || 60);
         let subscription_lag_s: Option<u32> = keys.or("alarms.subscription_lag_s", || 60);
         let calendar_days: Option<u32> = keys.or("alarms.calendar_days", || 60);
+        let rotation_overdue_s: Option<u32> = keys.or("alarms.rotation_overdue_s", || 3_600);
         let seconds = |value: u32| Duration::from_secs(value.into());
         Some(Self {
             every: Duration::from_millis(every_ms?.into()),
@@ -32,6 +34,7 @@ impl AlarmSettings {
             held_back: seconds(held_back_s?),
             subscription_lag: seconds(subscription_lag_s?),
             calendar_days: calendar_days?,
+            rotation_overdue: seconds(rotation_overdue_s?),
         })
     }
 }

@@ -10,7 +10,7 @@
 mod log;
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ const NAME: &str = "tally";
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 static STUCK: AtomicBool = AtomicBool::new(false);
 static PUZZLED: AtomicBool = AtomicBool::new(false);
+/// Seconds for which a rotation of its keys is overdue.
+static OVERDUE: AtomicU64 = AtomicU64::new(0);
 static OVERFLOWING: AtomicBool = AtomicBool::new(false);
 
 /// Publishes what it appends, and listens to itself.
@@ -57,6 +59,7 @@ impl Service for Tally {
     async fn start((): (), context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
         let _ = CONTEXT.set(context);
         wiring.subscribe("ledger", NAME, Arc::new(Ledger))?;
+        wiring.watch_rotation(|_| Duration::from_secs(OVERDUE.load(Ordering::SeqCst)));
         Ok(())
     }
 }
@@ -288,6 +291,7 @@ async fn every_alarm_is_told_once_and_shows_in_the_metrics_until_it_is_over() {
     the_keyring_away(&mut world).await;
     the_database_away(&mut world).await;
     the_calendars_end(&world).await;
+    a_rotation_of_keys_overdue(&world).await;
     running.stop().await.unwrap();
 }
 
@@ -454,6 +458,22 @@ async fn the_database_away(world: &mut World) {
     up(world, "database", 0.0).await;
     world.postgres.restart().await.unwrap();
     world.over("database-away").await;
+}
+
+async fn a_rotation_of_keys_overdue(world: &World) {
+    OVERDUE.store(3_601, Ordering::SeqCst);
+    world
+        .raised(
+            "rotation-overdue",
+            &["the next signing key should have been announced 3601 s ago"],
+        )
+        .await;
+    let overdue = "madoguchi.signing_keys.overdue";
+    world
+        .gauge(overdue, &["service=tally"], |seconds| seconds > 3_600.0)
+        .await;
+    OVERDUE.store(0, Ordering::SeqCst);
+    world.over("rotation-overdue").await;
 }
 
 async fn the_calendars_end(world: &World) {

@@ -125,6 +125,7 @@ impl Service for Probe {
             .grpc(Answers::<Identity>::new(&shared))
             .grpc(Answers::<Erasures>::new(&shared))
             .grpc(Answers::<Keyring>::new(&shared))
+            .grpc(Answers::<SigningKeys>::new(&shared))
             .grpc(Answers::<Endorsement>::new(&shared))
             .grpc(Answers::<ViewsAdmin>::new(&shared))
             .grpc(Answers::<ParkingAdmin>::new(&shared));
@@ -184,6 +185,7 @@ named! {
     Identity = "madoguchi.identity.v1.IdentityService",
     Erasures = "madoguchi.identity.v1.ErasureService",
     Keyring = "madoguchi.identity.v1.KeyringService",
+    SigningKeys = "madoguchi.identity.v1.SigningKeyService",
     Endorsement = "madoguchi.endorsement.v1.EndorsementService",
     ViewsAdmin = "madoguchi.views.v1.ViewsAdminService",
     ParkingAdmin = "madoguchi.admin.v1.ParkingAdminService",

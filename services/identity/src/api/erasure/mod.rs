@@ -15,18 +15,19 @@ use contracts::identity::v1::{
 use decider::{Explain as _, Problem, ProblemKind};
 use eventsourcing::{Executed, Repository, Request as Command};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jsonwebtoken::jwk::JwkSet;
 use kernel::SubjectId;
 use prost::Message;
 use service::{Context, caller, command, consistency_token, refuse};
 use tonic::{Request, Response, Status};
 
 use super::{Answer, key_set};
+use crate::domain::signing_key::Purpose;
 use crate::domain::subject::{HoldId, LegalHold, Requested};
 use crate::domain::{Subject, SubjectCommand, SubjectRejection};
 use crate::eraser::Eraser;
 use crate::erasure_rows::{ErasureRows, WaitingPosition};
 use crate::publish::publish;
+use crate::signing_keys::SigningKeys;
 
 /// Subjects of one page that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -38,8 +39,7 @@ pub struct ErasureApi {
     pub subjects: Repository<Subject>,
     pub eraser: Eraser,
     pub rows: ErasureRows,
-    /// What certificates are verified by.
-    pub keys: JwkSet,
+    pub keys: SigningKeys,
 }
 
 #[async_trait]
@@ -175,7 +175,7 @@ impl ErasureService for ErasureApi {
         &self,
         _: Request<GetCertificateKeysRequest>,
     ) -> Answer<GetCertificateKeysResponse> {
-        let jwks_json = key_set(&self.keys)?;
+        let jwks_json = key_set(&self.keys.published(Purpose::Certificates))?;
         Ok(Response::new(GetCertificateKeysResponse { jwks_json }))
     }
 }
