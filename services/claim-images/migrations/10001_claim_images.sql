@@ -22,7 +22,8 @@ CREATE TABLE claim_images.upload (
 );
 
 CREATE INDEX upload_expires_at ON claim_images.upload (expires_at);
-CREATE INDEX upload_account ON claim_images.upload (account_id) WHERE state = 'RECEIVING';
+-- What is under way is counted from this alone.
+CREATE INDEX upload_under_way ON claim_images.upload (account_id, expires_at) INCLUDE (size_bytes) WHERE state = 'RECEIVING';
 
 -- Written before the original is stored, kept as long as a picture refers to it: originals are shared by content within
 -- a subject, so one may only be dropped with the last that refers to it.

@@ -36,6 +36,7 @@ use crate::judging::OneEach;
 use crate::originals::Originals;
 use crate::spool::Spool;
 use crate::turns::Turns;
+use crate::upload_limits::{MAX_FILE_BYTES, MIB, Quotas};
 use crate::uploads::Uploads;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -65,6 +66,12 @@ service::configuration! {
         pub idle_timeout_s: u32 = 60,
         /// Hours after which an unfinished upload is dropped.
         pub upload_lifetime_h: u32 = 24,
+        /// Uploads that one account may have under way.
+        pub uploads_per_account: u32 = 20,
+        /// MiB that one account's uploads under way may have together, as declared; at least 32.
+        pub spool_mib_per_account: u32 = 256,
+        /// MiB that all uploads under way may have together, as declared, on all replicas; at least 32.
+        pub spool_mib: u32 = 10_240,
     }
 }
 
@@ -85,6 +92,7 @@ impl Service for ClaimImages {
     }
 
     async fn start(config: Config, context: Context, wiring: &mut Wiring) -> Result<(), StartError> {
+        let quotas = quotas(&config)?;
         decoder::hide_memory().map_err(|error| StartError::new("hiding this process's memory", error))?;
         let decoder = Decoder::new(
             decoder_program(&config)?,
@@ -137,11 +145,37 @@ impl Service for ClaimImages {
             judging_heic: Arc::new(Semaphore::new(config.heic_decoders.max(1).into())),
             decoder_wait: Duration::from_secs(config.decoder_wait_s.into()),
             idle_timeout: Duration::from_secs(config.idle_timeout_s.into()),
+            quotas,
             upload_lifetime: Duration::from_secs(u64::from(config.upload_lifetime_h) * SECONDS_PER_HOUR),
             context,
         }));
         Ok(())
     }
+}
+
+fn quotas(config: &Config) -> Result<Quotas, StartError> {
+    let bytes = |key: &str, mib: u32| {
+        let bytes = u64::from(mib) * MIB;
+        if bytes < MAX_FILE_BYTES {
+            let least = MAX_FILE_BYTES / MIB;
+            return Err(StartError::setting(
+                key,
+                format!("must be at least {least}, one file"),
+            ));
+        }
+        Ok(bytes)
+    };
+    if config.uploads_per_account == 0 {
+        return Err(StartError::setting(
+            "service.uploads_per_account",
+            "must be greater than 0",
+        ));
+    }
+    Ok(Quotas {
+        uploads_per_account: config.uploads_per_account,
+        bytes_per_account: bytes("service.spool_mib_per_account", config.spool_mib_per_account)?,
+        bytes: bytes("service.spool_mib", config.spool_mib)?,
+    })
 }
 
 fn decoder_program(config: &Config) -> Result<PathBuf, StartError> {

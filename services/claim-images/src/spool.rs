@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::sealing;
 use crate::turns::Turn;
+use crate::upload_limits::SEGMENT_BYTES;
 
 /// A segment on its way to disk; one left behind by a crash is written over or removed with its folder.
 const UNFINISHED: &str = "unfinished";
@@ -34,6 +35,14 @@ pub(crate) enum SpoolError {
     Erased(SubjectId),
 }
 
+/// What is safe of an upload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpoolHeld {
+    pub(crate) bytes: u64,
+    /// Segments of less than a MiB.
+    pub(crate) short_segments: usize,
+}
+
 /// The folder of all uploads.
 #[derive(Debug, Clone)]
 pub(crate) struct Spool {
@@ -50,8 +59,21 @@ impl Spool {
 
     /// How many bytes of an upload are safe.
     pub(crate) async fn persisted(&self, upload: UploadId) -> Result<u64, SpoolError> {
+        Ok(self.held(upload).await?.bytes)
+    }
+
+    /// What of an upload is safe, and in how many pieces.
+    pub(crate) async fn held(&self, upload: UploadId) -> Result<SpoolHeld, SpoolError> {
         let folder = self.of(upload);
-        blocking(move || Ok(segments(&folder)?.iter().map(|(_, length)| length).sum())).await
+        blocking(move || {
+            let segments = segments(&folder)?;
+            let short = |(_, length): &&(u64, u64)| *length < SEGMENT_BYTES as u64;
+            Ok(SpoolHeld {
+                bytes: segments.iter().map(|(_, length)| length).sum(),
+                short_segments: segments.iter().filter(short).count(),
+            })
+        })
+        .await
     }
 
     /// Appends a segment at `offset`, which must be what is persisted; safe on disk when it returns. The turn comes back

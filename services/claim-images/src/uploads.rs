@@ -14,6 +14,10 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use crate::domain::{Category, Sha256};
+use crate::upload_limits::{NotStarted, Quotas, UnderWay};
+
+/// One upload is counted and started at a time. Any number that no other lock of this database has.
+const COUNTING: i64 = 0x636c_6169_6d75_706c;
 
 /// Where an upload stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +64,32 @@ pub(crate) struct Upload {
 pub(crate) struct Uploads(pub(crate) PgPool);
 
 impl Uploads {
-    /// Adds the row, or gives the one that an earlier attempt added.
-    pub(crate) async fn start(&self, upload: &Upload) -> Result<Upload, sqlx::Error> {
+    /// Adds the row where there is room for it, or gives the one that an earlier attempt added, which is not counted again.
+    /// Counted and added under one lock, so that no number of calls at once exceeds a quota.
+    pub(crate) async fn start(
+        &self,
+        upload: &Upload,
+        quotas: &Quotas,
+        now: Timestamp,
+    ) -> Result<Upload, NotStarted> {
+        let mut transaction = self.0.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(COUNTING)
+            .execute(&mut *transaction)
+            .await?;
+        let earlier = sqlx::query("SELECT * FROM claim_images.upload WHERE upload_id = $1")
+            .bind(upload.id.as_uuid())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(row) = earlier {
+            return Ok(read(&row)?);
+        }
+        let under_way = under_way(&mut transaction, upload.account_id, now).await?;
+        quotas.admit(upload.size_bytes, &under_way)?;
         sqlx::query(
             "INSERT INTO claim_images.upload (upload_id, image_id, accident_id, account_id, subject_id, category,
                  size_bytes, file_name, payload_hash, state, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (upload_id) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(upload.id.as_uuid())
         .bind(upload.image_id.as_uuid())
@@ -78,9 +102,10 @@ impl Uploads {
         .bind(&upload.payload_hash)
         .bind(upload.state.as_str())
         .bind(upload.expires_at.to_sqlx())
-        .execute(&self.0)
+        .execute(&mut *transaction)
         .await?;
-        self.find(upload.id).await?.ok_or(sqlx::Error::RowNotFound)
+        transaction.commit().await?;
+        Ok(upload.clone())
     }
 
     pub(crate) async fn find(&self, upload: UploadId) -> Result<Option<Upload>, sqlx::Error> {
@@ -89,18 +114,6 @@ impl Uploads {
             .fetch_optional(&self.0)
             .await?;
         row.as_ref().map(read).transpose()
-    }
-
-    /// How many uploads of an account are receiving.
-    pub(crate) async fn receiving(&self, account: AccountId, now: Timestamp) -> Result<u64, sqlx::Error> {
-        let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM claim_images.upload WHERE account_id = $1 AND state = 'RECEIVING' AND expires_at > $2",
-        )
-        .bind(account.as_uuid())
-        .bind(now.to_sqlx())
-        .fetch_one(&self.0)
-        .await?;
-        Ok(count.unsigned_abs())
     }
 
     /// Keeps an upload from expiring while it is being finished.
@@ -251,6 +264,29 @@ impl Uploads {
                 .await?;
         Ok(known.into_iter().map(UploadId::from_uuid).collect())
     }
+}
+
+/// What of an account, and of everybody, is receiving and its time not over.
+async fn under_way(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<UnderWay, sqlx::Error> {
+    let (uploads, of_account, all): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE account_id = $1),
+                coalesce(sum(size_bytes) FILTER (WHERE account_id = $1), 0)::bigint,
+                coalesce(sum(size_bytes), 0)::bigint
+         FROM claim_images.upload WHERE state = 'RECEIVING' AND expires_at > $2",
+    )
+    .bind(account.as_uuid())
+    .bind(now.to_sqlx())
+    .fetch_one(&mut **transaction)
+    .await?;
+    Ok(UnderWay {
+        uploads_of_account: uploads.unsigned_abs(),
+        bytes_of_account: of_account.unsigned_abs(),
+        bytes: all.unsigned_abs(),
+    })
 }
 
 /// One at a time per original, until the transaction ends.

@@ -7,7 +7,6 @@ CREATE SCHEMA phone_verification;
 CREATE TABLE phone_verification.line_taken (
     challenge_id uuid PRIMARY KEY,
     account_id uuid NOT NULL,
-    login_expires_at timestamptz NOT NULL,
     line text NOT NULL,
     opened_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
@@ -29,6 +28,17 @@ CREATE TABLE phone_verification.expected_number (
 );
 CREATE INDEX expected_number_number ON phone_verification.expected_number (number_hash);
 CREATE INDEX expected_number_challenge ON phone_verification.expected_number (challenge_id);
+
+-- What each login has opened, for as long as its token lives (PV-9). The newest login of an account is known by when it ends.
+CREATE TABLE phone_verification.login_opening (
+    login_id uuid PRIMARY KEY,
+    account_id uuid NOT NULL,
+    login_expires_at timestamptz NOT NULL,
+    openings integer NOT NULL,
+    last_at timestamptz NOT NULL
+);
+CREATE INDEX login_opening_account ON phone_verification.login_opening (account_id, login_expires_at);
+CREATE INDEX login_opening_expires ON phone_verification.login_opening (login_expires_at);
 
 -- Deadlines of open challenges, derived from their events.
 CREATE TABLE phone_verification.challenge_expiry (

@@ -8,6 +8,7 @@ mod expiry_rows;
 pub mod hashing;
 mod line_rows;
 mod listen;
+mod login_rows;
 mod metrics;
 mod openings;
 mod publish;

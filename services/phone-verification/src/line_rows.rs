@@ -12,6 +12,7 @@ use sqlx::{PgPool, PgTransaction, Row as _};
 use uuid::Uuid;
 
 use crate::domain::{GuidanceReason, LinePool, NumberHash, Occupancy, OpeningRejection, Taken, choose_line};
+use crate::login_rows::{self, LoginQuota};
 
 /// One opening at a time: the choice of a line looks at all others. Any number that no other lock of this database has.
 const CHOOSING: i64 = 0x6d61_646f_6c69_6e65;
@@ -27,8 +28,6 @@ pub(crate) struct Ask<'a> {
     /// The challenge to be opened.
     pub(crate) challenge_id: ChallengeId,
     pub(crate) account_id: AccountId,
-    /// Tells which of two logins is the newer one.
-    pub(crate) login_expires_at: Timestamp,
     /// The caller numbers that verify, and whose they are; not empty.
     pub(crate) numbers: &'a BTreeMap<NumberHash, SubjectId>,
     pub(crate) now: Timestamp,
@@ -36,6 +35,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) expires_at: Timestamp,
     /// How many challenges may be open for one caller number.
     pub(crate) max_open_per_number: u32,
+    /// How many the login may open.
+    pub(crate) login: LoginQuota,
 }
 
 /// What a challenge got.
@@ -96,6 +97,8 @@ impl LineRows {
             .bind(ask.now.to_sqlx())
             .execute(&mut *tx)
             .await?;
+        login_rows::forget(&mut tx, ask.now).await?;
+        login_rows::check_newest(&mut tx, &ask.login).await??;
         let supersedes = of_the_same_account(&mut tx, ask).await?;
         if let Some((line, opened_at, expires_at)) = already_given(&mut tx, ask).await? {
             return Ok(Given {
@@ -105,6 +108,7 @@ impl LineRows {
                 supersedes,
             });
         }
+        login_rows::count(&mut tx, &ask.login, ask.now).await??;
         close_of_account(&mut tx, ask).await?;
         let occupancy = occupancy(&mut tx, ask).await?;
         let line = choose_line(pool, &occupancy, ask.max_open_per_number, ask.now)?;
@@ -214,25 +218,14 @@ async fn of_the_same_account(
     tx: &mut PgTransaction<'_>,
     ask: &Ask<'_>,
 ) -> Result<BTreeSet<ChallengeId>, TakeError> {
-    let others: Vec<(Uuid, Stored)> = sqlx::query_as(
-        "SELECT challenge_id, login_expires_at FROM phone_verification.line_taken
-         WHERE account_id = $1 AND challenge_id <> $2",
+    let others: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT challenge_id FROM phone_verification.line_taken WHERE account_id = $1 AND challenge_id <> $2",
     )
     .bind(ask.account_id.as_uuid())
     .bind(ask.challenge_id.as_uuid())
     .fetch_all(&mut **tx)
     .await?;
-    // An older login does not take the place of a newer one.
-    if others
-        .iter()
-        .any(|(_, login_expires_at)| login_expires_at.to_jiff() > ask.login_expires_at)
-    {
-        return Err(OpeningRejection::LoginSuperseded.into());
-    }
-    Ok(others
-        .into_iter()
-        .map(|(challenge, _)| ChallengeId::from_uuid(challenge))
-        .collect())
+    Ok(others.into_iter().map(ChallengeId::from_uuid).collect())
 }
 
 /// What an earlier attempt of the same request got.
@@ -300,11 +293,10 @@ async fn occupancy(tx: &mut PgTransaction<'_>, ask: &Ask<'_>) -> Result<Occupanc
 async fn insert(tx: &mut PgTransaction<'_>, line: &PhoneNumber, ask: &Ask<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO phone_verification.line_taken
-             (challenge_id, account_id, login_expires_at, line, opened_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+             (challenge_id, account_id, line, opened_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(ask.challenge_id.as_uuid())
     .bind(ask.account_id.as_uuid())
-    .bind(ask.login_expires_at.to_sqlx())
     .bind(line.as_e164())
     .bind(ask.now.to_sqlx())
     .bind(ask.expires_at.to_sqlx())

@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::hashing::number_hash;
 use crate::line_rows::{Ask, LineRows, TakeError};
+use crate::login_rows::LoginQuota;
 
 #[derive(Clone)]
 pub(crate) struct Openings {
@@ -111,11 +112,17 @@ impl Openings {
         let ask = Ask {
             challenge_id: id,
             account_id: login.account,
-            login_expires_at: login.expires_at,
             numbers: &numbers,
             now,
             expires_at: now.checked_add(rules.ttl()).unwrap_or(Timestamp::MAX),
             max_open_per_number: rules.max_open_per_number,
+            login: LoginQuota {
+                login_id: login.login,
+                account_id: login.account,
+                expires_at: login.expires_at,
+                max: rules.max_per_login,
+                pause: rules.pause_per_login(),
+            },
         };
         let given = self.rows.take(&self.pool, &ask).await?;
         Ok(Opened {

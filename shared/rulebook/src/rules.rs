@@ -74,12 +74,21 @@ pub struct ChallengeRules {
     pub ttl_s: u32,
     /// Open challenges one caller number may have.
     pub max_open_per_number: u32,
+    /// Challenges one login may open in its life, one after the other.
+    pub max_per_login: u32,
+    /// Seconds between two of these; at most [`MAX_CHALLENGE_TTL_S`].
+    pub pause_per_login_s: u32,
 }
 
 impl ChallengeRules {
     /// How long a challenge stays open.
     pub fn ttl(&self) -> SignedDuration {
         SignedDuration::from_secs(i64::from(self.ttl_s))
+    }
+
+    /// How long a login waits between two challenges.
+    pub fn pause_per_login(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.pause_per_login_s))
     }
 }
 
@@ -340,6 +349,8 @@ mod tests {
         let rules = Rulebook::default_rulebook();
         assert_eq!(rules.challenge.ttl(), SignedDuration::from_secs(180));
         assert_eq!(rules.challenge.max_open_per_number, 3);
+        assert_eq!(rules.challenge.max_per_login, 5);
+        assert_eq!(rules.challenge.pause_per_login_s, 3);
         assert_eq!(rules.retention, RetentionRules::default());
         assert_eq!(rules.pictures, PictureRules::default());
         assert!(rules.registration.offers(RegistrationRoute::A));

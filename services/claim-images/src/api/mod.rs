@@ -30,6 +30,7 @@ use crate::judging::OneEach;
 use crate::originals::Originals;
 use crate::spool::Spool;
 use crate::turns::Turns;
+use crate::upload_limits::Quotas;
 use crate::uploads::Uploads;
 
 /// What the RPCs work with.
@@ -54,6 +55,7 @@ pub(crate) struct Api {
     pub(crate) idle_timeout: Duration,
     /// After which an unfinished upload is dropped.
     pub(crate) upload_lifetime: Duration,
+    pub(crate) quotas: Quotas,
 }
 
 impl Api {

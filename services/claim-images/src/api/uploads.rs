@@ -12,11 +12,9 @@ use service::{command, refuse, status};
 use tonic::{Request, Response, Status};
 
 use super::{Api, Owner, owner, parse, rejected};
-use crate::upload_limits::CHUNK_BYTES;
+use crate::upload_limits::{CHUNK_BYTES, NoRoom, NotStarted};
 use crate::uploads::{Upload, UploadState};
 
-/// Uploads of one account that receive at the same time.
-const MAX_RECEIVING: u64 = 20;
 /// Where the sealed name says it belongs; there is no event around it. **Format.**
 const FILE_NAME_PATH: &str = "/upload/file_name";
 
@@ -36,7 +34,6 @@ pub(super) async fn start(
     let started = if let Some(started) = api.uploads.find(upload_id).await.map_err(refuse)? {
         started
     } else {
-        check_receiving(api, &owner, envelope.at).await?;
         let keyring = &api.context.keyring;
         let file_name = seal_name(keyring, upload_id, current.subject, &new.file_name).await;
         let upload = Upload {
@@ -56,7 +53,14 @@ pub(super) async fn start(
                 .checked_add(api.upload_lifetime)
                 .unwrap_or(Timestamp::MAX),
         };
-        api.uploads.start(&upload).await.map_err(refuse)?
+        let started = api.uploads.start(&upload, &api.quotas, envelope.at).await;
+        if let Err(NotStarted::NoRoom(NoRoom::SpoolFull)) = &started {
+            tracing::warn!(
+                spool.bytes = api.quotas.bytes,
+                "an upload is refused: as much as may be is under way"
+            );
+        }
+        started.map_err(refuse)?
     };
     if started.payload_hash != envelope.payload_hash {
         return Err(status(Problem::new(
@@ -69,14 +73,6 @@ pub(super) async fn start(
         chunk_size_bytes: CHUNK_BYTES,
         expires_at_us: started.expires_at.as_microsecond(),
     }))
-}
-
-async fn check_receiving(api: &Api, owner: &Owner, now: Timestamp) -> Result<(), Status> {
-    if api.uploads.receiving(owner.account, now).await.map_err(refuse)? >= MAX_RECEIVING {
-        let problem = Problem::new(ProblemKind::ResourceExhausted, "TOO_MANY_UPLOADS");
-        return Err(status(problem.with("max", MAX_RECEIVING.to_string())));
-    }
-    Ok(())
 }
 
 pub(super) async fn query(

@@ -14,7 +14,7 @@ use super::uploads::{check_not_aborted, find, finished};
 use super::{Api, owner, parse};
 use crate::spool::{Spool, SpoolError};
 use crate::turns::Turn;
-use crate::upload_limits::{MAX_CHUNK_BYTES, SEGMENT_BYTES};
+use crate::upload_limits::{MAX_CHUNK_BYTES, MAX_SHORT_SEGMENTS, SEGMENT_BYTES};
 use crate::uploads::{Upload, UploadState};
 
 pub(super) async fn write(
@@ -38,14 +38,15 @@ pub(super) async fn write(
     if upload.state == UploadState::Finished {
         return Err(status(finished()));
     }
-    let received = api.spool.persisted(upload_id).await.map_err(refuse)?;
+    let held = api.spool.held(upload_id).await.map_err(refuse)?;
     let receiving = Receiving {
         context: api.context.clone(),
         spool: api.spool.clone(),
         idle_timeout: api.idle_timeout,
         turn,
         upload,
-        persisted: received,
+        persisted: held.bytes,
+        short_segments: held.short_segments,
         buffer: buffer(),
     };
     let outcome = api.context.tasks.spawn(receiving.run(first, stream)).await;
@@ -95,11 +96,13 @@ struct Receiving {
     turn: Turn,
     upload: Upload,
     persisted: u64,
+    short_segments: usize,
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl Receiving {
-    /// Everything good that arrived is on disk when this ends, however it ends.
+    /// Everything good that arrived is on disk when this ends, however it ends; but for less than a segment that would be one
+    /// short segment too many.
     async fn run(
         mut self,
         first: proto::WriteUploadRequest,
@@ -120,7 +123,10 @@ impl Receiving {
                 Err(stopped) => break Err(stopped),
             }
         };
-        self = self.sync().await.map_err(Stopped::Spool)?;
+        let outcome = outcome.and_then(|()| self.check_pieces());
+        if self.check_pieces().is_ok() {
+            self = self.sync().await.map_err(Stopped::Spool)?;
+        }
         match outcome {
             Ok(()) => Ok(self.persisted),
             Err(Stopped::Problem(problem)) => Err(problem
@@ -167,6 +173,16 @@ impl Receiving {
         Ok(())
     }
 
+    /// Whether what is buffered may become a segment: a full one and the last always may.
+    fn check_pieces(&self) -> Result<(), Stopped> {
+        let length = self.buffer.len();
+        let last = self.persisted + length as u64 == self.upload.size_bytes;
+        if length == 0 || length >= SEGMENT_BYTES || last || self.short_segments < MAX_SHORT_SEGMENTS {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemKind::ResourceExhausted, "UPLOAD_IN_SMALL_PIECES").into())
+    }
+
     /// Seals and syncs what is buffered.
     async fn sync(self) -> Result<Self, SpoolError> {
         if self.buffer.is_empty() {
@@ -180,6 +196,7 @@ impl Receiving {
             turn,
             upload,
             persisted,
+            short_segments,
             buffer: full,
         } = self;
         let turn = spool
@@ -192,6 +209,7 @@ impl Receiving {
             turn,
             upload,
             persisted: persisted + length,
+            short_segments: short_segments + usize::from(length < SEGMENT_BYTES as u64),
             buffer: buffer(),
         })
     }

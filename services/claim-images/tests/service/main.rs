@@ -19,6 +19,7 @@ mod kills;
 #[path = "../mutants/mod.rs"]
 mod mutants;
 mod mutated;
+mod quotas;
 mod refusals;
 mod resuming;
 mod walk;

@@ -3,7 +3,7 @@
 use contracts::claim_images::v1 as proto;
 use harness::{assert_refused, violations};
 use testkit::photos;
-use tonic::Code::{FailedPrecondition, InvalidArgument, ResourceExhausted};
+use tonic::Code::{FailedPrecondition, InvalidArgument};
 
 use crate::world::{HOLDER, World, accident_id, all_unsent, files, new_upload};
 
@@ -114,18 +114,6 @@ async fn what_is_wrong_with_a_start_is_told_at_once_field_by_field() {
         .start_upload(HOLDER, new_upload(&accident_id("K26000001"), 32 * 1024 * 1024))
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn an_account_has_at_most_twenty_uploads_under_way() {
-    let world = World::new().await;
-    for _ in 0..20 {
-        world.started(10).await;
-    }
-    let one_more = world
-        .start_upload(HOLDER, new_upload(&accident_id("K26000001"), 10))
-        .await;
-    assert_refused(one_more, ResourceExhausted, "TOO_MANY_UPLOADS");
 }
 
 #[tokio::test]

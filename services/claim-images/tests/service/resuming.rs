@@ -40,7 +40,7 @@ async fn cut_after(world: &World, upload_id: &str, chunks: Vec<proto::WriteUploa
 }
 
 /// More than a segment: a photograph with an appended one, as phones do.
-fn long_file() -> Vec<u8> {
+pub(crate) fn long_file() -> Vec<u8> {
     [
         photos::large().unwrap(),
         photos::large().unwrap(),

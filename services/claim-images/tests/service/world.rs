@@ -328,7 +328,7 @@ impl World {
 }
 
 /// The real program, as a child decodes pictures.
-fn decoder() -> (&'static str, toml::Value) {
+pub(crate) fn decoder() -> (&'static str, toml::Value) {
     let program = env!("CARGO_BIN_EXE_madoguchi-claim-images");
     ("decoder_program", program.into())
 }

@@ -24,6 +24,15 @@ pub enum OpeningRejection {
         /// When the first of them ends at the latest.
         retry_after: Duration,
     },
+    /// The login has opened as many challenges as it may (PV-9).
+    #[error("the login has opened {max} challenges")]
+    LoginUsedUp { max: u32 },
+    /// The login has opened one a moment ago (PV-9).
+    #[error("the login has opened a challenge just now")]
+    OpenedJustNow {
+        /// When it may open the next one.
+        retry_after: Duration,
+    },
     /// A newer login of the account has a challenge (PV-9).
     #[error("a newer login of the account has a challenge")]
     LoginSuperseded,
@@ -46,6 +55,13 @@ impl Explain for OpeningRejection {
             Self::LinesBusy { retry_after } => {
                 waiting(Problem::new(ResourceExhausted, "LINES_BUSY"), *retry_after)
             }
+            Self::LoginUsedUp { max } => {
+                Problem::new(ResourceExhausted, "LOGIN_USED_UP").with("max", max.to_string())
+            }
+            Self::OpenedJustNow { retry_after } => waiting(
+                Problem::new(ResourceExhausted, "CHALLENGE_OPENED_JUST_NOW"),
+                *retry_after,
+            ),
             Self::LoginSuperseded => Problem::new(FailedPrecondition, "LOGIN_SUPERSEDED"),
             Self::ChallengeNotFound => Problem::new(NotFound, "CHALLENGE_NOT_FOUND"),
         }

@@ -14,4 +14,5 @@ mod households;
 mod kill;
 mod numbers;
 mod opening;
+mod quotas;
 mod world;
