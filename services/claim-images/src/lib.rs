@@ -8,6 +8,7 @@ pub mod domain;
 mod erasure;
 mod expiry;
 mod failures;
+mod folders;
 mod judging;
 mod originals;
 mod publish;

@@ -2,7 +2,6 @@
 //! plaintext (docs/adr/0008, Format), so the same picture of one person is kept once and another person's is never shared.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use privacy::{FileError, FileHeader, FileOpener, HEADER_BYTES, Keyring, KeyringE
 use zeroize::Zeroizing;
 
 use crate::domain::{DerivativeSize, Sha256};
+use crate::folders::private_folder;
 use crate::sealing;
 
 /// Why the store failed.
@@ -102,16 +102,12 @@ pub(crate) struct Originals {
 }
 
 impl Originals {
-    /// In a local folder, created for this user alone where it is missing; every write is synced.
+    /// In a local folder for this user alone; every write is synced.
     pub(crate) fn in_folder(folder: &Path, keyring: Keyring) -> Result<Self, object_store::Error> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|source| object_store::Error::Generic {
-                store: "folder",
-                source: Box::new(source),
-            })?;
+        private_folder(folder).map_err(|source| object_store::Error::Generic {
+            store: "folder",
+            source: Box::new(source),
+        })?;
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self {
             store: Arc::new(store),

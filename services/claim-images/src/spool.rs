@@ -3,9 +3,9 @@
 //! of an upload is safe is what the folder holds, so a crash leaves nothing to repair.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use kernel::ids::{SubjectId, UploadId};
 use privacy::{FileError, FileHeader, FileOpener, HEADER_BYTES, Keyring, KeyringError};
 use zeroize::Zeroizing;
 
+use crate::folders::private_folder;
 use crate::sealing;
 use crate::turns::Turn;
 use crate::upload_limits::SEGMENT_BYTES;
@@ -210,10 +211,6 @@ fn segments(folder: &Path) -> Result<Vec<(u64, u64)>, SpoolError> {
         end += length;
     }
     Ok(continued)
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// A name appears only when the bytes behind it are on disk, and the name itself is on disk when this returns.

@@ -63,6 +63,7 @@ impl World {
         Places {
             services: [("ledger".to_owned(), self.postgres.url(database))].into(),
             keyring: self.postgres.url(keyring),
+            keyring_of: std::collections::BTreeMap::new(),
             files: [("ledger".to_owned(), self.path(originals))].into(),
             events_elsewhere: Vec::new(),
         }

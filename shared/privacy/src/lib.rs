@@ -6,6 +6,7 @@ mod cache;
 mod classify;
 mod field;
 mod file;
+mod grants;
 mod key;
 mod keyring;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use field::{ALGORITHM, ERASED_ALGORITHM, SealError, open_field, seal_field};
 pub use file::{
     FRAME_BYTES, FileError, FileHeader, FileOpener, FileSealer, HEADER_BYTES, SEALED_FRAME_BYTES,
 };
+pub use grants::{KeyringUse, MIGRATIONS_TABLE, is_prepared, prepare};
 pub use key::{KeySet, MasterKey, SubjectKey};
 pub use keyring::{Keyring, KeyringError, MIGRATOR};
 pub use material::MaterialError;

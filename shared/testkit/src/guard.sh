@@ -2,6 +2,8 @@
 # the kernel closes when the owner ends, however it ends. Lines on it are signal names for the server.
 # $1 log, $2 seconds each stop signal may take, $3 stop signals in order, the rest is the command.
 # Prints the server's process id.
+# What the server writes, its log included, is for its own user alone.
+umask 077
 log=$1 grace=$2 signals=$3
 shift 3
 

@@ -16,6 +16,7 @@ mod otlp;
 mod pen;
 pub mod photos;
 mod postgres;
+mod private;
 pub mod quarters;
 mod script;
 pub mod search;

@@ -15,6 +15,7 @@ use crate::error::{ServerError, tail_of};
 use crate::guarded::{GuardedCommand, GuardedProcess};
 use crate::lookup::nats_server;
 use crate::occupancy::wait_until_vacant;
+use crate::private::private_folder;
 use crate::temporary::TemporaryFolder;
 use crate::wait::poll;
 
@@ -136,7 +137,7 @@ impl PrivateNats {
         text: String,
     ) -> Result<Self, ServerError> {
         let program = nats_server()?;
-        fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
+        private_folder(folder)?;
         let folder = folder.canonicalize().map_err(ServerError::io("find", folder))?;
         let mut server = Self {
             program,
@@ -146,7 +147,7 @@ impl PrivateNats {
             process: None,
             _temporary: temporary,
         };
-        fs::create_dir_all(server.store_dir()).map_err(ServerError::io("create", &server.store_dir()))?;
+        private_folder(&server.store_dir())?;
         let configuration = server.configuration();
         write_for_oneself(&configuration, &text).map_err(ServerError::io("write", &configuration))?;
         server.launch().await?;
@@ -209,7 +210,7 @@ impl PrivateNats {
         self.kill().await?;
         let store = self.store_dir();
         fs::remove_dir_all(&store).map_err(ServerError::io("remove", &store))?;
-        fs::create_dir_all(&store).map_err(ServerError::io("create", &store))
+        private_folder(&store)
     }
 
     /// Starts the server again on the same port, after [`Self::stop`] or [`Self::kill`], or stopping it first.
@@ -265,7 +266,7 @@ impl PrivateNats {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(ServerError::io("remove", &folder))?;
         }
-        fs::create_dir_all(&folder).map_err(ServerError::io("create", &folder))
+        private_folder(&folder)
     }
 
     async fn wait_until_ready(&self, process: &mut GuardedProcess) -> Result<u16, ServerError> {

@@ -16,6 +16,7 @@ use crate::error::{ServerError, tail_of};
 use crate::guarded::{GuardedCommand, GuardedProcess};
 use crate::lookup::{PostgresUser, postgres_folder};
 use crate::occupancy::wait_until_vacant;
+use crate::private::private_folder;
 use crate::temporary::TemporaryFolder;
 use crate::wait::poll;
 
@@ -34,6 +35,15 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// How many connections the server admits.
     pub max_connections: u16,
+}
+
+impl PostgresOptions {
+    /// Who connects proves the password without sending it. A server of tests, whose password is random and crosses the
+    /// loopback interface only, is spared the key stretching of that: it costs an unoptimised client tens of milliseconds a
+    /// connection.
+    const fn authentication(self) -> &'static str {
+        if self.durable { "scram-sha-256" } else { "password" }
+    }
 }
 
 impl Default for PostgresOptions {
@@ -103,7 +113,7 @@ impl PrivatePostgres {
         let data = folder.join("data");
         let password_file = folder.join("password");
         if !data.exists() {
-            initialise(&folder, &programs, user, &password_file).await?;
+            initialise(&folder, &programs, user, &password_file, options).await?;
         }
         let password = fs::read_to_string(&password_file)
             .map_err(ServerError::io("read the password", &password_file))?;
@@ -122,12 +132,14 @@ impl PrivatePostgres {
         Ok(server)
     }
 
-    /// The URL of one of its databases, with user and password.
+    /// The URL of one of its databases, as the superuser, with the password.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres:{}@127.0.0.1:{}/{database}",
-            self.password, self.port
-        )
+        self.url_as("postgres", &self.password, database)
+    }
+
+    /// The same as another role, whose name and password need no escaping.
+    pub fn url_as(&self, role: &str, password: &str, database: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The port on 127.0.0.1; the same after a restart.
@@ -322,7 +334,7 @@ fn free_port() -> Result<u16, ServerError> {
 }
 
 fn prepare_folder(folder: &Path, user: PostgresUser) -> Result<PathBuf, ServerError> {
-    fs::create_dir_all(folder).map_err(ServerError::io("create", folder))?;
+    private_folder(folder)?;
     let folder = folder.canonicalize().map_err(ServerError::io("find", folder))?;
     user.hand_over(&folder)?;
     Ok(folder)
@@ -349,6 +361,7 @@ async fn initialise(
     programs: &Path,
     user: PostgresUser,
     password_file: &Path,
+    options: PostgresOptions,
 ) -> Result<(), ServerError> {
     let unfinished = folder.join("data.new");
     if unfinished.exists() {
@@ -358,11 +371,11 @@ async fn initialise(
     user.hand_over(password_file)?;
     let mut password_option = OsString::from("--pwfile=");
     password_option.push(password_file);
-    // The password is random and crosses the loopback interface only: the key stretching of SCRAM, which protects
-    // weak passwords, would cost an unoptimised client tens of milliseconds a connection.
+    let mut method_option = OsString::from("--auth=");
+    method_option.push(options.authentication());
     let arguments = [
         "--username=postgres".into(),
-        "--auth=password".into(),
+        method_option,
         password_option,
         "--encoding=UTF8".into(),
         "--no-locale".into(),

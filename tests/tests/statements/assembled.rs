@@ -43,7 +43,7 @@ const fn calls(file: &'static str, calls: usize) -> Assembled {
 }
 
 /// Each is run by tests of its crate.
-const ASSEMBLED: [Assembled; 14] = [
+const ASSEMBLED: [Assembled; 16] = [
     // Names of schemas, tables and columns from the catalogue: services/views/tests/service/{rebuild,audit}.rs.
     calls("views/src/generations/compare.rs", 2),
     calls("views/src/generations/generation.rs", 1),
@@ -62,6 +62,9 @@ const ASSEMBLED: [Assembled; 14] = [
     calls("operate/src/housekeeping/statistics.rs", 2),
     calls("operate/src/housekeeping/wal.rs", 1),
     // Databases with names of their own: shared/testkit/tests/{isolation,servers}.rs.
+    // Roles and databases, and what they may do: tests/tests/system/roles.rs.
+    calls("stack/roles.rs", 1),
+    calls("privacy/src/grants.rs", 1),
     calls("testkit/src/postgres.rs", 2),
     calls("testkit/src/search.rs", 1),
 ];

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use dev::stack::{DataFolder, SERVICES};
+use dev::stack::{DataFolder, Databases, SERVICES};
 use sqlx::{Connection as _, PgConnection};
-use testkit::{PostgresOptions, PrivatePostgres};
 
 use crate::setup::programs;
 
 /// New servers' data with the backup in it, before any service has seen it.
 pub(crate) struct Restored {
     data: PathBuf,
-    postgres: PrivatePostgres,
+    databases: Databases,
 }
 
 impl Restored {
@@ -29,20 +28,19 @@ impl Restored {
                 std::fs::copy(old.join(name), data.join(name)).unwrap();
             }
         }
-        let postgres = PrivatePostgres::start_with(&folder.file("postgres"), PostgresOptions::default())
-            .await
-            .unwrap();
+        let databases = Databases::start(&folder).await.unwrap();
         let originals = data.join("services/claim-images");
         std::fs::create_dir_all(&originals).unwrap();
         let mut arguments = vec!["restore".to_owned(), text(saved).to_owned()];
+        let keyring = parent.join("keyring.toml");
+        let owner = format!("[database]\nurl = \"{}\"\n", databases.own_url("keyring"));
+        std::fs::write(&keyring, owner).unwrap();
+        arguments.extend(["--settings".to_owned(), text(&keyring).to_owned()]);
         for service in SERVICES {
-            let database = service.replace('-', "_");
-            postgres.create_database(&database).await.unwrap();
-            postgres.create_database("keyring").await.unwrap();
             let mut settings = format!(
                 "[database]\nurl = \"{}\"\n[keyring]\nurl = \"{}\"\n",
-                postgres.url(&database),
-                postgres.url("keyring")
+                databases.own_url(service),
+                databases.keyring_url(service)
             );
             if service == "claim-images" {
                 let files = format!(
@@ -62,17 +60,16 @@ impl Restored {
             refused.contains("is not empty"),
             "a restore writes over nothing: {refused}"
         );
-        Self { data, postgres }
+        Self { data, databases }
     }
 
     pub(crate) async fn connect(&self, service: &str) -> PgConnection {
-        let url = self.postgres.url(&service.replace('-', "_"));
-        PgConnection::connect(&url).await.unwrap()
+        PgConnection::connect(&self.databases.url(service)).await.unwrap()
     }
 
     /// The new data folder, for services to start on.
     pub(crate) async fn finish(mut self) -> PathBuf {
-        self.postgres.stop().await;
+        self.databases.stop().await;
         self.data
     }
 }

@@ -83,6 +83,7 @@ enum Command {
 
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
+    service::private_files();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

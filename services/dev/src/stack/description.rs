@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::infrastructure::{Infrastructure, KEYRING};
+use super::infrastructure::Infrastructure;
+use super::roles::KEYRING;
 use super::{DataFolder, SERVICES, StackError};
 
 const PORTS: Range<u16> = 20_000..32_000;
@@ -20,7 +21,7 @@ pub struct Description {
     pub services: BTreeMap<String, String>,
     /// Process id by service.
     pub pids: BTreeMap<String, u32>,
-    /// Database URL by service, and the keyring's.
+    /// Database URL by service, and the keyring's, as the superuser.
     pub databases: BTreeMap<String, String>,
     /// PostgreSQL's data folder; outside the data folder where that is closed to PostgreSQL's user.
     pub postgres_data: PathBuf,
@@ -39,9 +40,9 @@ impl Description {
                 .collect(),
             pids: BTreeMap::new(),
             databases: databases
-                .map(|name| (name.to_owned(), infrastructure.database_url(name)))
+                .map(|name| (name.to_owned(), infrastructure.databases.url(name)))
                 .collect(),
-            postgres_data: infrastructure.postgres.data_dir().to_owned(),
+            postgres_data: infrastructure.databases.postgres.data_dir().to_owned(),
             nats: infrastructure.nats.url(),
             nats_store: infrastructure.nats.store_dir(),
         }

@@ -47,6 +47,12 @@ pub enum StackError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The keyring's tables.
+    #[error("make the keyring's tables: {0}")]
+    Keyring(#[source] sqlx::migrate::MigrateError),
+    /// A data folder of a release that laid things out otherwise.
+    #[error("{} was made by an older release: remove it to start anew", path.display())]
+    Older { path: PathBuf },
     /// A folder with a name of ours belongs to somebody else.
     #[error("{} belongs to somebody else: remove it, or choose another data folder", path.display())]
     Foreign { path: PathBuf },

@@ -1,14 +1,16 @@
-//! The data folder: what is where in it. Files are readable by their owner alone, because most hold secrets or people's
-//! data.
+//! The data folder: what is where in it. Files are 600 and folders 700, because most hold secrets or people's data.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::StackError;
+
+/// How things are laid out: 2 since each service has a role of its own in PostgreSQL.
+const LAYOUT: &str = "2";
 
 /// The data folder of one stack.
 #[derive(Debug, Clone)]
@@ -17,16 +19,30 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder, which is made if it does not exist. Others may pass through it, because PostgreSQL may run as
-    /// another user, but not look around.
+    /// Opens the folder, which is made if it does not exist; what others could look into is closed to them. Root's may be
+    /// passed through, because PostgreSQL then runs as another user, but not looked into.
     pub fn open(path: &Path) -> Result<Self, StackError> {
-        make(path, 0o711)?;
+        make(path, 0o700)?;
         let path = path.canonicalize().map_err(StackError::file("find", path))?;
+        close_all(&path).map_err(StackError::file("close to others", &path))?;
         let folder = Self { path };
+        folder.refuse_older()?;
         for name in ["secrets", "config", "logs", "services", "import", "sample"] {
             make(&folder.path.join(name), 0o700)?;
         }
         Ok(folder)
+    }
+
+    /// Databases whose tables belong to a superuser cannot be handed to roles; a developer's data are made again.
+    fn refuse_older(&self) -> Result<(), StackError> {
+        let (layout, older) = (self.file("layout"), self.file("stack.json").exists());
+        let layout = self.kept(&layout, || Ok(if older { "1" } else { LAYOUT }.to_owned()))?;
+        if layout == LAYOUT {
+            return Ok(());
+        }
+        Err(StackError::Older {
+            path: self.path.clone(),
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -113,6 +129,40 @@ impl DataFolder {
         self.write(&marker, &instance)?;
         Ok(outside)
     }
+}
+
+fn close_all(folder: &Path) -> std::io::Result<()> {
+    let found = fs::metadata(folder)?;
+    let mode = if found.uid() == 0 { 0o711 } else { 0o700 };
+    if found.permissions().mode() & 0o777 != mode {
+        fs::set_permissions(folder, Permissions::from_mode(mode))?;
+    }
+    for entry in fs::read_dir(folder)? {
+        match close(&entry?.path()) {
+            // Servers may be at work in there.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+/// Takes from group and others what they have of a file, or of a folder and all in it; links are not followed.
+fn close(path: &Path) -> std::io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_symlink() {
+        return Ok(());
+    }
+    let mode = found.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            close(&entry?.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn make(path: &Path, mode: u32) -> Result<(), StackError> {

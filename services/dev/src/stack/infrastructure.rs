@@ -4,45 +4,65 @@ use std::path::PathBuf;
 
 use testkit::{PostgresOptions, PrivateNats, PrivatePostgres, ServerError};
 
-use super::{DataFolder, SERVICES, StackError, bus};
+use super::roles::{KEYRING, Roles, identifier};
+use super::{DataFolder, StackError, bus};
 
-/// The keyring's database, the same for all services.
-pub(super) const KEYRING: &str = "keyring";
+/// PostgreSQL with roles and databases, whose tables nobody has made yet.
+pub struct Databases {
+    pub(super) postgres: PrivatePostgres,
+    roles: Roles,
+}
+
+impl Databases {
+    /// Starts the server of a data folder.
+    pub async fn start(folder: &DataFolder) -> Result<Self, StackError> {
+        let roles = Roles::open(folder)?;
+        let postgres = postgres(folder).await?;
+        roles.make(&postgres).await?;
+        Ok(Self { postgres, roles })
+    }
+
+    /// The URL of a service's database (the keyring's is `keyring`) as the superuser, who is nobody but this stack's tools.
+    pub fn url(&self, service: &str) -> String {
+        self.postgres.url(&identifier(service))
+    }
+
+    /// The URL of the keyring's database as a service reaches it, or as its owner (`keyring`).
+    pub fn keyring_url(&self, service: &str) -> String {
+        self.roles.url(&self.postgres, service, KEYRING)
+    }
+
+    /// The URL of a service's database (the keyring's is `keyring`) as its owner.
+    pub fn own_url(&self, service: &str) -> String {
+        self.roles.url(&self.postgres, service, service)
+    }
+
+    /// Stops the server.
+    pub async fn stop(&mut self) {
+        self.postgres.stop().await;
+    }
+}
 
 pub(super) struct Infrastructure {
-    pub(super) postgres: PrivatePostgres,
+    pub(super) databases: Databases,
     pub(super) nats: PrivateNats,
 }
 
 impl Infrastructure {
     pub(super) async fn start(folder: &DataFolder) -> Result<Self, StackError> {
         let (nats_folder, users) = (folder.file("nats"), bus::users(folder)?);
-        let (postgres, nats) = futures::join!(postgres(folder), PrivateNats::start_for(&nats_folder, &users));
-        let (postgres, nats) = (postgres?, nats?);
-        for service in SERVICES.into_iter().chain([KEYRING]) {
-            postgres.create_database(&database(service)).await?;
-        }
-        Ok(Self { postgres, nats })
-    }
-
-    pub(super) fn database_url(&self, service: &str) -> String {
-        self.postgres.url(&database(service))
-    }
-
-    /// The same database through another port of the loopback interface.
-    pub(super) fn database_url_through(&self, service: &str, port: u16) -> String {
-        let own = format!("@127.0.0.1:{}/", self.postgres.port());
-        self.database_url(service)
-            .replace(&own, &format!("@127.0.0.1:{port}/"))
+        let (databases, nats) = futures::join!(
+            Databases::start(folder),
+            PrivateNats::start_for(&nats_folder, &users)
+        );
+        let (databases, nats) = (databases?, nats?);
+        databases.roles.prepare_keyring(&databases.postgres).await?;
+        Ok(Self { databases, nats })
     }
 
     pub(super) async fn stop(mut self) {
-        futures::join!(self.postgres.stop(), self.nats.stop());
+        futures::join!(self.databases.stop(), self.nats.stop());
     }
-}
-
-fn database(service: &str) -> String {
-    service.replace('-', "_")
 }
 
 /// A folder the user `postgres` cannot enter (a checkout in /root) is no reason to fail: its data then live elsewhere.

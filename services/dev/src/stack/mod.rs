@@ -9,6 +9,7 @@ mod infrastructure;
 mod options;
 mod process;
 mod replica;
+mod roles;
 mod secrets;
 mod settings;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use testkit::{PrivateNats, PrivatePostgres};
 pub use description::Description;
 pub use error::StackError;
 pub use folder::DataFolder;
+pub use infrastructure::Databases;
 use infrastructure::Infrastructure;
 pub use options::{Between, Peer, StackOptions};
 use process::ServiceProcess;
@@ -111,12 +113,12 @@ impl Stack {
 
     /// The PostgreSQL server, likewise.
     pub const fn postgres(&mut self) -> &mut PrivatePostgres {
-        &mut self.infrastructure.postgres
+        &mut self.infrastructure.databases.postgres
     }
 
-    /// The URL of a service's database (the keyring's is `keyring`).
+    /// The URL of a service's database (the keyring's is `keyring`) as the superuser.
     pub fn database_url(&self, service: &str) -> String {
-        self.infrastructure.database_url(service)
+        self.infrastructure.databases.url(service)
     }
 
     /// The log of a service.

@@ -7,7 +7,8 @@ use rulebook::DEFAULT_RULEBOOK;
 use testkit::staff_issuer::{STAFF_AUDIENCE, STAFF_ISSUER};
 use toml::{Table, Value};
 
-use super::infrastructure::{Infrastructure, KEYRING};
+use super::infrastructure::Infrastructure;
+use super::roles::KEYRING;
 use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions, bus};
 
 /// The lines customers are told to dial (PV-8).
@@ -31,6 +32,7 @@ pub(super) fn write(
     options: &StackOptions<'_>,
 ) -> Result<(), StackError> {
     folder.write(&folder.config("rulebook"), &rulebook())?;
+    folder.write(&folder.config(KEYRING), &keyring(infrastructure).to_string())?;
     for service in SERVICES {
         let mut table = settings(folder, secrets, infrastructure, ports, options, service)?;
         merge(&mut table, &options.settings);
@@ -79,8 +81,12 @@ fn settings(
     let port = |service: &str| ports.get(service).copied().unwrap_or_default();
     let between = |peer, port| (options.between)(service, peer, port);
     let url = |peer| format!("http://127.0.0.1:{}", between(Peer::Service(peer), port(peer)));
-    let postgres = between(Peer::Postgres, infrastructure.postgres.port());
-    let database = |name| infrastructure.database_url_through(name, postgres);
+    let databases = &infrastructure.databases;
+    let through = between(Peer::Postgres, databases.postgres.port());
+    let database = |url: String| {
+        let own = format!("@127.0.0.1:{}/", databases.postgres.port());
+        url.replace(&own, &format!("@127.0.0.1:{through}/"))
+    };
     let nats = bus::url(folder, service, between(Peer::Nats, infrastructure.nats.port()))?;
     let secret = |name: String| path(&secrets.file(&name));
     let feeds = PUBLISHERS
@@ -97,11 +103,11 @@ fn settings(
             "grpc",
             [("listen", Value::from(format!("127.0.0.1:{}", port(service))))],
         ),
-        section("database", [("url", database(service).into())]),
+        section("database", [("url", database(databases.own_url(service)).into())]),
         section(
             "keyring",
             [
-                ("url", database(KEYRING).into()),
+                ("url", database(databases.keyring_url(service)).into()),
                 ("master_key_file", secret("master_key".to_owned())),
             ],
         ),
@@ -135,6 +141,12 @@ fn settings(
         table.insert("service".to_owned(), Value::Table(own));
     }
     Ok(table)
+}
+
+/// What operators' commands know of the keyring: its owner, whom no service is told of.
+fn keyring(infrastructure: &Infrastructure) -> Table {
+    let url = infrastructure.databases.own_url(KEYRING);
+    Table::from_iter([section("database", [("url", url.into())])])
 }
 
 /// What one service alone needs.

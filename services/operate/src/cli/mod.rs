@@ -57,7 +57,7 @@ enum Command {
     /// Have a person erased, hold their data, prove a certificate
     #[command(subcommand)]
     Erasure(erasure::Erasure),
-    /// Change the keyring's master key
+    /// Make the keyring's tables and give services their rights there; change its master key
     #[command(subcommand)]
     Keyring(keyring::Keyring),
     /// See the keys that identity signs with; change them before their time
@@ -93,6 +93,7 @@ pub fn program() -> clap::Command {
 
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
+    ::service::private_files();
     let Cli {
         deployment,
         output,

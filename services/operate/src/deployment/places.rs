@@ -2,21 +2,22 @@
 //! name them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use url::Url;
 
 use super::places_error::PlacesError;
-use super::settings::SettingsFile;
-
-/// The name under which the keyring's database stands among the others.
-const KEYRING: &str = "keyring";
+use super::settings::{KEYRING, SettingsFile};
 
 /// Databases and folders, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// The URL of each service's database, by the service's name.
     pub services: BTreeMap<String, String>,
-    /// The URL of the keyring's database.
+    /// The URL of the keyring's database: its owner's, where settings of its own name that, else the first service's.
     pub keyring: String,
+    /// The keyring's URL as each service reaches it, by the service's name.
+    pub keyring_of: BTreeMap<String, String>,
     /// Folders of files that are kept for ever, by the service's name.
     pub files: BTreeMap<String, PathBuf>,
     /// The services whose events are not in their PostgreSQL database.
@@ -27,8 +28,18 @@ impl Places {
     /// From the settings files of all services of a deployment.
     pub(super) fn of(files: &[SettingsFile]) -> Result<Self, PlacesError> {
         let mut places = Self::default();
-        for file in files {
+        let (keyrings, services): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.service == KEYRING);
+        for file in keyrings {
+            let url = needed(file, "database", "url", "database.url")?;
+            places.keyring_is(&file.path, &url)?;
+        }
+        for file in services {
             places.add(file)?;
+        }
+        if places.services.is_empty() {
+            return Err(PlacesError::None {
+                path: files.first().map(|file| file.path.clone()).unwrap_or_default(),
+            });
         }
         Ok(places)
     }
@@ -43,17 +54,11 @@ impl Places {
     }
 
     fn add(&mut self, file: &SettingsFile) -> Result<(), PlacesError> {
-        let path = || file.path.clone();
-        let missing = |key| PlacesError::Missing { path: path(), key };
         let name = file.service.to_owned();
-        let database = file
-            .text("database", "url")?
-            .ok_or_else(|| missing("database.url"))?;
-        let keyring = file.text(KEYRING, "url")?.ok_or_else(|| missing("keyring.url"))?;
-        if !self.keyring.is_empty() && self.keyring != keyring {
-            return Err(PlacesError::Keyrings { path: path() });
-        }
-        self.keyring = keyring;
+        let database = needed(file, "database", "url", "database.url")?;
+        let keyring = needed(file, KEYRING, "url", "keyring.url")?;
+        self.keyring_is(&file.path, &keyring)?;
+        self.keyring_of.insert(name.clone(), keyring);
         if let Some(folder) = file.text("service", "originals_folder")? {
             self.files.insert(name.clone(), folder.into());
         }
@@ -62,12 +67,45 @@ impl Places {
         }
         if self.services.insert(name, database).is_some() {
             return Err(PlacesError::Twice {
-                path: path(),
+                path: file.path.clone(),
                 service: file.service,
             });
         }
         Ok(())
     }
+
+    /// All files name one keyring, each by a role of its own; the first named is used.
+    fn keyring_is(&mut self, path: &Path, url: &str) -> Result<(), PlacesError> {
+        if self.keyring.is_empty() {
+            url.clone_into(&mut self.keyring);
+        }
+        if same_database(&self.keyring, url) {
+            return Ok(());
+        }
+        Err(PlacesError::Keyrings {
+            path: path.to_owned(),
+        })
+    }
+}
+
+fn needed(file: &SettingsFile, section: &str, key: &str, name: &'static str) -> Result<String, PlacesError> {
+    file.text(section, key)?.ok_or_else(|| PlacesError::Missing {
+        path: file.path.clone(),
+        key: name,
+    })
+}
+
+/// Whoever logs in.
+fn same_database(one: &str, other: &str) -> bool {
+    let place = |url: &str| {
+        let url = Url::parse(url).ok()?;
+        Some((
+            url.host_str()?.to_owned(),
+            url.port().unwrap_or(5432),
+            url.path().to_owned(),
+        ))
+    };
+    one == other || place(one).is_some_and(|place_of_one| Some(place_of_one) == place(other))
 }
 
 #[cfg(test)]
@@ -141,6 +179,23 @@ mod tests {
     }
 
     #[test]
+    fn each_service_has_a_role_in_the_keyring_and_operators_are_its_owner() {
+        let of = |role: &str| {
+            format!("[database]\nurl = \"d\"\n[keyring]\nurl = \"postgres://{role}:x@db/keyring\"\n")
+        };
+        let owner = "postgres://owner:y@db:5432/keyring";
+        let files = folder(&[
+            ("identity.toml", &of("identity")),
+            ("views.toml", &of("views")),
+            ("keyring.toml", &format!("[database]\nurl = \"{owner}\"\n")),
+        ]);
+        let found = places(files.path()).unwrap();
+        assert_eq!(found.keyring, owner);
+        assert_eq!(found.keyring_of["views"], "postgres://views:x@db/keyring");
+        assert_eq!(found.databases().len(), 3);
+    }
+
+    #[test]
     fn settings_that_are_incomplete_or_of_two_deployments_are_refused() {
         let of = |keyring: &str| format!("[database]\nurl = \"d\"\n[keyring]\nurl = \"{keyring}\"\n");
         let two = folder(&[("identity.toml", &of("one")), ("views.toml", &of("other"))]);
@@ -148,6 +203,9 @@ mod tests {
         assert!(matches!(refused, PlacesError::Keyrings { .. }), "{refused}");
         let none = folder(&[("rulebook.toml", "")]);
         let refused = places(none.path()).unwrap_err();
+        assert!(matches!(refused, PlacesError::None { .. }), "{refused}");
+        let alone = folder(&[("keyring.toml", "[database]\nurl = \"k\"\n")]);
+        let refused = places(alone.path()).unwrap_err();
         assert!(matches!(refused, PlacesError::None { .. }), "{refused}");
         let half = folder(&[("views.toml", "[database]\nurl = \"d\"\n")]);
         let refused = places(half.path()).unwrap_err();

@@ -8,6 +8,9 @@ use toml::Table;
 
 use super::places_error::PlacesError;
 
+/// Not a service: where the keyring is, for its owner.
+pub(super) const KEYRING: &str = "keyring";
+
 #[derive(Debug, Clone)]
 pub(super) struct SettingsFile {
     pub(super) path: PathBuf,
@@ -39,7 +42,7 @@ impl SettingsFile {
     /// The files of a folder that are named after services; others (the rulebook) are passed over.
     fn of_folder(folder: &Path) -> Result<Vec<Self>, PlacesError> {
         let mut files = Vec::new();
-        for name in SERVICES {
+        for name in SERVICES.into_iter().chain([KEYRING]) {
             let path = folder.join(format!("{name}.toml"));
             if path.exists() {
                 files.push(Self::read(&path, name)?);
@@ -102,7 +105,7 @@ impl SettingsFile {
 }
 
 fn service(name: &str) -> Option<&'static str> {
-    SERVICES.into_iter().find(|known| *known == name)
+    SERVICES.into_iter().chain([KEYRING]).find(|known| *known == name)
 }
 
 fn stem(path: &Path) -> Option<&'static str> {

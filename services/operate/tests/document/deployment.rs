@@ -17,6 +17,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::operator::{DONE, Operator};
+
 const SERVING_WITHIN: Duration = Duration::from_mins(5);
 
 /// Who is who, and may what: an administrator, two supervisors, somebody of the call centre.
@@ -36,16 +38,38 @@ pub(crate) struct Servers {
     nats: PrivateNats,
 }
 
+/// What the document's SQL says in place of a password.
+const PASSWORD: &str = "of-this-test";
+
+/// What docs/operations.md tells a superuser to type: statements of one line, and which database they are for.
+fn documented_sql() -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (_, after) = document.split_once("```sql\n").unwrap();
+    let (block, _) = after.split_once("```").unwrap();
+    let mut database = "postgres";
+    let mut typed = Vec::new();
+    for line in block.lines() {
+        match line.strip_prefix("\\connect ") {
+            Some(other) => database = other,
+            None => typed.push((database.to_owned(), line.replace('…', PASSWORD))),
+        }
+    }
+    typed
+}
+
 impl Servers {
+    /// Nobody has set up the databases but as the document says.
     pub(crate) async fn start() -> Self {
         let quick = PostgresOptions {
             durable: false,
             ..PostgresOptions::default()
         };
         let postgres = PrivatePostgres::temporary(quick).await.unwrap();
-        for database in SERVICES.into_iter().chain(["keyring"]) {
-            postgres
-                .create_database(&database.replace('-', "_"))
+        for (database, statement) in documented_sql() {
+            let mut superuser = PgConnection::connect(&postgres.url(&database)).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut superuser)
                 .await
                 .unwrap();
         }
@@ -53,8 +77,10 @@ impl Servers {
         Self { postgres, nats }
     }
 
-    fn database(&self, name: &str) -> String {
-        self.postgres.url(&name.replace('-', "_"))
+    /// The URL of a database as a service, or the keyring's owner.
+    fn database(&self, name: &str, of: &str) -> String {
+        let [role, database] = [name, of].map(|name| name.replace('-', "_"));
+        self.postgres.url_as(&role, PASSWORD, &database)
     }
 }
 
@@ -81,6 +107,9 @@ pub(crate) struct Deployment {
 impl Deployment {
     pub(crate) async fn start(folder: &Path, servers: &Servers) -> Self {
         let mut deployment = Self::set_up(folder, servers);
+        Operator::new(&deployment)
+            .run(DONE, "", &["keyring", "prepare"])
+            .await;
         for service in SERVICES {
             deployment.launch(service).await;
         }
@@ -97,7 +126,7 @@ impl Deployment {
             ports: ports(),
             databases: SERVICES
                 .into_iter()
-                .map(|service| (service, servers.database(service)))
+                .map(|service| (service, servers.database(service, service)))
                 .collect(),
             issuer: StaffIssuer::generate(),
             processes: Vec::new(),
@@ -107,6 +136,11 @@ impl Deployment {
         for (id, _) in STAFF {
             deployment.write(&format!("token-{id}"), &deployment.token(id));
         }
+        let owner = format!(
+            "[database]\nurl = \"{}\"\n",
+            servers.database("keyring", "keyring")
+        );
+        std::fs::write(deployment.settings.join("keyring.toml"), owner).unwrap();
         for service in SERVICES {
             let text = deployment.settings_of(service, servers);
             std::fs::write(deployment.settings.join(format!("{service}.toml")), text).unwrap();
@@ -214,8 +248,8 @@ impl Deployment {
              staff_audience = \"{STAFF_AUDIENCE}\"\nstaff_jwks_file = \"{folder}/staff_jwks.json\"\n\
              {own}",
             port = self.ports[service],
-            database = servers.database(service),
-            keyring = servers.database("keyring"),
+            database = servers.database(service, service),
+            keyring = servers.database(service, "keyring"),
             pepper = hex::encode(Sha256::digest(service)),
             nats = servers.nats.url(),
             secret = secret(service),

@@ -293,6 +293,7 @@ async fn backup_and_restore(operator: &Operator<'_>, folder: &Path) {
     restoring.run(USAGE, "", &["restore", text(&saved)]).await;
     // Without services; who restores asks nobody.
     restoring.run(UNAVAILABLE, "S001", &["erasure", "list"]).await;
+    restoring.run(DONE, "", &["keyring", "prepare"]).await;
     operator.has_typed(restoring.typed());
     new.launch("identity").await;
     let shown = Operator::new(&new)

@@ -69,6 +69,7 @@ pub(crate) async fn migrate(pool: &PgPool, migrators: &[&'static Migrator]) -> R
         return Err(StartError::new("two migrations have the same version", clash));
     }
     let mut merged = Migrator::with_migrations(migrations);
+    merged.dangerous_set_table_name(privacy::MIGRATIONS_TABLE);
     // A release before this one may have applied more; going back a release must still start.
     merged.set_ignore_missing(true);
     merged

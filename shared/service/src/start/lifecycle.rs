@@ -9,6 +9,7 @@ use std::{
 use eventsourcing::{BoundedStore, PostgresStore};
 use kernel::clock::{Clock, SystemClock};
 use messaging::{Feed, JetStreamConfig, MessageSize, Relay, RelaySettings, chain};
+use nix::sys::stat::{Mode, umask};
 use privacy::Keyring;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,7 +31,7 @@ use crate::start::database;
 use crate::start::event_store::{OpenStore, Presence};
 use crate::start::service::Service;
 use crate::start::settings::Settings;
-use crate::start::{help, nats, settings, telemetry};
+use crate::start::{help, keyring, nats, settings, telemetry};
 use crate::tokens::keys::KeySource;
 use crate::tokens::verifier::TokenVerifier;
 use crate::watch::Watch;
@@ -40,6 +41,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a service's `main` returns: reads the arguments and the configuration, runs the service, gives the exit code.
 pub fn main<S: Service>() -> ExitCode {
+    private_files();
     let file = match arguments::<S>(std::env::args().skip(1)) {
         Ok(file) => file,
         Err(code) => return code,
@@ -52,6 +54,11 @@ pub fn main<S: Service>() -> ExitCode {
         Ok(runtime) => runtime.block_on(live::<S>(settings, config)),
         Err(error) => fail(S::NAME, &StartError::new("starting the runtime", error)),
     }
+}
+
+/// Whatever this process writes from now on is for its own user alone: files 600, folders 700.
+pub fn private_files() {
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
 /// The configuration's file, from `--config` or `MADOGUCHI_CONFIG`.
@@ -263,7 +270,7 @@ async fn context<S: Service>(
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(eventsourcing::outside_transactions(connection)));
     let keyring_pool = database::connect("keyring.url", &settings.keyring, options).await?;
-    database::migrate(&keyring_pool, &[&privacy::MIGRATOR]).await?;
+    keyring::prepared(&keyring_pool).await?;
     let nats = nats::connect(S::NAME, settings.nats.as_ref()).await?;
     let keys = settings.identity.map(|endpoint| {
         let credentials = PeerCredentials::new(settings.own_secret.as_ref());

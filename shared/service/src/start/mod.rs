@@ -4,6 +4,7 @@ pub(crate) mod database;
 mod event_store;
 mod help;
 pub(crate) mod in_process;
+pub(crate) mod keyring;
 pub(crate) mod lifecycle;
 mod nats;
 pub(crate) mod service;

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr, time::Duration};
 
+use async_nats::ServerAddr;
 use jsonwebtoken::jwk::JwkSet;
 use kurrentdb::KurrentSettings;
 use messaging::{JetStreamConfig, MessageSize};
@@ -81,9 +82,9 @@ fn others_needed<S: Service>(keys: &mut Keys) {
 impl Settings {
     pub(super) fn read(keys: &mut Keys) -> Option<Self> {
         let grpc = grpc(keys);
-        let database = keys.required("database.url");
+        let database = database_url(keys, "database.url");
         let database_connections = keys.or("database.max_connections", || 10);
-        let keyring = keys.required("keyring.url");
+        let keyring = database_url(keys, "keyring.url");
         let master_key = keys.parsed("keyring.master_key", |key: &Secret| {
             MasterKey::from_hex(key.expose())
         });
@@ -170,10 +171,35 @@ fn other_master_key(keys: &mut Keys) -> Option<Option<MasterKey>> {
         .map(Some)
 }
 
+/// The address of a PostgreSQL database; its text, which holds a password, is repeated nowhere.
+fn database_url(keys: &mut Keys, key: &str) -> Option<Secret> {
+    let url = keys.required::<Secret>(key)?;
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.expose().starts_with(scheme))
+    {
+        return Some(url);
+    }
+    keys.wrong(key, "is not a postgres:// URL");
+    None
+}
+
+/// What the client library takes for an address of NATS, several of them with commas between.
+fn nats_url(keys: &mut Keys, url: Option<String>) -> Option<Option<String>> {
+    let known = |url: &str| url.trim().parse::<ServerAddr>().is_ok();
+    if url.as_ref().is_none_or(|url| url.split(',').all(known)) {
+        return Some(url);
+    }
+    keys.wrong("nats.url", "is not a nats:// or tls:// URL");
+    None
+}
+
 /// `None` inside: a service that neither publishes nor subscribes runs without NATS.
 fn nats(keys: &mut Keys) -> Option<Option<JetStreamConfig>> {
     let standard = JetStreamConfig::default();
-    let url = keys.optional::<String>("nats.url");
+    let url = keys
+        .optional::<String>("nats.url")
+        .and_then(|url| nats_url(keys, url));
     let prefix = keys.or("nats.prefix", String::new);
     let max_age_s = keys.or("nats.max_age_s", || standard.max_age.as_secs());
     let max_bytes = keys.or("nats.max_bytes", || standard.max_bytes);

@@ -77,6 +77,14 @@ async fn an_address_that_needs_tls_is_refused_with_the_way_out() {
         identity_url = "https://identity.example"
         [telemetry]
         otlp_endpoint = "https://collector.example"
+        [database]
+        url = "https://database.example"
+        [keyring]
+        url = "https://database.example"
+        [nats]
+        url = "tls://bus.example, https://bus.example"
+        [event_store]
+        url = "https://events.example"
         "#,
     )
     .await;
@@ -86,6 +94,11 @@ async fn an_address_that_needs_tls_is_refused_with_the_way_out() {
             .find(|error| error.starts_with(&format!("{key}: ")))
             .unwrap();
         assert!(said.contains("say http://") && said.contains("mesh"), "{said}");
+    }
+    // These have schemes of their own, with and without TLS; `https://` is none of them.
+    for key in ["database.url", "keyring.url", "nats.url", "event_store.url"] {
+        let refused = |error: &String| error.starts_with(&format!("{key}: "));
+        assert!(found.iter().any(refused), "{key} is not in {found:#?}");
     }
 }
 
