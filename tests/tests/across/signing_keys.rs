@@ -179,7 +179,7 @@ impl World {
         let login = LoginRequest {
             user_id: email,
             password: PASSWORD.to_owned(),
-            device: String::new(),
+            ..LoginRequest::default()
         };
         let login_token = self
             .identity(0)
