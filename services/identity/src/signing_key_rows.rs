@@ -125,7 +125,7 @@ impl Locked {
 async fn read(connection: &mut PgConnection) -> Result<Vec<StoredKey>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT key_id, purpose, public_key, sealed_private, announced_at, active_at, retiring_at, removed_at, request_id
-         FROM identity.signing_key ORDER BY announced_at DESC, key_id",
+         FROM identity.signing_key ORDER BY active_at DESC, key_id",
     )
     .fetch_all(connection)
     .await?;

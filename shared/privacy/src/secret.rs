@@ -101,13 +101,13 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_at_its_place_under_its_purpose_and_pepper_alone() {
-        let sealer = pepper("01").sealer("keys");
-        let sealed = sealer.seal(b"a place", b"a private key").unwrap();
+        let keys = pepper("01").sealer("keys");
+        let sealed = keys.seal(b"a place", b"a private key").unwrap();
         let open = |sealer: &SecretSealer, place: &[u8], sealed: &[u8]| {
             sealer.open(place, sealed).map(|secret| secret.to_vec())
         };
-        assert_eq!(open(&sealer, b"a place", &sealed).unwrap(), b"a private key");
-        assert_eq!(open(&sealer, b"another place", &sealed), Err(SecretError::Open));
+        assert_eq!(open(&keys, b"a place", &sealed).unwrap(), b"a private key");
+        assert_eq!(open(&keys, b"another place", &sealed), Err(SecretError::Open));
         for other in [pepper("02").sealer("keys"), pepper("01").sealer("other keys")] {
             assert_eq!(open(&other, b"a place", &sealed), Err(SecretError::Open));
         }
@@ -115,20 +115,20 @@ mod tests {
             let mut changed = sealed.clone();
             changed[byte] ^= 1;
             assert_eq!(
-                open(&sealer, b"a place", &changed),
+                open(&keys, b"a place", &changed),
                 Err(SecretError::Open),
                 "{byte}"
             );
         }
-        assert_eq!(open(&sealer, b"a place", &sealed[..10]), Err(SecretError::Open));
+        assert_eq!(open(&keys, b"a place", &sealed[..10]), Err(SecretError::Open));
     }
 
     #[test]
     fn nothing_of_the_secret_shows() {
-        let sealer = pepper("01").sealer("keys");
-        let sealed = sealer.seal(b"a place", &[7; 32]).unwrap();
-        assert_ne!(sealed, sealer.seal(b"a place", &[7; 32]).unwrap());
+        let keys = pepper("01").sealer("keys");
+        let sealed = keys.seal(b"a place", &[7; 32]).unwrap();
+        assert_ne!(sealed, keys.seal(b"a place", &[7; 32]).unwrap());
         assert!(!sealed.windows(4).any(|bytes| bytes == [7; 4]));
-        assert_eq!(format!("{sealer:?}"), "SecretSealer(..)");
+        assert_eq!(format!("{keys:?}"), "SecretSealer(..)");
     }
 }

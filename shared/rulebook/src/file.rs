@@ -6,13 +6,13 @@ use jiff::civil::{Time, Weekday};
 use serde::Deserialize;
 
 use crate::calendar::HolidayCalendar;
+use crate::challenge::{ChallengeRules, MAX_CHALLENGE_TTL_S};
 use crate::error::{RulebookError, read_toml};
 use crate::number_rules::NumberRules;
 use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 use crate::rules::{
-    ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, LoginRules, MAX_CHALLENGE_TTL_S,
-    PasswordRules, PictureRules, ProductRules, RegistrationRoute, RegistrationRules, RetentionRules,
-    Rulebook,
+    ContactChangeRules, ContactRoutes, ContractRules, LoginRules, PasswordRules, PictureRules, ProductRules,
+    RegistrationRoute, RegistrationRules, RetentionRules, Rulebook,
 };
 use kernel::phone::PhoneNumber;
 
@@ -171,6 +171,16 @@ fn check_challenge(rules: ChallengeRules) -> Result<(), RulebookError> {
         rules.max_open_per_number >= 1,
         "challenge.max_open_per_number",
         "must be at least 1",
+    )?;
+    require(
+        rules.max_per_login >= 1,
+        "challenge.max_per_login",
+        "must be at least 1",
+    )?;
+    require(
+        rules.pause_per_login_s <= MAX_CHALLENGE_TTL_S,
+        "challenge.pause_per_login_s",
+        format!("must be at most {MAX_CHALLENGE_TTL_S}"),
     )
 }
 

@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod calendar;
+mod challenge;
 mod contact;
 mod error;
 mod file;
@@ -13,13 +14,14 @@ mod opening_hours;
 mod rules;
 
 pub use calendar::HolidayCalendar;
+pub use challenge::{ChallengeRules, MAX_CHALLENGE_TTL_S};
 pub use contact::Contact;
 pub use error::RulebookError;
 pub use login_number::{LoginNumber, NumberHolder, UnusableReason};
 pub use number_rules::{IneligibleReason, LineKind, NumberRules, Verdict};
 pub use opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow, OpeningHours};
 pub use rules::{
-    ChallengeRules, ContactChangeRules, ContactRoutes, ContractRules, DEFAULT_RULEBOOK, EffectiveDateError,
-    LoginRules, MAX_CHALLENGE_TTL_S, PasswordRules, PictureRules, ProductRules, RegistrationRoute,
-    RegistrationRules, RetentionRules, Rulebook,
+    ContactChangeRules, ContactRoutes, ContractRules, DEFAULT_RULEBOOK, EffectiveDateError, LoginRules,
+    PasswordRules, PictureRules, ProductRules, RegistrationRoute, RegistrationRules, RetentionRules,
+    Rulebook,
 };

@@ -8,15 +8,13 @@ use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::HolidayCalendar;
+use crate::challenge::ChallengeRules;
 use crate::number_rules::NumberRules;
 use crate::opening_hours::{ContactRoute, ContactTopic, MaintenanceWindow};
 use kernel::clock::{Timestamp, at_jst, days_after, jst_date, start_of_jst_day};
 
 /// The text of the rulebook the software ships with.
 pub const DEFAULT_RULEBOOK: &str = include_str!("../data/rulebook.default.toml");
-
-/// PV-9: no rulebook may let a challenge live longer.
-pub const MAX_CHALLENGE_TTL_S: u32 = 600;
 
 /// One version of the rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,32 +61,6 @@ impl LoginRules {
     /// Whether a login at this instant needs the phone call.
     pub fn phone_required(&self, at: Timestamp) -> bool {
         self.gate_from <= at
-    }
-}
-
-/// PV-9: phone challenges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChallengeRules {
-    /// How long a challenge stays open, in seconds; at most [`MAX_CHALLENGE_TTL_S`].
-    pub ttl_s: u32,
-    /// Open challenges one caller number may have.
-    pub max_open_per_number: u32,
-    /// Challenges one login may open in its life, one after the other.
-    pub max_per_login: u32,
-    /// Seconds between two of these; at most [`MAX_CHALLENGE_TTL_S`].
-    pub pause_per_login_s: u32,
-}
-
-impl ChallengeRules {
-    /// How long a challenge stays open.
-    pub fn ttl(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.ttl_s))
-    }
-
-    /// How long a login waits between two challenges.
-    pub fn pause_per_login(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.pause_per_login_s))
     }
 }
 
@@ -394,6 +366,14 @@ mod tests {
         assert_eq!(
             field_of(&with("max_open_per_number = 3", "max_open_per_number = 0")),
             "challenge.max_open_per_number"
+        );
+        assert_eq!(
+            field_of(&with("max_per_login = 5", "max_per_login = 0")),
+            "challenge.max_per_login"
+        );
+        assert_eq!(
+            field_of(&with("pause_per_login_s = 3", "pause_per_login_s = 601")),
+            "challenge.pause_per_login_s"
         );
         assert_eq!(
             field_of(&with("unknown_callers_days = 90", "unknown_callers_days = 3651")),

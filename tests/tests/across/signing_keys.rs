@@ -176,6 +176,16 @@ impl World {
             registered.map(|_| ()).map_err(|refused| reason(&refused))
         })
         .await;
+        Customer {
+            world: self,
+            contract_id: contract_id(&policy),
+            tokens: self.log_in(email).await,
+            issued_by: 0,
+        }
+    }
+
+    /// With both instances of identity.
+    async fn log_in(&self, email: String) -> Tokens {
         let login = LoginRequest {
             user_id: email,
             password: PASSWORD.to_owned(),
@@ -193,12 +203,7 @@ impl World {
             wait_ms: 0,
         };
         let completed = self.identity(1).complete_login(complete).await.unwrap();
-        Customer {
-            world: self,
-            contract_id: contract_id(&policy),
-            tokens: completed.into_inner().tokens.unwrap(),
-            issued_by: 0,
-        }
+        completed.into_inner().tokens.unwrap()
     }
 
     async fn rotate(&self, stolen: bool) {

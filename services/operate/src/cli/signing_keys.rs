@@ -34,7 +34,7 @@ struct Keys {
 
 #[derive(Serialize)]
 struct Key {
-    key_id: String,
+    id: String,
     purpose: &'static str,
     state: &'static str,
     active_at: String,
@@ -61,7 +61,7 @@ impl From<SigningKey> for Key {
             active_at: time(key.active_at_us),
             retiring_at: time(key.retiring_at_us),
             removed_at: time(key.removed_at_us),
-            key_id: key.key_id,
+            id: key.key_id,
         }
     }
 }
@@ -70,7 +70,7 @@ impl fmt::Display for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (line, key) in self.keys.iter().enumerate() {
             let Key {
-                key_id,
+                id,
                 purpose,
                 state,
                 active_at,
@@ -80,7 +80,7 @@ impl fmt::Display for Keys {
             if line > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{key_id} of {purpose}: {state}, signs from {active_at}")?;
+            write!(f, "{id} of {purpose}: {state}, signs from {active_at}")?;
             if !retiring_at.is_empty() {
                 write!(f, " until {retiring_at}")?;
             }

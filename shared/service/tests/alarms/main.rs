@@ -462,16 +462,10 @@ async fn the_database_away(world: &mut World) {
 
 async fn a_rotation_of_keys_overdue(world: &World) {
     OVERDUE.store(3_601, Ordering::SeqCst);
-    world
-        .raised(
-            "rotation-overdue",
-            &["the next signing key should have been announced 3601 s ago"],
-        )
-        .await;
-    let overdue = "madoguchi.signing_keys.overdue";
-    world
-        .gauge(overdue, &["service=tally"], |seconds| seconds > 3_600.0)
-        .await;
+    let told = "the next signing key should have been announced 3601 s ago";
+    world.raised("rotation-overdue", &[told]).await;
+    let (overdue, late) = ("madoguchi.signing_keys.overdue", |seconds| seconds > 3_600.0);
+    world.gauge(overdue, &["service=tally"], late).await;
     OVERDUE.store(0, Ordering::SeqCst);
     world.over("rotation-overdue").await;
 }
