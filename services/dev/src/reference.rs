@@ -105,9 +105,7 @@ impl Commented<'_> {
     fn comment(&self, path: &[i32]) -> String {
         let info = self.0.source_code_info.iter().flat_map(|info| &info.location);
         let location = info.into_iter().find(|location| location.path == path);
-        let comment = location
-            .map(Location::leading_comments)
-            .unwrap_or_default();
+        let comment = location.map(Location::leading_comments).unwrap_or_default();
         let words: Vec<_> = comment.split_whitespace().collect();
         cell(&words.join(" "))
     }
