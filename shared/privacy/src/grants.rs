@@ -4,7 +4,7 @@
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::MIGRATOR;
+use crate::keyring::MIGRATOR;
 
 /// Where it is written which migrations were applied, with its schema: without, a role named like a schema would look there.
 pub const MIGRATIONS_TABLE: &str = "public._sqlx_migrations";

@@ -17,7 +17,6 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::operator::{DONE, Operator};
 
 const SERVING_WITHIN: Duration = Duration::from_mins(5);
 
@@ -105,15 +104,11 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    pub(crate) async fn start(folder: &Path, servers: &Servers) -> Self {
-        let mut deployment = Self::set_up(folder, servers);
-        Operator::new(&deployment)
-            .run(DONE, "", &["keyring", "prepare"])
-            .await;
+    /// All services, once the keyring is prepared.
+    pub(crate) async fn launch_all(&mut self) {
         for service in SERVICES {
-            deployment.launch(service).await;
+            self.launch(service).await;
         }
-        deployment
     }
 
     /// Everything but the services' processes.

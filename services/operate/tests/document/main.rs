@@ -32,8 +32,13 @@ const REFUSED_ADDRESS: &str = "refused by the view";
 async fn every_command_of_the_document_operates_a_deployment_that_nobody_else_has_set_up() {
     let folder = deployment::folder();
     let servers = Servers::start().await;
-    let deployment = Deployment::start(&folder.path().join("one"), &servers).await;
+    let mut deployment = Deployment::set_up(&folder.path().join("one"), &servers);
+    let before = Operator::new(&deployment);
+    before.run(DONE, "", &["keyring", "prepare"]).await;
+    let prepared = before.typed();
+    deployment.launch_all().await;
     let operator = Operator::new(&deployment);
+    operator.has_typed(prepared);
 
     importing(&operator, &deployment).await;
     parked(&operator, &deployment).await;

@@ -2,7 +2,7 @@
 //! anyone can write is not believed.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use contracts::access::FORWARDERS;
 use http::{HeaderMap, HeaderName, Request};
 use tonic::transport::server::TcpConnectInfo;
 
-use crate::grpc::rooms::Origin;
 use crate::tokens::TokenVerifier;
 
 /// The address that a forwarder names, as text (RFC 4291, RFC 791), alone.
@@ -46,6 +45,15 @@ impl fmt::Display for ClientAddress {
             None => out.write_str("unknown"),
         }
     }
+}
+
+/// Where a call comes from, as far as shares are counted by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The connection, unless a forwarder's, which carries the calls of many.
+    pub(crate) connection: Option<SocketAddr>,
+    /// The client's network.
+    pub(crate) address: Option<ClientAddress>,
 }
 
 /// Where a request came from; unknown where it did not pass admission.

@@ -13,7 +13,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::grpc::client_address::ClientAddress;
+use crate::grpc::client_address::{ClientAddress, Origin};
 use crate::grpc::settings::Grpc;
 use crate::tokens::caller::Caller;
 
@@ -31,15 +31,6 @@ const REFLECTION_TOTAL: Duration = Duration::from_mins(1);
 const WATCHING: usize = 64;
 /// Longest a stranger's call may wait: for a telephone call, with a login token.
 const OPEN_WAIT: Duration = Duration::from_mins(2);
-
-/// Where a call comes from, as far as shares are counted by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The connection, unless a forwarder's, which carries the calls of many.
-    pub(crate) connection: Option<SocketAddr>,
-    /// The client's network.
-    pub(crate) address: Option<ClientAddress>,
-}
 
 /// How long a call in a room may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
