@@ -1,5 +1,6 @@
 //! Who we are to the services, and in which language we want to be refused.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,11 +17,18 @@ pub enum Language {
     Japanese,
 }
 
+/// Metadata that names the address of whom a program of ours speaks for. Believed only beside [`PEER`].
+const CLIENT_ADDRESS: &str = "madoguchi-client-address";
+/// Metadata with the secret of the program that names it.
+const PEER: &str = "madoguchi-peer";
+
 /// Who calls. Prints nothing of itself.
 #[derive(Clone)]
 pub struct Bearer {
     source: Source,
     language: Language,
+    /// Address, secret and trace of a call made for somebody else.
+    behalf: Vec<(&'static str, HeaderValue)>,
 }
 
 #[derive(Clone)]
@@ -37,6 +45,7 @@ impl Bearer {
         Self {
             source: Source::Nobody,
             language: Language::English,
+            behalf: Vec::new(),
         }
     }
 
@@ -45,6 +54,7 @@ impl Bearer {
         Self {
             source: authorization(token).map_or(Source::Nobody, Source::Token),
             language: Language::English,
+            behalf: Vec::new(),
         }
     }
 
@@ -53,6 +63,7 @@ impl Bearer {
         Self {
             source: Source::File(Arc::new(path)),
             language: Language::English,
+            behalf: Vec::new(),
         }
     }
 
@@ -60,6 +71,31 @@ impl Bearer {
     #[must_use]
     pub fn in_language(mut self, language: Language) -> Self {
         self.language = language;
+        self
+    }
+
+    /// The same, calling for somebody at another address: throttling then counts there and not here. The secret proves that
+    /// this program may say so; a trace (`traceparent`, W3C) is gone on with.
+    #[must_use]
+    pub fn on_behalf_of(
+        mut self,
+        address: IpAddr,
+        peer_secret: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Self {
+        let entries = [
+            (CLIENT_ADDRESS, Some(address.to_string())),
+            (PEER, peer_secret.map(str::to_owned)),
+            ("traceparent", traceparent.map(str::to_owned)),
+        ];
+        self.behalf = entries
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let mut value = HeaderValue::from_str(&value?).ok()?;
+                value.set_sensitive(name == PEER);
+                Some((name, value))
+            })
+            .collect();
         self
     }
 
@@ -73,6 +109,9 @@ impl Bearer {
             Language::Japanese => "ja",
         };
         headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language));
+        for (name, value) in &self.behalf {
+            headers.insert(*name, value.clone());
+        }
         let authorization = match &self.source {
             Source::Nobody => return Ok(()),
             Source::Token(value) => value.clone(),
@@ -126,6 +165,17 @@ mod tests {
         }
         std::fs::write(&path, "\n").unwrap();
         assert!(bearer.sign(&mut HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_call_for_somebody_names_their_address_and_proves_who_says_so() {
+        let address = IpAddr::from([192, 0, 2, 7]);
+        let bearer = Bearer::nobody().on_behalf_of(address, Some("secret"), None);
+        let mut headers = HeaderMap::new();
+        bearer.sign(&mut headers).unwrap();
+        assert_eq!(headers[CLIENT_ADDRESS], "192.0.2.7");
+        assert_eq!(headers[PEER], "secret");
+        assert!(headers[PEER].is_sensitive() && !headers.contains_key("traceparent"));
     }
 
     #[test]

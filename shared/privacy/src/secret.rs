@@ -1,4 +1,4 @@
-//! A service's own secrets at rest, such as private keys: sealed under a key derived of its pepper, which is in no database and no
+//! A service's own secrets at rest, such as private keys and what a web session holds: sealed under a key derived of its pepper, which is in no database and no
 //! backup. Whoever has the service's database alone has nothing.
 
 use std::fmt;
@@ -34,6 +34,13 @@ impl Pepper {
     /// `madoguchi sealed secret 1` over the purpose.
     pub fn sealer(&self, purpose: &str) -> SecretSealer {
         SecretSealer(Zeroizing::new(self.hash(FORMAT, purpose.as_bytes())))
+    }
+
+    /// The same for things of which each has a holder: without what the holder alone keeps, it cannot be made again. **Format**:
+    /// the key is [`Pepper::hash`] of `madoguchi sealed secret 1` over the purpose, a zero byte and what the holder keeps.
+    pub fn sealer_for(&self, purpose: &str, holders: &[u8]) -> SecretSealer {
+        let whose = Zeroizing::new([purpose.as_bytes(), &[0], holders].concat());
+        SecretSealer(Zeroizing::new(self.hash(FORMAT, &whose)))
     }
 }
 
@@ -108,7 +115,12 @@ mod tests {
         };
         assert_eq!(open(&keys, b"a place", &sealed).unwrap(), b"a private key");
         assert_eq!(open(&keys, b"another place", &sealed), Err(SecretError::Open));
-        for other in [pepper("02").sealer("keys"), pepper("01").sealer("other keys")] {
+        let others = [
+            pepper("02").sealer("keys"),
+            pepper("01").sealer("other keys"),
+            pepper("01").sealer_for("keys", b"a cookie"),
+        ];
+        for other in others {
             assert_eq!(open(&other, b"a place", &sealed), Err(SecretError::Open));
         }
         for byte in 0..sealed.len() {
@@ -121,6 +133,17 @@ mod tests {
             );
         }
         assert_eq!(open(&keys, b"a place", &sealed[..10]), Err(SecretError::Open));
+    }
+
+    #[test]
+    fn what_belongs_to_a_holder_opens_with_what_the_holder_keeps_alone() {
+        let sealer = |cookie: &[u8]| pepper("01").sealer_for("session", cookie);
+        let sealed = sealer(b"cookie").seal(b"row", b"token").unwrap();
+        assert_eq!(
+            sealer(b"cookie").open(b"row", &sealed).unwrap().as_slice(),
+            b"token"
+        );
+        assert!(sealer(b"guess").open(b"row", &sealed).is_err());
     }
 
     #[test]

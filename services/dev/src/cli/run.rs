@@ -81,7 +81,7 @@ impl Run {
     async fn start_and_play(&self, data: &Path) -> Result<(Stack, Vec<Step>), Failure> {
         let programs = self.programs()?;
         say!(
-            "starting PostgreSQL, NATS and {} services in {}",
+            "starting PostgreSQL, NATS, {} services and the pages in {}",
             SERVICES.len(),
             data.display()
         );
@@ -176,8 +176,9 @@ fn invite(stack: &Stack, programs: &Path) {
     for (service, address) in &stack.description().services {
         say!("  {service:<20} {address}");
     }
-    say!("Logs, secrets and stack.json are in {data}.\n\nTry, in another terminal:");
     let session = Session::read(stack.folder());
+    pages(stack, &session, &program.to_string());
+    say!("\nLogs, secrets and stack.json are in {data}.\n\nTry, in another terminal:");
     say!("  {program} --data {data} contracts");
     say!("  {program} --data {data} queue");
     match session.customer {
@@ -191,6 +192,20 @@ fn invite(stack: &Stack, programs: &Path) {
     }
     operators(stack, programs);
     say!("\nCtrl-C stops everything.");
+}
+
+/// Where the customers' pages are, and with what the journey's customer logs in there.
+fn pages(stack: &Stack, session: &Session, program: &str) {
+    say!("\nThe customers' pages: {}", stack.pages_url());
+    if let Some(customer) = &session.customer {
+        say!("  user ID  {}\n  password {}", customer.email, customer.password);
+        say!("  then be the carrier, with the line that the page shows:");
+        say!(
+            "  {program} --data {} call --line LINE --from {}",
+            stack.folder().path().display(),
+            customer.phone
+        );
+    }
 }
 
 /// What operators would type on this deployment, which knows it by its settings files and a token alone.

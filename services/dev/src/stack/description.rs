@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::infrastructure::Infrastructure;
 use super::roles::KEYRING;
+use super::web::WEB;
 use super::{DataFolder, SERVICES, StackError};
 
 const PORTS: Range<u16> = 20_000..32_000;
@@ -19,6 +20,9 @@ const PORTS: Range<u16> = 20_000..32_000;
 pub struct Description {
     /// `127.0.0.1:port` by service.
     pub services: BTreeMap<String, String>,
+    /// `127.0.0.1:port` of the pages.
+    #[serde(default)]
+    pub pages: BTreeMap<String, String>,
     /// Process id by service.
     pub pids: BTreeMap<String, u32>,
     /// Database URL by service, and the keyring's, as the superuser.
@@ -32,12 +36,14 @@ pub struct Description {
 
 impl Description {
     pub(super) fn new(infrastructure: &Infrastructure, ports: &BTreeMap<&'static str, u16>) -> Self {
-        let databases = SERVICES.into_iter().chain([KEYRING]);
+        let databases = SERVICES.into_iter().chain([KEYRING, WEB]);
+        let addresses = ports
+            .iter()
+            .map(|(name, port)| ((*name).to_owned(), format!("127.0.0.1:{port}")));
+        let (pages, services) = addresses.partition(|(name, _)| name == WEB);
         Self {
-            services: ports
-                .iter()
-                .map(|(service, port)| ((*service).to_owned(), format!("127.0.0.1:{port}")))
-                .collect(),
+            services,
+            pages,
             pids: BTreeMap::new(),
             databases: databases
                 .map(|name| (name.to_owned(), infrastructure.databases.url(name)))
@@ -72,10 +78,11 @@ pub(super) fn ports(folder: &DataFolder) -> Result<BTreeMap<&'static str, u16>, 
     let before = Description::read(folder.path()).unwrap_or_default();
     let mut held = Vec::new();
     let mut ports = BTreeMap::new();
-    for service in SERVICES {
+    for service in SERVICES.into_iter().chain([WEB]) {
         let kept = before
             .services
             .get(service)
+            .or_else(|| before.pages.get(service))
             .and_then(|address| address.rsplit(':').next()?.parse().ok());
         let listener = kept
             .and_then(|port: u16| TcpListener::bind(("127.0.0.1", port)).ok())

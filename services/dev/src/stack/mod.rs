@@ -14,6 +14,7 @@ mod secrets;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use options::{Between, Peer, StackOptions};
 use process::ServiceProcess;
 pub use secrets::Secrets;
 pub use settings::LINES;
+pub use web::WEB;
 
 /// The services, in the order they are started: identity first, because the others ask it for its keys.
 pub const SERVICES: [&str; 5] = [IDENTITY, ENDORSEMENT, PHONE_VERIFICATION, CLAIM_IMAGES, VIEWS];
@@ -72,7 +74,7 @@ impl Stack {
             programs: programs.to_owned(),
             infrastructure,
         };
-        for service in SERVICES {
+        for service in SERVICES.into_iter().chain([WEB]) {
             stack.launch(service)?;
         }
         futures::future::try_join_all(stack.services.values_mut().map(ServiceProcess::serving)).await?;
@@ -90,6 +92,7 @@ impl Stack {
             .description
             .services
             .get(service)
+            .or_else(|| self.description.pages.get(service))
             .cloned()
             .unwrap_or_default();
         let process = ServiceProcess::launch(service, service, &self.programs, &self.folder, address)?;
@@ -119,6 +122,12 @@ impl Stack {
     /// The URL of a service's database (the keyring's is `keyring`) as the superuser.
     pub fn database_url(&self, service: &str) -> String {
         self.infrastructure.databases.url(service)
+    }
+
+    /// Where a browser finds the customers' pages.
+    pub fn pages_url(&self) -> String {
+        let address = self.description.pages.get(WEB);
+        format!("http://{}", address.map_or("", String::as_str))
     }
 
     /// The log of a service.

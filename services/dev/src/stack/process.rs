@@ -9,6 +9,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::web::{self, WEB};
 use super::{DataFolder, StackError};
 
 /// The first start makes tables and hears what happened before; a process that ends by itself is told at once.
@@ -67,7 +68,12 @@ impl ServiceProcess {
             {
                 return Ok(false);
             }
-            if is_serving(&url).await { Ok(true) } else { Err(()) }
+            let serving = if self.service == WEB {
+                web::is_serving(&self.address).await
+            } else {
+                is_serving(&url).await
+            };
+            if serving { Ok(true) } else { Err(()) }
         };
         let outcome = testkit::poll(SERVING_WITHIN, look).await;
         match outcome {

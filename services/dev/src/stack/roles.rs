@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::{PrivatePostgres, ServerError};
 
 use super::secrets::random;
+use super::web::WEB;
 use super::{DataFolder, SERVICES, StackError};
 
 /// The keyring's database, and the role that owns it: its tables are made, its files kept tidy by that.
@@ -20,7 +21,7 @@ pub(super) struct Roles(BTreeMap<&'static str, String>);
 impl Roles {
     /// Reads the passwords, and makes those that are missing.
     pub(super) fn open(folder: &DataFolder) -> Result<Self, StackError> {
-        let passwords = SERVICES.into_iter().chain([KEYRING]).map(|name| {
+        let passwords = SERVICES.into_iter().chain([KEYRING, WEB]).map(|name| {
             let file = folder.secret(&format!("database_{name}"));
             Ok((name, folder.kept(&file, random)?))
         });

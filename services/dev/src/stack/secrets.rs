@@ -8,6 +8,7 @@ use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use testkit::staff_issuer::StaffIssuer;
 
+use super::web::SESSION_KEY;
 use super::{DataFolder, SERVICES, StackError};
 
 /// The peer that reports calls (PV-14).
@@ -41,6 +42,7 @@ impl Secrets {
         for service in SERVICES {
             folder.kept(&folder.secret(&format!("pepper_{service}")), random)?;
         }
+        folder.kept(&folder.secret(SESSION_KEY), random)?;
         let others = FORWARDERS.iter().copied().chain([CARRIER]);
         for peer in SERVICES.into_iter().chain(others) {
             peers.insert(

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::infrastructure::Infrastructure;
 use super::roles::KEYRING;
-use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions, bus};
+use super::{DataFolder, Peer, SERVICES, Secrets, StackError, StackOptions, bus, web};
 
 /// The lines customers are told to dial (PV-8).
 pub const LINES: [&str; 8] = [
@@ -38,7 +38,7 @@ pub(super) fn write(
         merge(&mut table, &options.settings);
         folder.write(&folder.config(service), &table.to_string())?;
     }
-    Ok(())
+    web::write(folder, secrets, infrastructure, ports)
 }
 
 /// The settings of a second instance of a service: the same, at another port.

@@ -17,7 +17,6 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-
 const SERVING_WITHIN: Duration = Duration::from_mins(5);
 
 /// Who is who, and may what: an administrator, two supervisors, somebody of the call centre.

@@ -24,7 +24,7 @@ pub(crate) const START_WITHIN: Duration = Duration::from_mins(1);
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A pool to the database under `key`, once it answers.
-pub(crate) async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> Result<PgPool, StartError> {
+pub async fn connect(key: &str, url: &Secret, options: PgPoolOptions) -> Result<PgPool, StartError> {
     let parsed = url.expose().parse::<sqlx::postgres::PgConnectOptions>();
     // sqlx's own text repeats parts of the URL, which holds a password.
     let connect = parsed.map_err(|_| StartError::setting(key, "is not a postgres:// URL"))?;
@@ -57,7 +57,7 @@ fn worth_waiting(error: &sqlx::Error) -> bool {
 }
 
 /// Runs several crates' migrations as one, in the order of their versions.
-pub(crate) async fn migrate(pool: &PgPool, migrators: &[&'static Migrator]) -> Result<(), StartError> {
+pub async fn migrate(pool: &PgPool, migrators: &[&'static Migrator]) -> Result<(), StartError> {
     let migrations: Vec<_> = migrators
         .iter()
         .flat_map(|migrator| migrator.iter().cloned())

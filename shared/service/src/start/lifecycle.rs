@@ -1,21 +1,16 @@
 //! The one sequence of a service's life: settings → telemetry → databases → start → listening → SERVING → a signal or
 //! a failed task → `NOT_SERVING` → drain, bounded → flush → exit code.
 
-use std::{
-    convert::Infallible, future::Future, io::Write, net::SocketAddr, path::PathBuf, process::ExitCode,
-    sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use eventsourcing::{BoundedStore, PostgresStore};
 use kernel::clock::{Clock, SystemClock};
 use messaging::{Feed, JetStreamConfig, MessageSize, Relay, RelaySettings, chain};
-use nix::sys::stat::{Mode, umask};
 use privacy::Keyring;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::config::keys::{ConfigErrors, Keys};
 use crate::config::start_error::StartError;
 use crate::follow::set_aside_admin::SetAsideAdmin;
 use crate::follow::wiring::Wiring;
@@ -29,9 +24,10 @@ use crate::grpc::server;
 use crate::limits::Limits;
 use crate::start::database;
 use crate::start::event_store::{OpenStore, Presence};
+use crate::start::program::program;
 use crate::start::service::Service;
 use crate::start::settings::Settings;
-use crate::start::{help, keyring, nats, settings, telemetry};
+use crate::start::{help, keyring, nats, settings};
 use crate::tokens::keys::KeySource;
 use crate::tokens::verifier::TokenVerifier;
 use crate::watch::Watch;
@@ -41,122 +37,12 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a service's `main` returns: reads the arguments and the configuration, runs the service, gives the exit code.
 pub fn main<S: Service>() -> ExitCode {
-    private_files();
-    let file = match arguments::<S>(std::env::args().skip(1)) {
-        Ok(file) => file,
-        Err(code) => return code,
+    let read = |keys| {
+        let (settings, config) = settings::read::<S>(keys)?;
+        Ok((settings.telemetry.clone(), (settings, config)))
     };
-    let (settings, config) = match settings::read::<S>(Keys::from_file_and_environment(file.as_deref())) {
-        Ok(read) => read,
-        Err(errors) => return usage(S::NAME, &errors),
-    };
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(live::<S>(settings, config)),
-        Err(error) => fail(S::NAME, &StartError::new("starting the runtime", error)),
-    }
-}
-
-/// Whatever this process writes from now on is for its own user alone: files 600, folders 700.
-pub fn private_files() {
-    umask(Mode::S_IRWXG | Mode::S_IRWXO);
-}
-
-/// The configuration's file, from `--config` or `MADOGUCHI_CONFIG`.
-fn arguments<S: Service>(mut arguments: impl Iterator<Item = String>) -> Result<Option<PathBuf>, ExitCode> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "names the file the configuration is read from"
-    )]
-    let mut file = std::env::var_os("MADOGUCHI_CONFIG").map(PathBuf::from);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--help" | "-h" => return Err(say(&help::text::<S>())),
-            "--version" | "-V" => return Err(say(&format!("{} {}\n", S::NAME, env!("CARGO_PKG_VERSION")))),
-            "--config" => match arguments.next() {
-                Some(path) => file = Some(path.into()),
-                None => {
-                    return Err(usage(
-                        S::NAME,
-                        &ConfigErrors(vec!["--config: a path must follow".to_owned()]),
-                    ));
-                }
-            },
-            other => match other.strip_prefix("--config=") {
-                Some(path) => file = Some(path.into()),
-                None => {
-                    return Err(usage(
-                        S::NAME,
-                        &ConfigErrors(vec![format!("{other}: no such argument; try --help")]),
-                    ));
-                }
-            },
-        }
-    }
-    Ok(file)
-}
-
-fn say(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-fn usage(name: &str, errors: &ConfigErrors) -> ExitCode {
-    fail(name, &StartError::Configuration(errors.clone()))
-}
-
-/// Before telemetry stands, and for the last word: standard error.
-fn fail(name: &str, error: &StartError) -> ExitCode {
-    // Where this cannot be written, nobody is listening.
-    let _ = writeln!(std::io::stderr(), "{name}: {}", chain(error));
-    ExitCode::from(error.exit_code())
-}
-
-async fn live<S: Service>(settings: Settings, config: S::Config) -> ExitCode {
-    let telemetry = match telemetry::install(S::NAME, &settings.telemetry) {
-        Ok(telemetry) => telemetry,
-        Err(error) => return fail(S::NAME, &error),
-    };
-    let stop = CancellationToken::new();
-    let ended = match signals(stop.clone()) {
-        Ok(signals) => {
-            let lived = run::<S>(settings, config, Arc::new(SystemClock), stop, None);
-            tokio::select! {
-                biased;
-                ended = lived => ended,
-                () = signals => Err(StartError::new("stopping", "a second signal cut the drain")),
-            }
-        }
-        Err(error) => Err(StartError::new("listening for signals", error)),
-    };
-    let code = match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(S::NAME, &error),
-    };
-    // The exporters block while they flush.
-    let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
-    code
-}
-
-/// Cancels `stop` at the first SIGTERM or SIGINT; a second one ends the process's patience.
-fn signals(stop: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        for second in [false, true] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if second {
-                tracing::warn!("a second signal: stopping without waiting for calls in flight");
-                return;
-            }
-            tracing::info!("a signal: stopping");
-            stop.cancel();
-        }
+    program(S::NAME, help::text::<S>, read, |(settings, config), stop| {
+        run::<S>(settings, config, Arc::new(SystemClock), stop, None)
     })
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod in_process;
 pub(crate) mod keyring;
 pub(crate) mod lifecycle;
 mod nats;
+pub(crate) mod program;
 pub(crate) mod service;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod telemetry;

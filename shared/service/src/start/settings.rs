@@ -95,9 +95,7 @@ impl Settings {
         let nats = nats(keys);
         let lease_ms = positive(keys, "messaging.lease_ms", LEASE_MS);
         let feeds = feeds(keys);
-        let own_secret = keys
-            .optional("peers.own_secret")
-            .and_then(|secret| own_secret(keys, secret));
+        let own_secret = own_secret(keys);
         let accepted_peers = accepted_peers(keys);
         let identity = optional_endpoint(keys, "tokens.identity_url");
         let staff = staff(keys);
@@ -262,8 +260,9 @@ fn feeds(keys: &mut Keys) -> Option<BTreeMap<String, Endpoint>> {
     endpoints.into_iter().collect()
 }
 
-/// A secret with a dot would be taken for a token.
-fn own_secret(keys: &mut Keys, secret: Option<Secret>) -> Option<Option<Secret>> {
+/// `peers.own_secret`: what a program calls the services with. A secret with a dot would be taken for a token.
+pub fn own_secret(keys: &mut Keys) -> Option<Option<Secret>> {
+    let secret = keys.optional::<Secret>("peers.own_secret")?;
     if secret
         .as_ref()
         .is_some_and(|secret| secret.expose().contains('.') || !secret.expose().is_ascii())
@@ -332,7 +331,8 @@ fn together<T>(keys: &mut Keys, key: &str, value: Option<T>) -> Option<T> {
     value
 }
 
-fn rulebook(keys: &mut Keys) -> Option<Rulebook> {
+/// `rulebook.file`, or the rulebook that is built in.
+pub fn rulebook(keys: &mut Keys) -> Option<Rulebook> {
     let Some(file) = keys.optional::<PathBuf>("rulebook.file")? else {
         return Some(Rulebook::default_rulebook());
     };

@@ -1,0 +1,71 @@
+# Around every page.
+service-name = Madoguchi
+error-prefix = Error: { "" }
+errors-title = Please check what you entered
+skip-to-main = Skip to main content
+language-label = Language
+nav-label = Menu
+nav-home = Home
+nav-accidents = Accidents
+nav-contracts = Contracts
+nav-requests = Requests
+nav-help = Help
+nav-logout = Log out
+footer-sample = All policyholders, telephone numbers and insurers of this service are invented.
+required = required
+next = Next
+behind = Your last change is being applied. Please open this page again in a moment.
+open-end = no end date
+form-unavailable = This cannot be done right now. What you entered is still here. Please try again in a moment.
+route-free = free call
+route-hours = Hours: { $hours }
+route-open = open now
+route-closed = closed
+route-opens = opens { $at }
+
+notice-draft-kept = What you entered before you logged in is still here. Please check it and go on.
+notice-files-lost = Your session had ended, so the files you chose were not sent. Please choose them again.
+notice-withdrawn = Your request was withdrawn.
+
+# In place of a page.
+problem-bad-request-title = That could not be read
+problem-bad-request = What was sent could not be read. Please go back and try again.
+problem-logged-out-title = Please log in
+problem-logged-out = Your session has ended. Please log in again.
+problem-forbidden-title = This is not accepted
+problem-forbidden = For your safety, only pages of this service can do this. Please start again from home.
+problem-not-found-title = Page not found
+problem-not-found = There is no such page, or it cannot be shown. Check the address, or look for it from home.
+problem-conflict-title = This could not be done
+problem-conflict = Something else was done at the same time. Please look at how things stand now.
+problem-too-large-title = The file is too large
+problem-too-large = More was sent than can be taken; one file has at most 32 MB. Nothing was registered.
+problem-too-many-title = Please wait a moment
+problem-too-many = That was a lot at once. Please try again in a moment.
+problem-unavailable-title = Not available right now
+problem-unavailable = This cannot be done at the moment. Please try again shortly; the lists show what was done.
+problem-maintenance-title = Under maintenance
+problem-internal-title = Something went wrong
+problem-internal = We are sorry. Please try again later. If it happens again, call us and give the reference below.
+problem-reference = Reference: { $reference }
+problem-home = Home
+
+# The first page, and help.
+start-title = Your insurance counter
+start-lead = Hand in pictures of an accident, change your telephone number and look at your contracts, on a computer or a phone.
+start-register = First time here
+start-gate = From { $date } on, logging in needs a call from your registered telephone.
+start-can = What you can do here
+start-can-pictures = Register pictures of an accident and send them to your adjuster
+start-can-phone = Change your telephone number
+start-can-contracts = See your contracts and how your requests stand
+start-conditions = Conditions of use
+start-help = Questions
+help-title = Help
+help-lead = Please call the desk for your topic. Whether it is open is shown as of now.
+code-topic-LOGIN = Logging in
+code-topic-REGISTRATION = Registering
+code-topic-CONTRACTS = Contracts
+code-topic-NAMES = Changing a name
+code-topic-IMAGES = Pictures of an accident
+code-topic-OTHER = Questions

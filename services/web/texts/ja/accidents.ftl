@@ -1,0 +1,82 @@
+accidents-title = 事故
+accidents-lead = 写真を提出する事故を選んでください。終了した事故にも、写真を追加できます。
+accident-detail = { $occurred }　受付番号 { $number }　{ $place }
+accident-title = { $kind }の事故
+accident-unsent = 未送信の写真が{ $count }枚あります
+accident-unsent-lead = 登録しただけでは、担当者に届きません。内容をご確認のうえ、送信してください。
+accident-to-send = 送信へ進む
+accident-add = 写真を追加する
+accident-number = 事故受付番号
+accident-occurred = 事故の日時
+accident-place = 事故の場所
+accident-pictures = 写真
+accident-no-pictures = まだ写真が登録されていません。
+accident-counts = 未送信 { $unsent }枚、送信済み { $sent }枚
+accident-submissions = 送信の記録
+accident-submission = { $count }枚を送信しました
+accident-contact = 写真についてのお問い合わせ
+accident-contact-lead = 事故の担当者へお電話ください。担当者が決まるまでは、下の窓口で承ります。
+back-to-accident = 事故の画面へ戻る
+submission-seen = 担当者が確認しました
+submission-unseen = 担当者の確認待ち
+picture-number = 写真{ $number }
+picture-alt = 写真{ $number }（{ $category }）
+picture-duplicate = 写真{ $number }と同じ写真です。
+
+add-title = 写真の追加（{ $kind }）
+add-what = 撮るもの
+add-guide = 全体、損害のある部屋や部分、近くからの写真、型番や銘板の順に撮ると、担当者が早く確認できます。
+add-category = 写真の種類
+add-files = 写真
+add-files-support = 一度に20枚、1枚32 MBまで。JPEG、PNG、HEIC、WebPの写真をお選びください。書類にはPDFも使えます。
+add-submit = 登録する
+add-not-sent = 登録の後、確認して送信する画面があります。
+add-choose = 写真を選択してください。
+add-too-many = 一度に登録できるのは{ $max }枚までです。残りは、もう一度この画面からお選びください。
+add-too-large = 32 MBを超えるため、受け付けられません。別の写真をお選びください。
+add-further = ほかの写真
+add-duplicate = 同じ写真がすでに登録されています。
+add-received = 受付済み
+add-refused = 受け付けられません
+add-results = { $received }枚を受け付けました{ $refused ->
+    [0] {""}
+   *[other] 、{ $refused }枚は受け付けられませんでした
+}
+add-unsent = 登録済みで未送信の写真
+
+send-title = 写真の送信
+send-lead = 担当者へ送信する写真を選んでください。送信の後も、何度でも追加できます。
+send-nothing = 送信できる写真がありません。先に写真を追加してください。
+send-pictures = 送信する写真
+send-this = 写真{ $number }を送信する
+send-note = 担当者への連絡
+send-note-support = 任意。1,000文字まで入力できます。
+send-submit = 送信する
+send-choose = 送信する写真を選択してください。
+send-not-sendable = 選択された写真に、送信済みか受け付けられなかったものがあります。選び直してください。
+sent-title = 送信しました
+sent-lead = { $count }枚の写真を担当者へ送信しました。
+sent-shown-at = この画面の表示日時
+sent-left = 未送信の写真が{ $count }枚残っています。
+sent-more = 担当者が確認すると、事故の画面に「担当者が確認済み」と表示されます。
+
+image-title = 写真{ $number }
+image-none = このファイルは画面に表示できません。原本は受け付けています。
+image-before = 前の写真
+image-after = 次の写真
+image-file = ファイル
+image-received = 受付日時
+image-words = お知らせ
+
+code-refusal-UNSUPPORTED_TYPE = この形式のファイルは受け付けていません。JPEG、PNG、HEIC、WebPの写真をご利用ください。
+code-refusal-TRUNCATED = ファイルが途中で切れています。もう一度撮影するか、別のファイルをお選びください。
+code-refusal-TOO_MANY_PIXELS = 画像が大きすぎます。別の写真をお選びください。
+code-refusal-UNREADABLE = 画像を読み取れません。もう一度撮影するか、別のファイルをお選びください。
+code-refusal-DECODE_LIMIT = 処理に必要な量が多すぎるため、受け付けられません。別のファイルをお選びください。
+code-refusal-DISGUISED = 画像の中または後ろに別のデータが含まれています。元の写真をお選びください。
+code-refusal-OTHER = 受け付けられませんでした。別のファイルをお選びください。
+code-hint-BLURRED = ぶれています。撮り直せる場合は、もう一度お送りください。
+code-hint-SOFT = ピントが少し甘くなっています。
+code-hint-DARK = 暗く写っています。撮り直せる場合は、もう一度お送りください。
+code-hint-TINY = 画素数が少なく、細部が確認できません。
+code-hint-OTHER = 撮り直せる場合は、もう一度お送りください。

@@ -1,0 +1,71 @@
+# Around every page.
+service-name = 窓口
+error-prefix = エラー：
+errors-title = 入力内容をご確認ください
+skip-to-main = 本文へ
+language-label = 言語
+nav-label = メニュー
+nav-home = ホーム
+nav-accidents = 事故
+nav-contracts = ご契約
+nav-requests = お手続き
+nav-help = お困りのとき
+nav-logout = ログアウト
+footer-sample = このサービスの契約者・電話番号・保険会社はすべて架空のものです。
+required = ※必須
+next = 次へ
+behind = 最新のお手続きを反映しています。しばらくしてから、もう一度この画面を開いてください。
+open-end = 期限の定めなし
+form-unavailable = ただいま処理できません。入力内容は残っています。少し待ってから、もう一度お試しください。
+route-free = 通話無料
+route-hours = 受付時間：{ $hours }
+route-open = ただいま受付中
+route-closed = 受付時間外
+route-opens = 次の受付は{ $at }からです
+
+notice-draft-kept = ログインの前に入力された内容が残っています。ご確認のうえ、お手続きを続けてください。
+notice-files-lost = ログインの有効時間が過ぎたため、選択されたファイルは送られていません。もう一度お選びください。
+notice-withdrawn = お手続きを取り消しました。
+
+# In place of a page.
+problem-bad-request-title = 正しく送信されませんでした
+problem-bad-request = 送信された内容を読み取れませんでした。前の画面に戻り、もう一度お試しください。
+problem-logged-out-title = ログインが必要です
+problem-logged-out = ログインの有効時間が過ぎました。もう一度ログインしてください。
+problem-forbidden-title = この操作は受け付けられません
+problem-forbidden = 安全のため、このサービスの画面以外からの操作は受け付けていません。ホームからやり直してください。
+problem-not-found-title = ページが見つかりません
+problem-not-found = お探しのページはないか、表示できません。アドレスをご確認いただくか、ホームからお探しください。
+problem-conflict-title = お手続きできませんでした
+problem-conflict = ほかのお手続きと重なったため、受け付けられませんでした。最新の内容をご確認ください。
+problem-too-large-title = ファイルが大きすぎます
+problem-too-large = 送信できる大きさを超えています。1つのファイルは32 MBまでです。何も登録されていません。
+problem-too-many-title = ただいま混み合っています
+problem-too-many = 操作が続いたため、少し待ってから、もう一度お試しください。
+problem-unavailable-title = ただいまご利用いただけません
+problem-unavailable = 一時的に処理できません。少し待ってから、もう一度お試しください。お手続きの結果は一覧でご確認いただけます。
+problem-maintenance-title = システムメンテナンス中です
+problem-internal-title = システムエラーが発生しました
+problem-internal = 申し訳ございません。しばらくしてから、もう一度お試しください。繰り返す場合は、下の参照番号を添えてお問い合わせください。
+problem-reference = 参照番号：{ $reference }
+problem-home = ホームへ
+
+# The first page, and help.
+start-title = ご契約者さまの窓口
+start-lead = 事故の写真の提出、電話番号などの変更、ご契約内容の確認が、パソコンやスマートフォンからできます。
+start-register = はじめてご利用の方
+start-gate = { $date }から、ログインの際にご登録の電話番号からのお電話による本人認証が必要になります。
+start-can = できること
+start-can-pictures = 事故の写真を登録し、担当者へ送信する
+start-can-phone = 電話番号を変更する
+start-can-contracts = ご契約内容とお手続きの状況を確認する
+start-conditions = ご利用条件
+start-help = お問い合わせ
+help-title = お困りのとき
+help-lead = ご用件に合った窓口へお電話ください。受付状況は現在のものです。
+code-topic-LOGIN = ログインについて
+code-topic-REGISTRATION = 利用登録について
+code-topic-CONTRACTS = ご契約について
+code-topic-NAMES = お名前の変更について
+code-topic-IMAGES = 事故の写真について
+code-topic-OTHER = お問い合わせ

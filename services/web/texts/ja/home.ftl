@@ -1,0 +1,14 @@
+home-title = ホーム
+home-register-phone = 電話番号を登録する
+home-look-and-send = 確認して送信する
+home-accidents = 事故
+home-accident = { $date } 受付番号 { $number }
+home-all-accidents = 事故の一覧
+home-contract = 証券番号 { $policy }　{ $until }まで
+home-all-contracts = ご契約の一覧
+home-request = 受付番号 { $receipt }　変更日 { $date }
+home-all-requests = お手続きの一覧
+accidents-empty = 事故の受付はありません。事故にあわれたときは、まずお電話でご連絡ください。
+contracts-empty = 表示できるご契約がありません。団体契約と法人のご契約は、こちらには表示されません。
+requests-empty = お手続きはありません。電話番号の変更は、ご契約の画面からできます。
+unsent-count = 未送信{ $count }枚
