@@ -110,10 +110,10 @@ fn imported(accident: ImportedAccident) -> Result<proto::AccidentImported, Unsea
         subject_id: accident.subject.to_string(),
         occurred_at_us: accident.occurred_at.as_microsecond(),
         place: accident.place.as_ref().map(sealed_to_wire).transpose()?,
-        kind: accident.kind.as_str().to_owned(),
+        kind: wire::kind(accident.kind).into(),
         adjuster_id: accident.adjuster_id.unwrap_or_default(),
         office: accident.office,
-        state: accident.state.as_str().to_owned(),
+        state: wire::accident_state(accident.state).into(),
     })
 }
 
@@ -199,8 +199,8 @@ mod tests {
             panic!("another event")
         };
         assert_eq!(
-            (accident.kind.as_str(), accident.state.as_str()),
-            ("WATER_LEAK", "OPEN")
+            (accident.kind(), accident.state()),
+            (proto::AccidentKind::WaterLeak, proto::AccidentState::Open)
         );
         assert_eq!(accident.place.unwrap().path, "/accident/place");
     }
@@ -233,8 +233,8 @@ mod tests {
         };
         let image = refused.image.unwrap();
         assert_eq!(
-            (image.state(), image.refusal_reason.as_str()),
-            (proto::ImageState::Refused, "TRUNCATED")
+            (image.state(), image.refusal_reason()),
+            (proto::ImageState::Refused, proto::ImageRefusal::Truncated)
         );
     }
 

@@ -9,6 +9,7 @@ mod model;
 mod problem;
 mod read;
 mod sources;
+mod submissions;
 
 use std::sync::Arc;
 

@@ -1,16 +1,21 @@
 //! What the customer's and the adjuster's queries read alike: pages, orders, pictures.
 
+use contracts::claim_images::v1::{
+    AccidentKind, DerivativeSize, ImageCategory, ImageHint, ImageRefusal, ImageState,
+};
 use contracts::views::v1::{self as proto, ImageSummary};
 use decider::Problem;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use kernel::clock::instant_of_micros;
 use kernel::{CaptureFact, CaptureFacts};
-use service::Page;
+use service::{Page, reason_text};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
+
+use crate::model::named::{Named as _, stored};
 
 /// An order a list can be asked for: what to sort by, and which way. The id breaks ties, the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +105,9 @@ pub(crate) fn count(row: &PgRow, column: &str) -> Result<u32, sqlx::Error> {
 /// Position of a row in a list by time.
 pub(crate) type TimePosition = (i64, Uuid);
 
+/// Hints that have texts.
+const HINTS: [&str; 4] = ["BLURRED", "SOFT", "DARK", "TINY"];
+
 /// Who looks at pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Viewer {
@@ -153,27 +161,53 @@ fn image(row: &PgRow, viewer: Viewer) -> Result<ImageSummary, sqlx::Error> {
         Viewer::Customer => None,
         Viewer::ClaimsStaff => row.try_get::<Option<Json<CaptureFacts>>, _>("capture")?,
     };
+    let refusal = stored::<ImageRefusal>(row, "refusal_reason")?;
+    let (derivatives, hints): (Vec<String>, Vec<String>) =
+        (row.try_get("derivatives")?, row.try_get("hints")?);
     Ok(ImageSummary {
         image_id: row.try_get::<Uuid, _>("image_id")?.to_string(),
-        category: row.try_get("category")?,
-        state: row.try_get("state")?,
-        refusal_reason: row.try_get("refusal_reason")?,
+        category: stored::<ImageCategory>(row, "category")?.into(),
+        state: stored::<ImageState>(row, "state")?.into(),
+        refusal_reason: refusal.into(),
+        refusal_message: match refusal {
+            ImageRefusal::Unspecified => String::new(),
+            reason => reason_text(reason.name()),
+        },
         file_name: personal(row, "file_name")?,
         content_type: row.try_get("content_type")?,
         size_bytes: row.try_get::<i64, _>("size_bytes")?.cast_unsigned(),
-        sha256: row.try_get("sha256")?,
+        sha256: hex::decode(row.try_get::<&str, _>("sha256")?)
+            .map_err(|error| sqlx::Error::Decode(error.into()))?,
         width: row.try_get::<i32, _>("width")?.cast_unsigned(),
         height: row.try_get::<i32, _>("height")?.cast_unsigned(),
-        derivatives: row.try_get("derivatives")?,
+        derivatives: derivatives
+            .into_iter()
+            .map(|name| DerivativeSize::of(&name).into())
+            .collect(),
         submission_id: row
             .try_get::<Option<Uuid>, _>("submission_id")?
             .map(|id| id.to_string())
             .unwrap_or_default(),
         received_at_us: micros(row, "received_at")?,
         duplicate_of_image_id: row.try_get("duplicate_of")?,
-        hints: row.try_get("hints")?,
+        hints: hints.into_iter().map(hint).collect(),
         capture: capture.map(|Json(facts)| shown(&facts)),
     })
+}
+
+/// With its text, if this release has one.
+fn hint(code: String) -> ImageHint {
+    let known = HINTS.into_iter().find(|known| *known == code);
+    ImageHint {
+        code,
+        message: known.map(reason_text).unwrap_or_default(),
+    }
+}
+
+/// The kind of an accident, and its name in the caller's language.
+pub(crate) fn kind(row: &PgRow) -> Result<(AccidentKind, String), sqlx::Error> {
+    let kind = stored::<AccidentKind>(row, "kind")?;
+    Ok((kind, reason_text(kind.name())))
 }
 
 fn shown(facts: &CaptureFacts) -> proto::CaptureFacts {

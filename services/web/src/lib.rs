@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod backend;
 mod customer;
+mod frame;
 mod http;
 mod page;
 mod problem;
@@ -68,7 +69,7 @@ pub async fn run(
         rulebook.clone(),
         stop.clone(),
     );
-    let surroundings = http::frame::Surroundings {
+    let surroundings = frame::Surroundings {
         proxies: settings.customer.proxies,
         rulebook,
         clock,

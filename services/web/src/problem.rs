@@ -1,4 +1,4 @@
-//! Why a page cannot be shown. Handlers return it; the frame around every page (http/frame.rs) makes a page of it, in the
+//! Why a page cannot be shown. Handlers return it; the frame around every page (frame.rs) makes a page of it, in the
 //! visitor's language, with a reference and whom to call.
 
 use axum::response::{IntoResponse, Response};

@@ -331,6 +331,10 @@ pub const TABLE: &[Rule] = &[
         &[Allowed::Customer],
     ),
     rule(
+        "/madoguchi.views.v1.CustomerViewService/ListOwnSubmissions",
+        &[Allowed::Customer],
+    ),
+    rule(
         "/madoguchi.views.v1.CustomerViewService/ListRequests",
         &[Allowed::Customer],
     ),

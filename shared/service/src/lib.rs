@@ -29,6 +29,7 @@ pub use grpc::peers::{PeerChannel, PeerCredentials};
 pub use grpc::problem::{reason_text, refuse, status};
 pub use grpc::scope::Scope;
 pub use grpc::served::Served;
+pub use grpc::shown::{product_name, shown_phone, shown_route};
 pub use grpc::status::problem_status;
 pub use grpc::trace::traceparent;
 pub use start::database::{MIGRATOR, connect as connect_database, migrate as migrate_database};

@@ -11,7 +11,9 @@ use contracts::claim_images::v1::{AccidentRow, ImportAccidentsRequest};
 use contracts::endorsement::v1::{ContractRow, ImportContractsRequest};
 use contracts::identity::v1::GetKeysRequest;
 use contracts::names::{CLAIM_IMAGES, ENDORSEMENT, IDENTITY, VIEWS};
-use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest, SearchAccidentsRequest, ViewsRun};
+use contracts::views::v1::{
+    GetViewsStatusRequest, RebuildViewsRequest, SearchAccidentsRequest, ViewsRun, ViewsRunState,
+};
 use dev::sample::{Book, Recipe};
 use dev::stack::{Secrets, Stack};
 use futures::TryStreamExt as _;
@@ -287,10 +289,10 @@ impl Environment {
         })
         .await
         .map_err(|seen| format!("the rebuild did not end: {seen:?}"))?;
-        if run.state == "DONE" {
+        if run.state() == ViewsRunState::Done {
             Ok(run)
         } else {
-            Err(format!("the rebuild ended {}: {}", run.state, run.failure).into())
+            Err(format!("the rebuild ended {:?}: {}", run.state(), run.failure).into())
         }
     }
 }

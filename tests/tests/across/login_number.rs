@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use contracts::endorsement::v1::endorsement_item::Change;
-use contracts::endorsement::v1::{ContractRow, InsurerShare, PartyRow, PhonesChange};
+use contracts::endorsement::v1::{ContractRow, InsurerShare, PartyRow, Phone, PhoneUnusable, PhonesChange};
+use contracts::views::v1::ReminderReason;
 use kernel::{BranchNumber, ContractId, PolicyNumber};
 use testkit::wait_for;
 
@@ -66,20 +67,24 @@ async fn answers(trio: &Trio, customer: &str, policy_number: &str) -> Option<Vec
         if own.number != seen.number {
             return None;
         }
-        assert_eq!(own.usable_for_login, own.reason.is_empty());
-        assert_eq!(seen.usable_for_login, seen.reason.is_empty());
+        assert_eq!(own.usable_for_login, own.reason() == PhoneUnusable::Unspecified);
+        assert_eq!(seen.usable_for_login, seen.reason() == PhoneUnusable::Unspecified);
         if (own.counts_from_us, own.counts_until_us) != (seen.counts_from_us, seen.counts_until_us) {
             return None;
         }
         let verifies = trio.verifies(customer, &own.number).await;
-        answers.push((
-            own.number.clone(),
-            own.reason.clone(),
-            seen.reason.clone(),
-            verifies,
-        ));
+        answers.push((own.number.clone(), named(own), named(seen), verifies));
     }
     Some(answers)
+}
+
+/// Why it cannot be used; empty if it can.
+fn named(phone: &Phone) -> String {
+    let name = phone.reason().as_str_name().trim_start_matches("PHONE_UNUSABLE_");
+    if phone.usable_for_login {
+        return String::new();
+    }
+    name.to_owned()
 }
 
 /// Until the three have heard the same, their answers for each number are these, and the reminder follows from them.
@@ -107,7 +112,7 @@ async fn expect(trio: &Trio, customer: &str, policy_number: &str, expected: &[(&
     .await;
     let reminders = trio.reminders(customer).await;
     assert_eq!(
-        reminders.contains(&"NO_USABLE_PHONE".to_owned()),
+        reminders.contains(&ReminderReason::NoUsablePhone),
         reminded,
         "{policy_number}"
     );

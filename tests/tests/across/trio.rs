@@ -269,7 +269,7 @@ impl Trio {
     }
 
     /// Reasons of what the customer is reminded of.
-    pub(crate) async fn reminders(&self, customer: &str) -> Vec<String> {
+    pub(crate) async fn reminders(&self, customer: &str) -> Vec<views::ReminderReason> {
         let request = self.as_customer(customer, views::ListRemindersRequest::default());
         let mut client = CustomerViewServiceClient::new(self.views.clone());
         let reminders = client
@@ -278,7 +278,7 @@ impl Trio {
             .unwrap()
             .into_inner()
             .reminders;
-        reminders.into_iter().map(|reminder| reminder.reason).collect()
+        reminders.into_iter().map(|reminder| reminder.reason()).collect()
     }
 
     /// Whether a call from this number verifies a login of the customer.

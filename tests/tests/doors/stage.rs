@@ -288,7 +288,12 @@ impl Stage {
             }
         })
         .await;
-        assert_eq!(done.state, "DONE", "{}", done.failure);
+        assert_eq!(
+            done.state(),
+            contracts::views::v1::ViewsRunState::Done,
+            "{}",
+            done.failure
+        );
         let differing: Vec<_> = done
             .tables
             .iter()

@@ -257,7 +257,10 @@ async fn pictures_opened(stack: &Stack, client: &Client) -> usize {
                     accident_id: accident.accident_id.clone(),
                     image_id: image.image_id,
                 };
-                assert_eq!(digest_of(client, &adjuster, request).await, image.sha256);
+                assert_eq!(
+                    digest_of(client, &adjuster, request).await,
+                    hex::encode(image.sha256)
+                );
                 opened += 1;
             }
         }

@@ -104,12 +104,12 @@ async fn ci_4_a_pdf_is_kept_as_a_document_and_as_nothing_else() {
     let file = b"%PDF-1.7\n1 0 obj\nendobj\nstartxref\n9\n%%EOF\n";
     let image = world.hand_in(file).await;
     assert_eq!(
+        (image.state(), image.refusal_reason(), image.content_type.as_str()),
         (
-            image.state(),
-            image.refusal_reason.as_str(),
-            image.content_type.as_str()
-        ),
-        (proto::ImageState::Refused, "UNSUPPORTED_TYPE", "application/pdf")
+            proto::ImageState::Refused,
+            proto::ImageRefusal::UnsupportedType,
+            "application/pdf"
+        )
     );
     assert!(image.refusal_message.contains("as a document"));
     let image = world.hand_in_as(proto::ImageCategory::Document, file).await;
@@ -127,7 +127,7 @@ async fn ci_4_a_pdf_is_kept_as_a_document_and_as_nothing_else() {
     let cut = world
         .hand_in_as(proto::ImageCategory::Document, &file[..30])
         .await;
-    assert_eq!(cut.refusal_reason, "TRUNCATED");
+    assert_eq!(cut.refusal_reason(), proto::ImageRefusal::Truncated);
 }
 
 /// HEIC has its own lane: one that takes long keeps no other customer's picture waiting.

@@ -101,8 +101,8 @@ async fn ci_4_a_file_that_needs_too_much_is_refused() {
     let world = World::with(&[("decoder_program", program.display().to_string().into())]).await;
     let image = world.hand_in(&photos::tower().unwrap()).await;
     assert_eq!(
-        (image.state(), image.refusal_reason.as_str()),
-        (proto::ImageState::Refused, "DECODE_LIMIT")
+        (image.state(), image.refusal_reason()),
+        (proto::ImageState::Refused, proto::ImageRefusal::DecodeLimit)
     );
     assert!(image.refusal_message.contains("choose another file"));
 }

@@ -85,14 +85,14 @@ pub(super) async fn contracts(environment: &mut Environment) -> Result<(), Failu
                 row.contract_id,
                 row.policy_number,
                 row.branch_number,
-                row.product
+                row.product_name
             );
             say!("    insured: {}; {}", row.insured_name, row.object_address);
             for phone in row.phones {
                 let verdict = if phone.usable_for_login {
                     "usable for login"
                 } else {
-                    &phone.reason
+                    &phone.message
                 };
                 say!("    {} ({verdict})", phone.number);
             }

@@ -102,10 +102,10 @@ impl Gallery {
                     image.content_type,
                     image.width,
                     image.height,
-                    image.state
+                    image.state().as_str_name()
                 );
                 for hint in &image.hints {
-                    say!("    {hint}");
+                    say!("    {}: {}", hint.code, hint.message);
                 }
                 if let Some(capture) = &image.capture {
                     say!("    {}", told(capture));

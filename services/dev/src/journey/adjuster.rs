@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use contracts::claim_images::v1::{
     DerivativeSize, DownloadOriginalRequest, GetDerivativeRequest, GetDerivativeResponse,
-    GetDerivativesRequest, MarkSubmissionSeenRequest,
+    GetDerivativesRequest, ImageState, MarkSubmissionSeenRequest,
 };
 use contracts::views::v1::{
     GetAccidentFileRequest, GetAccidentRequest, ListGalleryRequest, ListQueueRequest, QueueItem,
@@ -339,7 +339,7 @@ impl Journey<'_> {
                     .images;
                 let seen: BTreeSet<_> = images
                     .into_iter()
-                    .filter(|image| image.state == "SEEN")
+                    .filter(|image| image.state() == ImageState::Seen)
                     .map(|image| image.image_id)
                     .collect();
                 if seen == handed_in.image_ids {

@@ -321,7 +321,7 @@ impl Journey<'_> {
         let requests = checks.answer("the change requests are listed", call)?.requests;
         let effective = requests
             .iter()
-            .filter(|request| request.state == "EFFECTIVE")
+            .filter(|request| request.state() == EndorsementState::Effective)
             .count();
         checks.equal(
             "EN-10: the view lists the requests as effective",

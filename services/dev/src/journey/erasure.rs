@@ -4,7 +4,9 @@
 use client::import::as_of_now;
 use client::{Bearer, Refusal, Upload, UploadSource, request_id, send_submission};
 use contracts::claim_images::v1::{GetDerivativeRequest, ImageCategory};
-use contracts::endorsement::v1::{Contract, ContractRow, GetContractRequest, ImportContractsRequest};
+use contracts::endorsement::v1::{
+    Contract, ContractRow, GetContractRequest, ImportContractsRequest, PhoneUnusable,
+};
 use contracts::identity::v1::{
     ApproveErasureRequest, Erasure, ErasureGround, ErasureState, GetCertificateKeysRequest, HoldReason,
     PlaceLegalHoldRequest, RefreshRequest, ReleaseLegalHoldRequest, RequestErasureRequest,
@@ -381,6 +383,10 @@ impl Gone {
 
 fn is_marked(contract: &Contract) -> bool {
     contract.insured.as_ref().is_some_and(|insured| {
-        insured.name.is_empty() && insured.phones.iter().all(|phone| phone.reason == "NUMBER_ERASED")
+        insured.name.is_empty()
+            && insured
+                .phones
+                .iter()
+                .all(|phone| phone.reason() == PhoneUnusable::NumberErased)
     })
 }

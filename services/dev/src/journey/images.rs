@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::claim_images::v1::{
-    GetDerivativeRequest, GetDerivativeResponse, Image, ImageState, StartUploadRequest,
+    GetDerivativeRequest, GetDerivativeResponse, Image, ImageRefusal, ImageState, StartUploadRequest,
 };
 use contracts::views::v1::{GetAccidentRequest, ListAccidentsRequest};
 use sha2::{Digest as _, Sha256};
@@ -271,24 +271,24 @@ impl Journey<'_> {
             (
                 "CI-4: a text named .jpg is refused with its reason",
                 pictures::text(),
-                "UNSUPPORTED_TYPE",
+                ImageRefusal::UnsupportedType,
             ),
             (
                 "CI-4: a picture bomb is refused with its reason",
                 pictures::bomb(),
-                "TOO_MANY_PIXELS",
+                ImageRefusal::TooManyPixels,
             ),
         ] {
             let image = self.upload(bearer, accident, &source, taken, checks).await?;
             checks.check(
                 what,
                 image.state() == ImageState::Refused
-                    && image.refusal_reason == reason
+                    && image.refusal_reason() == reason
                     && !image.refusal_message.is_empty(),
                 format_args!(
-                    "{:?} {}: {}",
+                    "{:?} {:?}: {}",
                     image.state(),
-                    image.refusal_reason,
+                    image.refusal_reason(),
                     image.refusal_message
                 ),
             );

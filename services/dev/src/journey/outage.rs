@@ -7,7 +7,9 @@ use client::change::phones;
 use client::{Bearer, Refusal, request_id};
 use contracts::endorsement::v1::Section;
 use contracts::names::VIEWS;
-use contracts::views::v1::{GetViewsStatusRequest, ListContractsRequest, RebuildViewsRequest, ViewsRun};
+use contracts::views::v1::{
+    GetViewsStatusRequest, ListContractsRequest, RebuildViewsRequest, ViewsRun, ViewsRunState,
+};
 use sqlx::{Connection as _, PgConnection};
 use tonic::Status;
 
@@ -119,7 +121,11 @@ impl Journey<'_> {
             .await
             .map_err(|seen| seen.unwrap_or_else(|| "no answer".to_owned()));
         let run = checks.done("the rebuild ends", run)?;
-        checks.equal("the rebuild ends as it should", &run.state.as_str(), &"DONE");
+        checks.equal(
+            "the rebuild ends as it should",
+            &run.state(),
+            &ViewsRunState::Done,
+        );
         let differing: i64 = run.tables.iter().map(|table| table.differing_rows).sum();
         checks.check(
             "both views equal a rebuild from the stores, by their own comparison",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use client::{Bearer, request_id, send_submission};
 use contracts::claim_images::v1::{Image, ImageState};
-use contracts::views::v1::{GetAccidentRequest, ListRemindersRequest};
+use contracts::views::v1::{GetAccidentRequest, ListRemindersRequest, ReminderReason};
 
 use super::Journey;
 use super::checks::{Checks, Halt};
@@ -69,22 +69,15 @@ impl Journey<'_> {
             .get_accident(request)
             .await;
         let shown = checks.answer("the accident is shown", call)?;
-        let state = |image: &Image| {
-            if image.state() == ImageState::Refused {
-                "REFUSED"
-            } else {
-                "RECEIVED"
-            }
-        };
         let expected: BTreeSet<_> = taken
             .images
             .iter()
-            .map(|image| (image.image_id.clone(), state(image).to_owned()))
+            .map(|image| (image.image_id.clone(), image.state()))
             .collect();
         let seen: BTreeSet<_> = shown
             .images
             .iter()
-            .map(|image| (image.image_id.clone(), image.state.clone()))
+            .map(|image| (image.image_id.clone(), image.state()))
             .collect();
         checks.equal("CI-6: every file is listed with its state", &seen, &expected);
         let unsent = shown.accident.unwrap_or_default().unsent_images as usize;
@@ -104,9 +97,9 @@ impl Journey<'_> {
             .list_reminders(request)
             .await;
         let reminders = checks.answer("the reminders are listed", call)?.reminders;
-        let reminded = reminders
-            .iter()
-            .any(|reminder| reminder.reason == "UNSENT_IMAGES" && reminder.about_id == accident);
+        let reminded = reminders.iter().any(|reminder| {
+            reminder.reason() == ReminderReason::UnsentImages && reminder.about_id == accident
+        });
         checks.check(
             "CI-12: unsent images are reminded of",
             reminded,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use contracts::names::VIEWS;
 use contracts::views::v1::{
     GetViewsStatusRequest, ListQueueRequest, RebuildViewsRequest, SearchAccidentsRequest, ViewsRun,
+    ViewsRunState,
 };
 use futures::StreamExt as _;
 use kernel::{Clock as _, SystemClock};
@@ -198,12 +199,13 @@ async fn end_of(client: &Client, operator: &Bearer, run_id: &str) -> Result<View
     let run = testkit::poll(PATIENCE, look)
         .await
         .map_err(|_| LoadError::Not("the run did not end in time".to_owned()))?;
-    if run.state == "DONE" {
+    if run.state() == ViewsRunState::Done {
         Ok(run)
     } else {
         Err(LoadError::Not(format!(
-            "the run ended as {}: {}",
-            run.state, run.failure
+            "the run ended as {:?}: {}",
+            run.state(),
+            run.failure
         )))
     }
 }

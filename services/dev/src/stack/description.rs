@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::infrastructure::Infrastructure;
 use super::roles::KEYRING;
-use super::web::WEB;
-use super::{DataFolder, SERVICES, StackError};
+use super::{DataFolder, SERVICES, StackError, WEB};
 
 const PORTS: Range<u16> = 20_000..32_000;
 

@@ -31,10 +31,14 @@ pub use options::{Between, Peer, StackOptions};
 use process::ServiceProcess;
 pub use secrets::Secrets;
 pub use settings::LINES;
-pub use web::WEB;
 
 /// The services, in the order they are started: identity first, because the others ask it for its keys.
 pub const SERVICES: [&str; 5] = [IDENTITY, ENDORSEMENT, PHONE_VERIFICATION, CLAIM_IMAGES, VIEWS];
+
+/// The pages' program, database and settings.
+pub const WEB: &str = "web";
+/// The file of the key that seals the pages' sessions.
+const SESSION_KEY: &str = "web_session_key";
 
 pub struct Stack {
     folder: DataFolder,

@@ -9,8 +9,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::web::{self, WEB};
-use super::{DataFolder, StackError};
+use super::{DataFolder, StackError, WEB, web};
 
 /// The first start makes tables and hears what happened before; a process that ends by itself is told at once.
 const SERVING_WITHIN: Duration = Duration::from_mins(5);

@@ -8,8 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::{PrivatePostgres, ServerError};
 
 use super::secrets::random;
-use super::web::WEB;
-use super::{DataFolder, SERVICES, StackError};
+use super::{DataFolder, SERVICES, StackError, WEB};
 
 /// The keyring's database, and the role that owns it: its tables are made, its files kept tidy by that.
 pub(super) const KEYRING: &str = "keyring";

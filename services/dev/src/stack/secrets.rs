@@ -8,8 +8,7 @@ use kernel::{Clock as _, SystemClock};
 use sha2::{Digest as _, Sha256};
 use testkit::staff_issuer::StaffIssuer;
 
-use super::web::SESSION_KEY;
-use super::{DataFolder, SERVICES, StackError};
+use super::{DataFolder, SERVICES, SESSION_KEY, StackError};
 
 /// The peer that reports calls (PV-14).
 const CARRIER: &str = "carrier";

@@ -98,6 +98,12 @@ fn settings(
         .into_iter()
         .map(|(peer, hash)| (peer, Value::from(hash)))
         .collect();
+    let tokens = [
+        ("identity_url", url(IDENTITY).into()),
+        ("staff_issuer", STAFF_ISSUER.into()),
+        ("staff_audience", STAFF_AUDIENCE.into()),
+        ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
+    ];
     let mut table = Table::from_iter([
         section(
             "grpc",
@@ -121,15 +127,7 @@ fn settings(
                 ("accept", Value::Table(accept)),
             ],
         ),
-        section(
-            "tokens",
-            [
-                ("identity_url", url(IDENTITY).into()),
-                ("staff_issuer", STAFF_ISSUER.into()),
-                ("staff_audience", STAFF_AUDIENCE.into()),
-                ("staff_jwks_file", secret("staff_jwks.json".to_owned())),
-            ],
-        ),
+        section("tokens", tokens),
         section(
             "telemetry",
             [("log_format", "human".into()), ("log", "info".into())],

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::infrastructure::Infrastructure;
-use super::{DataFolder, SERVICES, Secrets, StackError};
-
-/// The name of the pages' program, database and settings.
-pub const WEB: &str = "web";
+use super::{DataFolder, SERVICES, SESSION_KEY, Secrets, StackError, WEB};
 
 /// Writes the settings of the pages.
 pub(super) fn write(
@@ -33,9 +30,6 @@ pub(super) fn write(
     ]);
     folder.write(&folder.config(WEB), &table.to_string())
 }
-
-/// The file of the key that seals sessions.
-pub(super) const SESSION_KEY: &str = "web_session_key";
 
 fn section<const N: usize>(name: &str, keys: [(&str, Value); N]) -> (String, Value) {
     let keys = keys.into_iter().map(|(key, value)| (key.to_owned(), value));

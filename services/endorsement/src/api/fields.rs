@@ -7,9 +7,9 @@ use contracts::endorsement::v1::field_change::After;
 use kernel::address::AddressParts;
 use kernel::clock::Timestamp;
 use kernel::{Address, PhoneNumber};
-use rulebook::{LoginNumber, NumberHolder, Rulebook, UnusableReason};
+use rulebook::{NumberHolder, Rulebook};
 
-use service::reason_text;
+use service::shown_phone;
 
 use crate::domain::{AskedChange, PartyFields, Reviewed, Violation};
 
@@ -65,7 +65,7 @@ pub(super) fn reviewed(reviewed: &Reviewed) -> (Vec<String>, After) {
     match reviewed {
         Reviewed::Phones(phones) => {
             let after = phones.after.iter();
-            let after = after.map(|after| phone(after.number.display(), &after.login));
+            let after = after.map(|after| shown_phone(after.number.display(), &after.login));
             (
                 phones.before.iter().map(PhoneNumber::display).collect(),
                 After::Phones(proto::PhoneList {
@@ -91,7 +91,7 @@ pub(super) fn shown(
     let phones = fields.phones.dated.iter().filter_map(|dated| {
         let login = rulebook.login_number(dated, holder, now)?;
         let number = dated.value.known().map(PhoneNumber::display).unwrap_or_default();
-        Some(phone(number, &login))
+        Some(shown_phone(number, &login))
     });
     let addresses = fields.address.in_force_at(now);
     let next = fields.address.scheduled_at(now).next();
@@ -103,19 +103,6 @@ pub(super) fn shown(
             counts_from_us: dated.counts_from.as_microsecond(),
         }),
         ..party
-    }
-}
-
-/// PV-15: usable for login, or why not.
-fn phone(number: String, login: &LoginNumber) -> proto::Phone {
-    let text_of = |reason: UnusableReason| reason_text(reason.as_str());
-    proto::Phone {
-        number,
-        usable_for_login: login.is_usable(),
-        reason: login.reason().to_owned(),
-        message: login.unusable.map(text_of).unwrap_or_default(),
-        counts_from_us: login.counts_from.as_microsecond(),
-        counts_until_us: login.counts_until.map(Timestamp::as_microsecond),
     }
 }
 

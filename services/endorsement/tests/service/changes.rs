@@ -1,6 +1,7 @@
 //! Prepare, submit, effective, scheduled, withdrawn: the way of a change (EN-7, EN-8, EN-10).
 
 use contracts::endorsement::v1::EndorsementState::{Effective, Scheduled, Withdrawn};
+use contracts::endorsement::v1::PhoneUnusable;
 use contracts::endorsement::v1::field_change::After;
 use harness::assert_refused;
 use testkit::wait_for;
@@ -18,17 +19,17 @@ async fn with_a_contract() -> (World, String) {
 }
 
 /// The numbers as shown, each with whether it can be used for login or why not.
-async fn numbers(world: &World, id: &str) -> Vec<(String, String)> {
+async fn numbers(world: &World, id: &str) -> Vec<(String, PhoneUnusable)> {
     let insured = world.contract(&HOLDER, id).await.unwrap().insured.unwrap();
     insured
         .phones
         .into_iter()
-        .map(|phone| (phone.number, phone.reason))
+        .map(|phone| (phone.number.clone(), phone.reason()))
         .collect()
 }
 
-fn usable(number: &str) -> (String, String) {
-    (number.to_owned(), String::new())
+fn usable(number: &str) -> (String, PhoneUnusable) {
+    (number.to_owned(), PhoneUnusable::Unspecified)
 }
 
 #[tokio::test]
@@ -50,16 +51,22 @@ async fn en_1_a_contract_is_shown_with_parties_insurers_and_what_each_number_is_
     let verdicts: Vec<_> = holder
         .phones
         .iter()
-        .map(|phone| (phone.usable_for_login, phone.reason.as_str()))
+        .map(|phone| (phone.usable_for_login, phone.reason()))
         .collect();
-    assert_eq!(verdicts, [(true, ""), (false, "IP_PHONE_050")]);
+    assert_eq!(
+        verdicts,
+        [
+            (true, PhoneUnusable::Unspecified),
+            (false, PhoneUnusable::IpPhone050)
+        ]
+    );
     assert!(
         holder.phones[1].message.contains("050"),
         "PV-15: in the caller's language"
     );
     assert_eq!(
-        contract.insured.unwrap().phones[0].reason,
-        "NOT_POLICYHOLDERS_NUMBER"
+        contract.insured.unwrap().phones[0].reason(),
+        PhoneUnusable::NotPolicyholdersNumber
     );
     let route = contract.contact.unwrap();
     assert!(
@@ -153,7 +160,7 @@ async fn en_10_a_scheduled_change_takes_effect_at_midnight_in_japan_also_across_
     );
     assert_eq!(
         numbers(&world, &id).await,
-        [usable(OLD), (NEW.to_owned(), "NOT_YET_IN_FORCE".to_owned())]
+        [usable(OLD), (NEW.to_owned(), PhoneUnusable::NotYetInForce)]
     );
     world.kill_and_restart().await;
 

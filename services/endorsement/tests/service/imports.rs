@@ -232,11 +232,8 @@ async fn op_4_an_erased_person_is_shown_empty_and_never_imported_again() {
         ("", "", "")
     );
     assert_eq!(
-        (
-            insured.phones[0].number.as_str(),
-            insured.phones[0].reason.as_str()
-        ),
-        ("", "NUMBER_ERASED")
+        (insured.phones[0].number.as_str(), insured.phones[0].reason()),
+        ("", proto::PhoneUnusable::NumberErased)
     );
     let mut changed = row("AB00000001", "C0001");
     changed.agency_name = "見本代理店".to_owned();

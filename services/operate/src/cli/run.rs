@@ -6,7 +6,8 @@ use std::time::Duration;
 use client::wait::poll_every;
 use client::{Bearer, Client, Refusal, answered};
 use contracts::views::v1::{
-    GetViewsStatusRequest, GetViewsStatusResponse, ParkedEntity, TableComparison, ViewsRun,
+    GetViewsStatusRequest, GetViewsStatusResponse, ParkedEntity, RowDifference, TableComparison, ViewsRun,
+    ViewsRunKind, ViewsRunState,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -94,17 +95,31 @@ struct Row {
     columns: Vec<String>,
 }
 
+/// As results have always named them: the names of the protos without the enum's.
+fn kind(kind: ViewsRunKind) -> &'static str {
+    kind.as_str_name().trim_start_matches("VIEWS_RUN_KIND_")
+}
+
+fn state(state: ViewsRunState) -> &'static str {
+    state.as_str_name().trim_start_matches("VIEWS_RUN_STATE_")
+}
+
+fn difference(difference: RowDifference) -> &'static str {
+    difference.as_str_name().trim_start_matches("ROW_DIFFERENCE_")
+}
+
 impl Run {
     /// The run, with what the views lacked when it was looked at.
     pub(super) fn of(run: ViewsRun, parked: Vec<ParkedEntity>) -> Self {
+        let (kind, state) = (kind(run.kind()), state(run.state()));
         Self {
             parked: parked.into_iter().map(Parked::from).collect(),
             per_mille: (run.ended_at_us == 0).then(|| per_mille(&run)),
             differing_rows: run.tables.iter().map(|table| table.differing_rows).sum(),
             tables: run.tables.into_iter().map(Table::from).collect(),
+            kind: kind.to_owned(),
+            state: state.to_owned(),
             id: run.run_id,
-            kind: run.kind,
-            state: run.state,
             failure: run.failure,
         }
     }
@@ -113,7 +128,7 @@ impl Run {
 impl From<TableComparison> for Table {
     fn from(table: TableComparison) -> Self {
         let rows = table.first_differing.into_iter().map(|row| Row {
-            difference: row.difference,
+            difference: difference(row.difference()).to_owned(),
             key: row.key,
             columns: row.columns,
         });
@@ -225,10 +240,10 @@ fn silent(last: Option<Refusal>) -> Failure {
 }
 
 fn ended(run: ViewsRun, parked: Vec<ParkedEntity>) -> Result<Run, Failure> {
-    if run.state == "DONE" {
+    if run.state() == ViewsRunState::Done {
         return Ok(Run::of(run, parked));
     }
-    let state = run.state.to_lowercase();
+    let state = state(run.state()).to_lowercase();
     let told = if run.failure.is_empty() {
         format!("the run ended as {state}")
     } else {
@@ -240,29 +255,29 @@ fn ended(run: ViewsRun, parked: Vec<ParkedEntity>) -> Result<Run, Failure> {
 /// A bar on a terminal, a line per state elsewhere.
 struct Shown {
     bar: Option<ProgressBar>,
-    state: String,
+    state: ViewsRunState,
 }
 
 impl Shown {
     fn start() -> Self {
         Self {
             bar: bar(1_000, "  {prefix:<10} {bar:40} {percent} % {elapsed}"),
-            state: String::new(),
+            state: ViewsRunState::Unspecified,
         }
     }
 
     fn at(&mut self, run: &ViewsRun) {
         if let Some(bar) = &self.bar {
-            bar.set_prefix(run.state.to_lowercase());
+            bar.set_prefix(state(run.state()).to_lowercase());
             let part = if run.ended_at_us > 0 {
                 1_000
             } else {
                 per_mille(run)
             };
             bar.set_position(part.into());
-        } else if self.state != run.state {
-            self.state.clone_from(&run.state);
-            progress(run.state.to_lowercase());
+        } else if self.state != run.state() {
+            self.state = run.state();
+            progress(state(run.state()).to_lowercase());
         }
     }
 }

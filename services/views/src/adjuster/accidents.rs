@@ -3,13 +3,14 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use contracts::claim_images::v1::AccidentState;
 use contracts::views::v1::{
     AccidentFile, GetAccidentFileRequest, GetAccidentFileResponse, SearchAccidentsRequest,
     SearchAccidentsResponse,
 };
 use decider::Problem;
 use kernel::policy::{ClaimNumber, NumberError, PolicyNumber};
-use service::refuse;
+use service::{product_name, refuse};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tonic::{Request, Response, Status};
@@ -17,8 +18,9 @@ use uuid::Uuid;
 
 use super::Api;
 use crate::accident_order::{self, Position};
+use crate::model::named::{Named as _, stored};
 use crate::problem::accident_not_found;
-use crate::read::{count, cut, id, micros, personal};
+use crate::read::{count, cut, id, kind, micros, personal};
 
 const SELECT: &str = "SELECT a.*, c.product, c.policyholder_name, c.insured_name, c.object_address,
          (SELECT count(*) FROM view.image i WHERE i.accident_id = a.accident_id
@@ -33,9 +35,11 @@ pub(super) async fn search(
 ) -> Result<Response<SearchAccidentsResponse>, Status> {
     let asked = request.into_inner();
     let order = accident_order::read(&asked.order_by).map_err(refuse)?;
-    if !["", "OPEN", "CLOSED"].contains(&asked.state.as_str()) {
-        return Err(refuse(Problem::invalid("state", "STATE_INVALID")));
-    }
+    let state = match AccidentState::try_from(asked.state) {
+        Ok(AccidentState::Unspecified) => String::new(),
+        Ok(state) => state.name().to_owned(),
+        Err(_) => return Err(refuse(Problem::invalid("state", "STATE_INVALID"))),
+    };
     let claim = &number::<ClaimNumber>(&asked.claim_number, "claim_number", "CLAIM_NUMBER_INVALID")
         .map_err(refuse)?;
     let policy = &number::<PolicyNumber>(&asked.policy_number, "policy_number", "POLICY_NUMBER_INVALID")
@@ -46,7 +50,7 @@ pub(super) async fn search(
         claim,
         policy,
         adjuster,
-        &asked.state,
+        &state,
         &format!("{order:?}"),
     ];
     let page = api
@@ -61,7 +65,7 @@ pub(super) async fn search(
         ("a.claim_number COLLATE \"C\"", claim),
         ("a.policy_number", policy),
         ("a.adjuster_id", adjuster),
-        ("a.state", &asked.state),
+        ("a.state", &state),
     ];
     for (column, wanted) in filters {
         if !wanted.is_empty() {
@@ -72,7 +76,7 @@ pub(super) async fn search(
     let rows = sql.build().fetch_all(&api.context.pool).await.map_err(refuse)?;
     let rows: Result<Vec<_>, sqlx::Error> = rows
         .iter()
-        .map(|row| Ok((accident_order::position(order, row)?, file(row)?)))
+        .map(|row| Ok((accident_order::position(order, row)?, file(api, row)?)))
         .collect();
     let (rows, next_page_token) = cut(&page, rows.map_err(refuse)?, |(position, _)| position.clone());
     Ok(Response::new(SearchAccidentsResponse {
@@ -110,7 +114,7 @@ pub(super) async fn get(
         .map_err(refuse)?;
     let row = row.ok_or_else(|| refuse(accident_not_found()))?;
     Ok(Response::new(GetAccidentFileResponse {
-        accident: Some(file(&row).map_err(refuse)?),
+        accident: Some(file(api, &row).map_err(refuse)?),
         freshness: Some(api.sources.freshness().await?),
     }))
 }
@@ -129,21 +133,25 @@ pub(super) async fn known(api: &Api, accident_id: Uuid) -> Result<(), Status> {
     }
 }
 
-fn file(row: &PgRow) -> Result<AccidentFile, sqlx::Error> {
+fn file(api: &Api, row: &PgRow) -> Result<AccidentFile, sqlx::Error> {
+    let (kind, kind_name) = kind(row)?;
+    // Empty until the contract has arrived.
+    let product = personal(row, "product")?;
     Ok(AccidentFile {
         accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),
         claim_number: row.try_get("claim_number")?,
         contract_id: row.try_get::<Uuid, _>("contract_id")?.to_string(),
         policy_number: row.try_get("policy_number")?,
-        // Empty until the contract has arrived.
-        product: personal(row, "product")?,
+        product_name: product_name(&api.context.rulebook, &product),
+        product,
         policyholder_name: personal(row, "policyholder_name")?,
         insured_name: personal(row, "insured_name")?,
         object_address: personal(row, "object_address")?,
         occurred_at_us: micros(row, "occurred_at")?,
         place: personal(row, "place")?,
-        kind: row.try_get("kind")?,
-        state: row.try_get("state")?,
+        kind: kind.into(),
+        kind_name,
+        state: stored::<AccidentState>(row, "state")?.into(),
         adjuster_id: row.try_get("adjuster_id")?,
         office: row.try_get("office")?,
         sent_images: count(row, "sent_images")?,

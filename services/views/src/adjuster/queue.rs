@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Api;
 use crate::problem::queue_not_yours;
-use crate::read::{TimePosition, cut, limit, micros, personal, sql_instant};
+use crate::read::{TimePosition, cut, kind, limit, micros, personal, sql_instant};
 
 /// Everybody's queue, for supervisors.
 const EVERYBODY: &str = "*";
@@ -32,7 +32,10 @@ pub(super) async fn list(
     api.sources.wait_for(&asked.consistency_tokens).await?;
     let (after_us, after_id) = page.after.unwrap_or_default();
     let rows = sqlx::query(
-        "SELECT s.*, a.claim_number, a.policy_number, a.adjuster_id, a.office, c.policyholder_name
+        "SELECT s.*, a.claim_number, a.policy_number, a.adjuster_id, a.office, a.kind, c.policyholder_name,
+                (SELECT i.image_id FROM view.image i
+                  WHERE i.accident_id = s.accident_id AND i.submission_id = s.submission_id
+                  ORDER BY i.received_at, i.image_id LIMIT 1) AS first_image_id
            FROM view.submission s
            JOIN view.accident a USING (accident_id)
            LEFT JOIN view.contract c ON c.contract_id = a.contract_id
@@ -56,7 +59,21 @@ pub(super) async fn list(
         items: rows.into_iter().map(|(_, item)| item).collect(),
         next_page_token,
         freshness: Some(api.sources.freshness().await?),
+        total: total(api, &adjuster, &asked.office).await.map_err(refuse)?,
     }))
+}
+
+async fn total(api: &Api, adjuster: &str, office: &str) -> Result<u32, sqlx::Error> {
+    let total: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM view.submission s JOIN view.accident a USING (accident_id)
+          WHERE s.seen_at IS NULL
+            AND ($1 = '*' OR a.adjuster_id = $1 OR ($2 <> '' AND a.adjuster_id = '' AND a.office = $2))",
+    )
+    .bind(adjuster)
+    .bind(office)
+    .fetch_one(&api.context.pool)
+    .await?;
+    Ok(u32::try_from(total).unwrap_or(u32::MAX))
 }
 
 /// Whose queue: the caller's own, or, for supervisors, anybody's.
@@ -76,6 +93,8 @@ fn whose(request: &Request<ListQueueRequest>) -> Result<String, decider::Problem
 fn item(row: &PgRow) -> Result<(TimePosition, QueueItem), sqlx::Error> {
     let id: Uuid = row.try_get("submission_id")?;
     let sent_at_us = micros(row, "sent_at")?;
+    let (kind, kind_name) = kind(row)?;
+    let first_image: Option<Uuid> = row.try_get("first_image_id")?;
     let item = QueueItem {
         submission_id: id.to_string(),
         accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),
@@ -87,6 +106,9 @@ fn item(row: &PgRow) -> Result<(TimePosition, QueueItem), sqlx::Error> {
         sent_at_us,
         adjuster_id: row.try_get("adjuster_id")?,
         office: row.try_get("office")?,
+        kind: kind.into(),
+        kind_name,
+        first_image_id: first_image.map(|id| id.to_string()).unwrap_or_default(),
     };
     Ok(((sent_at_us, id), item))
 }

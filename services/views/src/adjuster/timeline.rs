@@ -1,6 +1,6 @@
 //! What happened to the accounts of a contract's policyholder, newest first: answers "why can't I log in?" (OP-5).
 
-use contracts::views::v1::{ListTimelineRequest, ListTimelineResponse, TimelineEntry};
+use contracts::views::v1::{ListTimelineRequest, ListTimelineResponse, TimelineEntry, TimelineKind};
 use service::refuse;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
+use crate::model::named::stored;
 use crate::problem::contract_not_found;
 use crate::read::{TimePosition, cut, id, limit, micros, sql_instant};
 
@@ -61,7 +62,7 @@ fn entry(row: &PgRow) -> Result<(TimePosition, TimelineEntry), sqlx::Error> {
     let entry = TimelineEntry {
         occurred_at_us,
         account_id: row.try_get::<Uuid, _>("account_id")?.to_string(),
-        kind: row.try_get("kind")?,
+        kind: stored::<TimelineKind>(row, "kind")?.into(),
         detail: row.try_get("detail")?,
     };
     Ok(((occurred_at_us, row.try_get("event_id")?), entry))

@@ -1,9 +1,11 @@
 //! Own accidents and their pictures (CI-1, CI-6). Somebody else's accident does not exist (CI-9).
 
+use contracts::claim_images::v1::AccidentState;
 use contracts::views::v1::{
     AccidentSummary, GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest, ListAccidentsResponse,
 };
-use service::refuse;
+use rulebook::ContactTopic;
+use service::{refuse, shown_route};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 use tonic::{Request, Response, Status};
@@ -11,8 +13,9 @@ use uuid::Uuid;
 
 use super::{Api, owner, subjects};
 use crate::accident_order::{self, Position};
+use crate::model::named::stored;
 use crate::problem::accident_not_found;
-use crate::read::{Viewer, count, cut, id, images, micros, personal};
+use crate::read::{Viewer, count, cut, id, images, kind, micros, personal};
 
 /// An accident has at most 300 pictures; all are shown.
 const MOST_IMAGES: i64 = 1_000;
@@ -44,7 +47,7 @@ pub(super) async fn list(
     let rows = sql.build().fetch_all(&api.context.pool).await.map_err(refuse)?;
     let rows: Result<Vec<_>, sqlx::Error> = rows
         .iter()
-        .map(|row| Ok((accident_order::position(order, row)?, accident(row)?)))
+        .map(|row| Ok((accident_order::position(order, row)?, accident(api, row)?)))
         .collect();
     let (rows, next_page_token) = cut(&page, rows.map_err(refuse)?, |(position, _)| position.clone());
     Ok(Response::new(ListAccidentsResponse {
@@ -80,22 +83,43 @@ pub(super) async fn get(
     .await
     .map_err(refuse)?;
     Ok(Response::new(GetAccidentResponse {
-        accident: Some(accident(&row).map_err(refuse)?),
+        accident: Some(accident(api, &row).map_err(refuse)?),
         images,
         freshness: Some(api.sources.freshness().await?),
     }))
 }
 
-fn accident(row: &PgRow) -> Result<AccidentSummary, sqlx::Error> {
+/// Refuses an accident of somebody else's, or of nobody's (CI-9).
+pub(super) async fn own(api: &Api, accident_id: Uuid, subjects: &[Uuid]) -> Result<(), Status> {
+    let own: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM view.accident WHERE accident_id = $1 AND subject_id = ANY ($2))",
+    )
+    .bind(accident_id)
+    .bind(subjects)
+    .fetch_one(&api.context.pool)
+    .await
+    .map_err(refuse)?;
+    if own {
+        Ok(())
+    } else {
+        Err(refuse(accident_not_found()))
+    }
+}
+
+fn accident(api: &Api, row: &PgRow) -> Result<AccidentSummary, sqlx::Error> {
+    let (kind, kind_name) = kind(row)?;
+    let route = api.context.rulebook.contact(ContactTopic::Images);
     Ok(AccidentSummary {
         accident_id: row.try_get::<Uuid, _>("accident_id")?.to_string(),
         claim_number: row.try_get("claim_number")?,
         policy_number: row.try_get("policy_number")?,
         occurred_at_us: micros(row, "occurred_at")?,
         place: personal(row, "place")?,
-        kind: row.try_get("kind")?,
-        state: row.try_get("state")?,
+        kind: kind.into(),
+        kind_name,
+        state: stored::<AccidentState>(row, "state")?.into(),
         unsent_images: count(row, "unsent_images")?,
         sent_images: count(row, "sent_images")?,
+        contact: Some(shown_route(route, api.context.clock.now())),
     })
 }

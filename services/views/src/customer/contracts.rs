@@ -2,7 +2,7 @@
 
 use contracts::views::v1::{ContractSummary, ListContractsRequest, ListContractsResponse};
 use kernel::Timestamp;
-use service::refuse;
+use service::{product_name, refuse};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 use tonic::{Request, Response, Status};
@@ -102,11 +102,13 @@ fn contract(api: &Api, row: &PgRow) -> Result<(Position, ContractSummary), sqlx:
     let id: Uuid = row.try_get("contract_id")?;
     let offline_reason: String = row.try_get("offline_reason")?;
     let now = api.context.clock.now();
+    let product: String = row.try_get("product")?;
     let summary = ContractSummary {
         contract_id: id.to_string(),
         policy_number: row.try_get("policy_number")?,
         branch_number: row.try_get("branch_number")?,
-        product: row.try_get("product")?,
+        product_name: product_name(&api.context.rulebook, &product),
+        product,
         period_start_us: micros(row, "period_start")?,
         period_end_us: optional_instant(row, "period_end")?.map(Timestamp::as_microsecond),
         last_endorsement_date: row.try_get("last_endorsement_date")?,

@@ -2,12 +2,13 @@
 //! scheduled counts from its instant, whether or not an event arrives then. Whether a number can be used for login is the
 //! rulebook's one answer (PV-15).
 
-use contracts::views::v1::PhoneVerdict;
+use contracts::endorsement::v1::Phone;
 use kernel::clock::instant_of_micros;
 use kernel::{Address, Dated, PhoneNumber, SubjectId, Timestamp};
 use rulebook::{NumberHolder, Rulebook};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use service::shown_phone;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -70,16 +71,11 @@ pub(super) fn address(row: &PgRow, now: Timestamp) -> Result<String, sqlx::Error
 
 impl Numbers {
     /// Those in force or scheduled, each with its verdict.
-    pub(super) fn verdicts(&self, rulebook: &Rulebook, now: Timestamp) -> Vec<PhoneVerdict> {
+    pub(super) fn verdicts(&self, rulebook: &Rulebook, now: Timestamp) -> Vec<Phone> {
         let verdict = |phone: &Dated<PhoneNumber>| {
             let login = rulebook.login_number(phone, self.holder, now)?;
-            Some(PhoneVerdict {
-                number: phone.value.known().map(PhoneNumber::display).unwrap_or_default(),
-                usable_for_login: login.is_usable(),
-                reason: login.reason().to_owned(),
-                counts_from_us: login.counts_from.as_microsecond(),
-                counts_until_us: login.counts_until.map(Timestamp::as_microsecond),
-            })
+            let number = phone.value.known().map(PhoneNumber::display).unwrap_or_default();
+            Some(shown_phone(number, &login))
         };
         self.phones.iter().filter_map(verdict).collect()
     }

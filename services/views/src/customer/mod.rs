@@ -5,14 +5,15 @@ mod contracts;
 mod fields;
 mod reminders;
 mod requests;
+mod submissions;
 
 use std::sync::Arc;
 
 use ::contracts::views::v1::customer_view_service_server::CustomerViewService;
 use ::contracts::views::v1::{
     GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest, ListAccidentsResponse,
-    ListContractsRequest, ListContractsResponse, ListRemindersRequest, ListRemindersResponse,
-    ListRequestsRequest, ListRequestsResponse,
+    ListContractsRequest, ListContractsResponse, ListOwnSubmissionsRequest, ListOwnSubmissionsResponse,
+    ListRemindersRequest, ListRemindersResponse, ListRequestsRequest, ListRequestsResponse,
 };
 use service::{Context, caller};
 use tonic::{Request, Response, Status, async_trait};
@@ -84,6 +85,13 @@ impl CustomerViewService for Api {
         request: Request<GetAccidentRequest>,
     ) -> Result<Response<GetAccidentResponse>, Status> {
         accidents::get(self, request).await
+    }
+
+    async fn list_own_submissions(
+        &self,
+        request: Request<ListOwnSubmissionsRequest>,
+    ) -> Result<Response<ListOwnSubmissionsResponse>, Status> {
+        submissions::list(self, request).await
     }
 
     async fn list_requests(

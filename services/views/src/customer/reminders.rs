@@ -1,7 +1,7 @@
 //! What the customer should do next: contracts without a number that can be used for login (PV-2, PV-15), pictures
 //! registered and not sent (CI-12).
 
-use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder};
+use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder, ReminderReason};
 use decider::{Problem, ProblemKind};
 use service::{Scope, refuse};
 use sqlx::Row;
@@ -66,7 +66,11 @@ async fn without_phone(api: &Api, subjects: &[Uuid]) -> Result<Vec<(Position, Re
             let policy_number: String = row.try_get("policy_number")?;
             let told = Problem::new(ProblemKind::FailedPrecondition, "NO_USABLE_PHONE")
                 .with("policy_number", policy_number);
-            found.push(reminder(&told, row.try_get("contract_id")?));
+            found.push(reminder(
+                ReminderReason::NoUsablePhone,
+                &told,
+                row.try_get("contract_id")?,
+            ));
         }
     }
     Ok(found)
@@ -87,14 +91,18 @@ async fn unsent(api: &Api, subjects: &[Uuid]) -> Result<Vec<(Position, Reminder)
         let told = Problem::new(ProblemKind::FailedPrecondition, "UNSENT_IMAGES")
             .with("claim_number", claim_number)
             .with("count", count(row, "unsent")?.to_string());
-        found.push(reminder(&told, row.try_get("accident_id")?));
+        found.push(reminder(
+            ReminderReason::UnsentImages,
+            &told,
+            row.try_get("accident_id")?,
+        ));
     }
     Ok(found)
 }
 
-fn reminder(told: &Problem, about: Uuid) -> (Position, Reminder) {
+fn reminder(why: ReminderReason, told: &Problem, about: Uuid) -> (Position, Reminder) {
     let reminder = Reminder {
-        reason: told.reason.to_owned(),
+        reason: why.into(),
         message: Scope::current().text(told),
         about_id: about.to_string(),
     };

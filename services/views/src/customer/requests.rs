@@ -1,5 +1,6 @@
 //! Own change requests, newest first.
 
+use contracts::endorsement::v1::EndorsementState;
 use contracts::views::v1::{ListRequestsRequest, ListRequestsResponse, RequestSummary};
 use service::refuse;
 use sqlx::Row;
@@ -8,6 +9,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Api, owner, subjects};
+use crate::model::named::stored;
 use crate::read::{TimePosition, cut, limit, micros, sql_instant};
 
 pub(super) async fn list(
@@ -55,7 +57,7 @@ fn summary(row: &PgRow) -> Result<(TimePosition, RequestSummary), sqlx::Error> {
         endorsement_id: id.to_string(),
         receipt_number: row.try_get("receipt_number")?,
         contract_id: row.try_get::<Uuid, _>("contract_id")?.to_string(),
-        state: row.try_get("state")?,
+        state: stored::<EndorsementState>(row, "state")?.into(),
         effective_date: row.try_get("effective_date")?,
         fields: row.try_get("fields")?,
         submitted_at_us,

@@ -6,7 +6,7 @@ use contracts::views::v1::views_admin_service_server::ViewsAdminService;
 use contracts::views::v1::{
     AuditViewsRequest, AuditViewsResponse, CancelViewsRunRequest, CancelViewsRunResponse, DifferingRow,
     GetViewsStatusRequest, GetViewsStatusResponse, ParkedEntity, RebuildViewsRequest, RebuildViewsResponse,
-    TableComparison, ViewTable, ViewsRun,
+    RowDifference, TableComparison, ViewTable, ViewsRun, ViewsRunKind, ViewsRunState,
 };
 use kernel::Timestamp;
 use service::{Context, caller, command, refuse};
@@ -17,6 +17,7 @@ use super::freshness::Sources;
 use super::generation::Generation;
 use super::registry::{Begun, Comparison, Kind, Registry, Run};
 use crate::model::TABLES;
+use crate::model::named::Named as _;
 use crate::problem::{no_run_under_way, run_under_way};
 
 /// Entities with parked messages that are named.
@@ -148,8 +149,8 @@ impl ViewsAdminService for Api {
 fn render(run: Run) -> ViewsRun {
     ViewsRun {
         run_id: run.id.to_string(),
-        kind: run.kind,
-        state: run.state,
+        kind: ViewsRunKind::of(&run.kind).into(),
+        state: ViewsRunState::of(&run.state).into(),
         failure: run.failure.unwrap_or_default(),
         started_at_us: run.started_at.as_microsecond(),
         ended_at_us: run.ended_at.map(Timestamp::as_microsecond).unwrap_or_default(),
@@ -160,7 +161,7 @@ fn render(run: Run) -> ViewsRun {
 fn comparison(found: Comparison) -> TableComparison {
     let first = found.first.into_iter().map(|row| DifferingRow {
         key: row.row_key,
-        difference: row.how,
+        difference: RowDifference::of(&row.how).into(),
         columns: row.columns,
     });
     TableComparison {

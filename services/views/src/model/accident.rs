@@ -17,10 +17,10 @@ row! {
         subject_id: Uuid = "uuid",
         occurred_at: Timestamp = "timestamptz",
         place: Option<String> = "text",
-        kind: String = "text",
+        kind: &'static str = "text",
         adjuster_id: String = "text",
         office: String = "text",
-        state: String = "text",
+        state: &'static str = "text",
     }
 }
 

@@ -18,7 +18,7 @@ row! {
         version: i64 = "bigint",
         category: &'static str = "text",
         state: &'static str = "text",
-        refusal_reason: String = "text",
+        refusal_reason: &'static str = "text",
     }
     first {
         accident_id: Uuid = "uuid",

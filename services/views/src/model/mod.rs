@@ -7,6 +7,7 @@ pub(crate) mod contract;
 pub(crate) mod contract_endorsement_date;
 pub(crate) mod image;
 mod list;
+pub(crate) mod named;
 pub(crate) mod party_field;
 pub(crate) mod request;
 mod row;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::claim_images::v1::{
-    AccidentImported, ClaimImagesEvent, DerivativeSize, ImageCategory, ImageDerived, ImageRecorded,
+    AccidentImported, ClaimImagesEvent, DerivativeSize, ImageDerived, ImageRecorded, ImageRefusal,
     ImageState, SubmissionSeen, SubmissionSent,
 };
 use contracts::common::v1::SealedField;
@@ -21,6 +21,7 @@ use crate::model::List;
 use crate::model::Newest;
 use crate::model::accident::Accident;
 use crate::model::image::{self, Derived, Image, Progress};
+use crate::model::named::{Named as _, given};
 use crate::model::storable::Storable as _;
 use crate::model::submission::{self, Seen, Submission};
 
@@ -94,6 +95,7 @@ fn accident(
     heading: &Heading,
     content: AccidentImported,
 ) -> Result<(), Inapplicable> {
+    let (kind, state) = (given("kind", content.kind())?, given("state", content.state())?);
     let row = Accident {
         accident_id: heading.entity,
         version: heading.version,
@@ -103,10 +105,10 @@ fn accident(
         subject_id: id("subject_id", &content.subject_id)?,
         occurred_at: instant(content.occurred_at_us),
         place: fields.text(heading.event, content.place.as_ref())?,
-        kind: content.kind,
+        kind,
         adjuster_id: content.adjuster_id,
         office: content.office,
-        state: content.state,
+        state,
     };
     rounds.at(heading.entity, Step::Write).accidents.put(row);
     Ok(())
@@ -119,7 +121,14 @@ fn image(
     recorded: ImageRecorded,
 ) -> Result<(), Inapplicable> {
     let image = recorded.image.ok_or(Malformed::Missing("image"))?;
-    let (category, state) = (category(image.category())?, state(image.state())?);
+    let (category, state) = (
+        given("category", image.category())?,
+        given("state", image.state())?,
+    );
+    let refusal_reason = match image.refusal_reason() {
+        ImageRefusal::Unspecified => "",
+        reason => reason.name(),
+    };
     let derivatives = derivatives(image.derivatives())?;
     let hints: Vec<_> = image.hints.into_iter().map(|hint| hint.code).collect();
     let row = Image {
@@ -127,7 +136,7 @@ fn image(
         version: heading.version,
         category,
         state,
-        refusal_reason: image.refusal_reason,
+        refusal_reason,
         accident_id: heading.entity,
         subject_id: id("subject_id", &recorded.subject_id)?,
         file_name: fields.text(heading.event, recorded.file_name.as_ref())?,
@@ -180,7 +189,7 @@ fn submission_sent(
     rounds.at(heading.entity, Step::Write).submissions.put(row);
     let progress = Progress {
         version: heading.version,
-        state: "SENT",
+        state: ImageState::Sent.name(),
         submission_id: Some(submission_id),
     };
     let rows = rounds.at(heading.entity, Step::Amend);
@@ -205,7 +214,7 @@ fn submission_seen(
     };
     let progress = Progress {
         version: heading.version,
-        state: "SEEN",
+        state: ImageState::Seen.name(),
         submission_id: None,
     };
     let rows = rounds.at(heading.entity, Step::Amend);
@@ -216,30 +225,6 @@ fn submission_seen(
 }
 
 fn derivatives(sizes: impl Iterator<Item = DerivativeSize>) -> Result<List, Inapplicable> {
-    let names = sizes.map(|size| match size {
-        DerivativeSize::Unspecified => Err(Malformed::Missing("derivatives")),
-        DerivativeSize::Small => Ok("SMALL".to_owned()),
-        DerivativeSize::Large => Ok("LARGE".to_owned()),
-    });
+    let names = sizes.map(|size| given("derivatives", size).map(str::to_owned));
     Ok(List::of_texts(&names.collect::<Result<Vec<_>, _>>()?))
-}
-
-fn category(category: ImageCategory) -> Result<&'static str, Inapplicable> {
-    match category {
-        ImageCategory::Unspecified => Err(Malformed::Missing("category").into()),
-        ImageCategory::DamagedProperty => Ok("DAMAGED_PROPERTY"),
-        ImageCategory::AccidentPlace => Ok("ACCIDENT_PLACE"),
-        ImageCategory::Document => Ok("DOCUMENT"),
-        ImageCategory::Other => Ok("OTHER"),
-    }
-}
-
-fn state(state: ImageState) -> Result<&'static str, Inapplicable> {
-    match state {
-        ImageState::Unspecified => Err(Malformed::Missing("state").into()),
-        ImageState::Received => Ok("RECEIVED"),
-        ImageState::Refused => Ok("REFUSED"),
-        ImageState::Sent => Ok("SENT"),
-        ImageState::Seen => Ok("SEEN"),
-    }
 }

@@ -3,8 +3,8 @@
 use contracts::common::v1::SealedField;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::endorsement::v1::{
-    ContractImported, EndorsementChanged, EndorsementEvent, EndorsementState, PartyField, PartyFieldChanged,
-    PartyFieldKind, PublishedParty,
+    ContractImported, EndorsementChanged, EndorsementEvent, PartyField, PartyFieldChanged, PartyFieldKind,
+    PublishedParty,
 };
 use kernel::EventId;
 use messaging::Malformed;
@@ -18,6 +18,7 @@ use super::message::{Heading, Inapplicable, heading, id, instant};
 use super::rounds::{Rounds, Step};
 use crate::model::contract::Contract;
 use crate::model::contract_endorsement_date::ContractEndorsementDate;
+use crate::model::named::given;
 use crate::model::party_field::{self, Parties, PartyField as Row};
 use crate::model::request::Request;
 use crate::model::{List, Newest};
@@ -205,7 +206,7 @@ fn request(
         endorsement_id: id("endorsement_id", &request.endorsement_id)?,
         version: heading.version,
         policyholder_subject: id("policyholder_subject_id", &changed.policyholder_subject_id)?,
-        state: state(request.state())?,
+        state: given("state", request.state())?,
         effective_date: request.effective_date,
         fields: List::of_texts(&changed.fields),
         contract_id: heading.entity,
@@ -222,14 +223,4 @@ fn request(
         });
     }
     Ok(())
-}
-
-fn state(state: EndorsementState) -> Result<&'static str, Inapplicable> {
-    match state {
-        EndorsementState::Unspecified => Err(Malformed::Missing("state").into()),
-        EndorsementState::Scheduled => Ok("SCHEDULED"),
-        EndorsementState::Effective => Ok("EFFECTIVE"),
-        EndorsementState::Withdrawn => Ok("WITHDRAWN"),
-        EndorsementState::Superseded => Ok("SUPERSEDED"),
-    }
 }

@@ -3,6 +3,7 @@
 use contracts::common::v1::SealedField;
 use contracts::identity::v1::IdentityEvent;
 use contracts::identity::v1::identity_event::Event;
+use contracts::views::v1::TimelineKind;
 use kernel::EventId;
 use messaging::Malformed;
 use sqlx::PgTransaction;
@@ -13,6 +14,7 @@ use super::decrypt::DecryptedFields;
 use super::message::{Heading, Inapplicable, heading, ids};
 use super::rounds::{Rounds, Step};
 use crate::model::account::Account;
+use crate::model::named::Named as _;
 use crate::model::timeline::TimelineEntry;
 use crate::model::{List, Newest};
 
@@ -54,16 +56,24 @@ impl Source for Identity {
         let (kind, detail, subjects) = match message.event.ok_or(Malformed::UnknownKind)? {
             Event::AccountRegistered(registered) => {
                 let route = format!("ROUTE_{}", registered.route);
-                ("ACCOUNT_REGISTERED", route, Some(registered.subject_ids))
+                (
+                    TimelineKind::AccountRegistered,
+                    route,
+                    Some(registered.subject_ids),
+                )
             }
             Event::SessionOpened(opened) if opened.call_verified => {
-                ("SESSION_OPENED", "CALL_VERIFIED".to_owned(), None)
+                (TimelineKind::SessionOpened, "CALL_VERIFIED".to_owned(), None)
             }
-            Event::SessionOpened(_) => ("SESSION_OPENED", "PASSWORD_ONLY".to_owned(), None),
-            Event::SessionEnded(ended) => ("SESSION_ENDED", ended.reason, None),
+            Event::SessionOpened(_) => (TimelineKind::SessionOpened, "PASSWORD_ONLY".to_owned(), None),
+            Event::SessionEnded(ended) => (TimelineKind::SessionEnded, ended.reason, None),
             Event::AccountLostSubject(lost) => {
                 let detail = if lost.closed { "ACCOUNT_CLOSED" } else { "" };
-                ("SUBJECT_ERASED", detail.to_owned(), Some(lost.subject_ids))
+                (
+                    TimelineKind::SubjectErased,
+                    detail.to_owned(),
+                    Some(lost.subject_ids),
+                )
             }
             // The rows are swept; the entity is no account.
             Event::SubjectErased(_) => return Ok(()),
@@ -77,7 +87,7 @@ impl Source for Identity {
             event_id: heading.event.as_uuid(),
             account_id: heading.entity,
             occurred_at: heading.occurred_at,
-            kind,
+            kind: kind.name(),
             detail,
         });
         Ok(())

@@ -3,6 +3,7 @@
 use contracts::common::v1::SealedField;
 use contracts::phone_verification::v1::PhoneVerificationEvent;
 use contracts::phone_verification::v1::phone_verification_event::Event;
+use contracts::views::v1::TimelineKind;
 use kernel::EventId;
 use messaging::Malformed;
 use sqlx::PgTransaction;
@@ -12,6 +13,7 @@ use super::decrypt::DecryptedFields;
 use super::message::{Inapplicable, heading, id};
 use super::rounds::{Rounds, Step};
 use crate::model::Newest;
+use crate::model::named::Named as _;
 use crate::model::timeline::TimelineEntry;
 
 pub(super) struct PhoneVerification;
@@ -36,15 +38,19 @@ impl Source for PhoneVerification {
     ) -> Result<(), Inapplicable> {
         let heading = heading(event, &message.entity_id, message.version, message.occurred_at_us)?;
         let (kind, account, detail) = match message.event.ok_or(Malformed::UnknownKind)? {
-            Event::ChallengeOpened(opened) => ("CHALLENGE_OPENED", opened.account_id, String::new()),
-            Event::ChallengeMatched(matched) => ("CHALLENGE_MATCHED", matched.account_id, String::new()),
-            Event::ChallengeEnded(ended) => ("CHALLENGE_ENDED", ended.account_id, ended.reason),
+            Event::ChallengeOpened(opened) => {
+                (TimelineKind::ChallengeOpened, opened.account_id, String::new())
+            }
+            Event::ChallengeMatched(matched) => {
+                (TimelineKind::ChallengeMatched, matched.account_id, String::new())
+            }
+            Event::ChallengeEnded(ended) => (TimelineKind::ChallengeEnded, ended.account_id, ended.reason),
         };
         rounds.at(heading.entity, Step::Write).put(TimelineEntry {
             event_id: heading.event.as_uuid(),
             account_id: id("account_id", &account)?,
             occurred_at: heading.occurred_at,
-            kind,
+            kind: kind.name(),
             detail,
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! OP-8: whatever a service has recorded the views show, also what no door takes any more.
 
 use contracts::claim_images::v1::claim_images_event::Event as ClaimEvent;
+use contracts::endorsement::v1::PhoneUnusable;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::views::v1::{
     ListAccidentsRequest, ListContractsRequest, ListContractsResponse, SearchAccidentsRequest,
@@ -75,5 +76,5 @@ async fn a_contract_is_shown_whatever_instants_it_has() {
     let usable = |place: usize| shown[place].phones.iter().all(|phone| phone.usable_for_login);
     assert!(usable(0) && usable(1) && usable(3), "{shown:#?}");
     assert_eq!(shown[0].phones[0].counts_until_us, None);
-    assert_eq!(shown[2].phones[0].reason, "CONTRACT_ENDED");
+    assert_eq!(shown[2].phones[0].reason(), PhoneUnusable::ContractEnded);
 }

@@ -3,7 +3,9 @@
 
 use contracts::claim_images::v1::claim_images_event;
 use contracts::endorsement::v1::endorsement_event;
-use contracts::views::v1::{AuditViewsRequest, DifferingRow, ViewsRun};
+use contracts::views::v1::{
+    AuditViewsRequest, DifferingRow, RowDifference, ViewsRun, ViewsRunKind, ViewsRunState,
+};
 use harness::assert_refused;
 use serde_json::json;
 use uuid::Uuid;
@@ -23,7 +25,7 @@ async fn audit(world: &World, request_id: u128) -> ViewsRun {
 }
 
 /// Table, key and difference of every row named.
-fn named(run: &ViewsRun) -> Vec<(&str, serde_json::Value, &str, Vec<&str>)> {
+fn named(run: &ViewsRun) -> Vec<(&str, serde_json::Value, RowDifference, Vec<&str>)> {
     let rows = run
         .tables
         .iter()
@@ -33,7 +35,7 @@ fn named(run: &ViewsRun) -> Vec<(&str, serde_json::Value, &str, Vec<&str>)> {
         (
             table,
             serde_json::from_str(&row.key).unwrap(),
-            row.difference.as_str(),
+            row.difference(),
             columns,
         )
     })
@@ -46,7 +48,10 @@ async fn the_auditor_names_exactly_the_rows_that_were_broken_and_never_a_value()
     history(&world).await;
     world.caught_up().await;
     let sound = audit(&world, 1).await;
-    assert_eq!((sound.kind.as_str(), sound.state.as_str()), ("AUDIT", "DONE"));
+    assert_eq!(
+        (sound.kind(), sound.state()),
+        (ViewsRunKind::Audit, ViewsRunState::Done)
+    );
     assert_eq!(named(&sound), []);
     let breaks = [
         "UPDATE view.contract SET policyholder_name = 'somebody', kind = 'GROUP'",
@@ -58,26 +63,26 @@ async fn the_auditor_names_exactly_the_rows_that_were_broken_and_never_a_value()
     plant(&world).await;
     let broken = dump(&world).await;
     let run = audit(&world, 2).await;
-    assert_eq!(run.state, "DONE");
+    assert_eq!(run.state(), ViewsRunState::Done);
     assert_eq!(
         named(&run),
         [
             (
                 "account",
                 json!({"account_id": account_id(99)}),
-                "UNEXPECTED",
+                RowDifference::Unexpected,
                 vec![]
             ),
             (
                 "contract",
                 json!({"contract_id": contract_id(1)}),
-                "CHANGED",
+                RowDifference::Changed,
                 vec!["kind", "policyholder_name"]
             ),
             (
                 "party_field",
                 json!({"contract_id": contract_id(1), "subject_id": subject(1).as_uuid(), "kind": "PHONES"}),
-                "MISSING",
+                RowDifference::Missing,
                 vec![]
             ),
         ]
@@ -193,6 +198,6 @@ async fn rows_do_not_depend_on_how_events_come_in_batches() {
         world.caught_up().await;
     }
     let run = audit(&world, 1).await;
-    assert_eq!(run.state, "DONE");
+    assert_eq!(run.state(), ViewsRunState::Done);
     assert_eq!(named(&run), []);
 }

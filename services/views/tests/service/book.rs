@@ -145,10 +145,10 @@ impl Seal<'_> {
             subject_id: subject(person).to_string(),
             occurred_at_us: micros(at),
             place: Some(self.text(person, "/place", "自宅の台所")),
-            kind: "WATER_LEAK".to_owned(),
+            kind: claims::AccidentKind::WaterLeak.into(),
             adjuster_id: "A001".to_owned(),
             office: "TOKYO".to_owned(),
-            state: "OPEN".to_owned(),
+            state: claims::AccidentState::Open.into(),
         }
     }
 

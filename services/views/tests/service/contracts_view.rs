@@ -1,8 +1,10 @@
 //! The customer's contracts and change requests.
 
 use contracts::endorsement::v1::endorsement_event::Event;
-use contracts::endorsement::v1::{Endorsement, EndorsementChanged, EndorsementState, PartyFieldChanged};
-use contracts::views::v1::{ContractSummary, ListContractsRequest, ListRequestsRequest, PhoneVerdict};
+use contracts::endorsement::v1::{
+    Endorsement, EndorsementChanged, EndorsementState, PartyFieldChanged, Phone, PhoneUnusable,
+};
+use contracts::views::v1::{ContractSummary, ListContractsRequest, ListRequestsRequest};
 use uuid::Uuid;
 
 use crate::book::{FAR_AHEAD, LONG_AGO, Seal, addresses, contract_id, micros, name, phones, subject};
@@ -79,10 +81,11 @@ async fn en_1_the_list_shows_each_contract_and_pv_15_each_number_with_its_verdic
             Event::ContractImported(content)
         })
         .await;
-    let verdict = |number: &str, reason: &str| PhoneVerdict {
+    let verdict = |number: &str, reason: PhoneUnusable, message: &str| Phone {
         number: number.to_owned(),
-        usable_for_login: reason.is_empty(),
-        reason: reason.to_owned(),
+        usable_for_login: reason == PhoneUnusable::Unspecified,
+        reason: reason.into(),
+        message: message.to_owned(),
         counts_from_us: micros(LONG_AGO),
         counts_until_us: Some(micros(TAIL_ENDS)),
     };
@@ -99,10 +102,15 @@ async fn en_1_the_list_shows_each_contract_and_pv_15_each_number_with_its_verdic
         online: false,
         offline_reason: "CO_INSURANCE".to_owned(),
         phones: vec![
-            verdict("090-1111-2222", ""),
-            verdict("050-1111-2222", "IP_PHONE_050"),
+            verdict("090-1111-2222", PhoneUnusable::Unspecified, ""),
+            verdict(
+                "050-1111-2222",
+                PhoneUnusable::IpPhone050,
+                "IP phone numbers (050) cannot be used to verify a login.",
+            ),
         ],
         policyholder_address: String::new(),
+        product_name: "Tenants' household insurance".to_owned(),
     };
     assert_eq!(all(&world).await, [expected]);
     let others = list(&world, As::Customer(2), ListContractsRequest::default()).await;
@@ -237,9 +245,15 @@ async fn requests_are_listed_newest_first_and_one_in_effect_moves_the_date_of_it
     let seen: Vec<_> = first.requests.into_iter().chain(second.requests).collect();
     let states: Vec<_> = seen
         .iter()
-        .map(|request| (request.receipt_number.as_str(), request.state.as_str()))
+        .map(|request| (request.receipt_number.as_str(), request.state()))
         .collect();
-    assert_eq!(states, [("R-2", "EFFECTIVE"), ("R-1", "SUPERSEDED")]);
+    assert_eq!(
+        states,
+        [
+            ("R-2", EndorsementState::Effective),
+            ("R-1", EndorsementState::Superseded)
+        ]
+    );
     assert_eq!(seen[0].fields, ["policyholder.phones"]);
 }
 

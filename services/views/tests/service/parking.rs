@@ -4,7 +4,7 @@ use contracts::admin::v1::{DiscardParkedRequest, ListParkedRequest, ParkedMessag
 use contracts::endorsement::v1::EndorsementEvent;
 use contracts::endorsement::v1::endorsement_event::Event;
 use contracts::names::ENDORSEMENT;
-use contracts::views::v1::{GetViewsStatusRequest, ListContractsRequest};
+use contracts::views::v1::{GetViewsStatusRequest, ListContractsRequest, ViewsRunState};
 use harness::assert_refused;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -102,7 +102,7 @@ async fn an_unknown_kind_of_event_is_parked_and_holds_up_its_contract_alone() {
 
     // A rebuild parks the same, and what it parked takes the place of what was parked.
     let run = rebuild(&world, 1).await;
-    assert_eq!(run.state, "DONE");
+    assert_eq!(run.state(), ViewsRunState::Done);
     assert!(
         run.tables.iter().all(|table| table.differing_rows == 0),
         "{run:?}"

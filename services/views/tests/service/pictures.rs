@@ -1,7 +1,9 @@
 //! Accidents and pictures as the customer sees them.
 
 use contracts::claim_images::v1::claim_images_event::Event;
-use contracts::claim_images::v1::{ImageRecorded, ImageState};
+use contracts::claim_images::v1::{
+    AccidentKind, AccidentState, DerivativeSize, ImageRecorded, ImageRefusal, ImageState,
+};
 use contracts::views::v1::{
     CaptureFact, CaptureState, GetAccidentRequest, GetAccidentResponse, ListAccidentsRequest,
     ListGalleryRequest,
@@ -32,18 +34,20 @@ async fn get(world: &World, caller: As, id: &str) -> Result<GetAccidentResponse,
 }
 
 /// State of each picture, and the counts of unsent and sent ones.
-async fn standing(world: &World) -> (Vec<(String, String)>, u32, u32) {
+async fn standing(world: &World) -> (Vec<(String, ImageState)>, u32, u32) {
     let found = get(world, HOLDER, &accident_id(1).to_string()).await.unwrap();
     let accident = found.accident.unwrap();
     let images = found.images.into_iter();
-    let images = images.map(|image| (image.file_name, image.state)).collect();
+    let images = images
+        .map(|image| (image.file_name.clone(), image.state()))
+        .collect();
     (images, accident.unsent_images, accident.sent_images)
 }
 
-fn states(states: &[&str]) -> Vec<(String, String)> {
+fn states(states: &[ImageState]) -> Vec<(String, ImageState)> {
     (1..)
         .zip(states)
-        .map(|(number, &state)| (file_name(number), state.to_owned()))
+        .map(|(number, &state)| (file_name(number), state))
         .collect()
 }
 
@@ -63,13 +67,17 @@ async fn ci_6_a_picture_is_received_then_sent_then_seen_and_a_refused_one_says_w
             let mut refused: ImageRecorded = seal.image(3, 1);
             let image = refused.image.as_mut().unwrap();
             image.state = ImageState::Refused.into();
-            image.refusal_reason = "UNREADABLE".to_owned();
+            image.refusal_reason = ImageRefusal::Unreadable.into();
             Event::ImageRecorded(refused)
         })
         .await;
     assert_eq!(
         standing(&world).await,
-        (states(&["RECEIVED", "RECEIVED", "REFUSED"]), 2, 0)
+        (
+            states(&[ImageState::Received, ImageState::Received, ImageState::Refused]),
+            2,
+            0
+        )
     );
 
     world
@@ -77,7 +85,11 @@ async fn ci_6_a_picture_is_received_then_sent_then_seen_and_a_refused_one_says_w
         .await;
     assert_eq!(
         standing(&world).await,
-        (states(&["SENT", "RECEIVED", "REFUSED"]), 1, 1)
+        (
+            states(&[ImageState::Sent, ImageState::Received, ImageState::Refused]),
+            1,
+            1
+        )
     );
 
     world
@@ -92,19 +104,54 @@ async fn ci_6_a_picture_is_received_then_sent_then_seen_and_a_refused_one_says_w
         .await;
     assert_eq!(
         standing(&world).await,
-        (states(&["SEEN", "RECEIVED", "REFUSED"]), 1, 1)
+        (
+            states(&[ImageState::Seen, ImageState::Received, ImageState::Refused]),
+            1,
+            1
+        )
     );
 
     let images = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
     assert_eq!(images[0].submission_id, submission_id(1).to_string());
-    assert_eq!(images[0].sha256, "ab".repeat(32));
+    assert_eq!(images[0].sha256, [0xab; 32]);
     assert_eq!(
-        (
-            images[1].submission_id.as_str(),
-            images[2].refusal_reason.as_str()
-        ),
-        ("", "UNREADABLE")
+        (images[1].submission_id.as_str(), images[2].refusal_reason()),
+        ("", ImageRefusal::Unreadable)
     );
+    assert!(
+        images[2].refusal_message.contains("cannot be read"),
+        "CI-4: {:?}",
+        images[2].refusal_message
+    );
+}
+
+#[tokio::test]
+async fn every_kind_of_accident_is_named_in_the_callers_language() {
+    let world = World::new().await;
+    let kinds = [
+        ("WATER_LEAK", "Water leak"),
+        ("FIRE", "Fire"),
+        ("THEFT", "Theft"),
+        ("BREAKAGE", "Breakage"),
+        ("STORM", "Storm, hail or snow"),
+        ("LIABILITY", "Liability"),
+        ("OTHER", "Other"),
+    ];
+    for (number, (name, shown)) in (1..).zip(kinds) {
+        let kind = AccidentKind::from_str_name(&format!("ACCIDENT_KIND_{name}")).unwrap();
+        world
+            .claim_images(accident_id(number), 0, |seal| {
+                let mut accident = seal.accident(&format!("F000000{number}"), 1, NOON);
+                accident.kind = kind.into();
+                Event::AccidentImported(accident)
+            })
+            .await;
+        let found = get(&world, HOLDER, &accident_id(number).to_string())
+            .await
+            .unwrap();
+        let accident = found.accident.unwrap();
+        assert_eq!((accident.kind(), accident.kind_name.as_str()), (kind, shown));
+    }
 }
 
 #[tokio::test]
@@ -120,10 +167,17 @@ async fn pictures_that_arrive_are_shown_although_their_contract_never_did() {
         (
             accident.claim_number.as_str(),
             accident.place.as_str(),
-            accident.kind.as_str()
+            accident.kind()
         ),
-        ("F0000001", "自宅の台所", "WATER_LEAK")
+        ("F0000001", "自宅の台所", AccidentKind::WaterLeak)
     );
+    assert_eq!(
+        (accident.state(), accident.kind_name.as_str()),
+        (AccidentState::Open, "Water leak")
+    );
+    let contact = accident.contact.unwrap();
+    assert_eq!(contact.topic, "IMAGES", "OP-2: who helps with pictures");
+    assert!(!contact.number.is_empty() && !contact.hours.is_empty());
     assert_eq!(found.images[0].image_id, image_id(1).to_string());
 }
 
@@ -205,8 +259,12 @@ async fn ci_13_derivatives_hints_and_capture_facts_reach_who_may_see_them() {
         .claim_images(id, 1, |seal| Event::ImageRecorded(seal.image(1, 1)))
         .await;
     let shown = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
-    assert_eq!(shown[0].derivatives, ["SMALL"]);
-    assert_eq!(shown[0].hints, ["DARK"]);
+    assert_eq!(shown[0].derivatives, [i32::from(DerivativeSize::Small)]);
+    assert_eq!(shown[0].hints[0].code, "DARK");
+    assert!(
+        !shown[0].hints[0].message.is_empty(),
+        "CI-7: in the caller's language"
+    );
     assert_eq!(shown[0].capture, None);
 
     world
@@ -220,7 +278,10 @@ async fn ci_13_derivatives_hints_and_capture_facts_reach_who_may_see_them() {
         .claim_images(id, 1, |seal| Event::ImageRecorded(seal.image(1, 1)))
         .await;
     let shown = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
-    assert_eq!((&*shown[0].state, shown[0].derivatives.len()), ("SENT", 2));
+    assert_eq!(
+        (shown[0].state(), shown[0].derivatives.len()),
+        (ImageState::Sent, 2)
+    );
     assert_eq!(shown[0].capture, None);
     let request = ListGalleryRequest {
         accident_id: id.to_string(),
@@ -233,7 +294,10 @@ async fn ci_13_derivatives_hints_and_capture_facts_reach_who_may_see_them() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(gallery.images[0].derivatives, ["SMALL", "LARGE"]);
+    assert_eq!(
+        gallery.images[0].derivatives,
+        [DerivativeSize::Small, DerivativeSize::Large].map(i32::from)
+    );
     let facts = gallery.images[0].capture.clone().unwrap();
     let fact = |fact: Option<CaptureFact>| fact.map(|fact| (fact.state(), fact.value)).unwrap();
     assert_eq!(

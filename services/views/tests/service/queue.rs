@@ -1,12 +1,13 @@
 //! The adjusters' queue (CI-3, OP-3).
 
+use contracts::claim_images::v1::AccidentKind;
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::endorsement::v1::endorsement_event;
 use contracts::views::v1::{ListQueueRequest, ListQueueResponse, QueueItem};
 use harness::assert_refused;
 use tonic::{Code, Status};
 
-use crate::book::{accident_id, contract_id, name, seen, submission_id};
+use crate::book::{accident_id, contract_id, image_id, name, seen, submission_id};
 use crate::world::{As, World};
 
 const OWN: As = As::Adjuster("A001");
@@ -104,6 +105,9 @@ async fn ci_3_the_oldest_submission_comes_first_and_leaves_the_queue_once_seen()
         sent_at_us: items[0].sent_at_us,
         adjuster_id: "A001".to_owned(),
         office: "TOKYO".to_owned(),
+        kind: AccidentKind::WaterLeak.into(),
+        kind_name: "Water leak".to_owned(),
+        first_image_id: image_id(1).to_string(),
     };
     assert_eq!(items[0], expected);
     assert!(items[0].sent_at_us < items[1].sent_at_us);
@@ -113,6 +117,7 @@ async fn ci_3_the_oldest_submission_comes_first_and_leaves_the_queue_once_seen()
         ..of("", "TOKYO")
     };
     let page = ask(&world, OWN, first.clone()).await.unwrap();
+    assert_eq!((page.items.len(), page.total), (1, 2), "of all pages");
     world
         .claim_images(accident_id(1), 3, |_| {
             Event::SubmissionSeen(seen(1, 1, &[1], "2026-11-16T00:00:00Z"))

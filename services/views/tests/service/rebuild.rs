@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use contracts::claim_images::v1::claim_images_event;
 use contracts::views::v1::{
     CancelViewsRunRequest, GetViewsStatusRequest, ListAccidentsRequest, RebuildViewsRequest, ViewsRun,
+    ViewsRunKind, ViewsRunState,
 };
 use futures::future::join;
 use harness::assert_refused;
@@ -183,7 +184,10 @@ async fn a_rebuild_makes_exactly_the_rows_of_the_events_and_says_what_differed()
     let indexes = indexes(&world).await;
     plant(&world).await;
     let run = rebuild(&world, 1).await;
-    assert_eq!((run.kind.as_str(), run.state.as_str()), ("REBUILD", "DONE"));
+    assert_eq!(
+        (run.kind(), run.state()),
+        (ViewsRunKind::Rebuild, ViewsRunState::Done)
+    );
     assert_eq!(dump(&world).await, before);
     let differing: Vec<_> = run
         .tables
@@ -257,7 +261,7 @@ async fn one_run_at_a_time_until_it_is_cancelled() {
     );
     cancel(&world, 3).await.unwrap();
     cancel(&world, 3).await.unwrap();
-    assert_eq!(end_of(&world, &run).await.state, "CANCELLED");
+    assert_eq!(end_of(&world, &run).await.state(), ViewsRunState::Cancelled);
     assert_refused(
         cancel(&world, 4).await,
         Code::FailedPrecondition,
@@ -269,7 +273,7 @@ async fn one_run_at_a_time_until_it_is_cancelled() {
     let run = begin(&world, As::Administrator, 2)
         .await
         .expect("a refusal leaves nothing");
-    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    assert_eq!(end_of(&world, &run).await.state(), ViewsRunState::Done);
     cancel(&world, 3)
         .await
         .expect("a request that was done before changes nothing");
@@ -342,7 +346,7 @@ async fn a_run_goes_on_after_its_process_was_torn_down() {
     world.kill();
     held.rollback().await.unwrap();
     world.start().await;
-    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    assert_eq!(end_of(&world, &run).await.state(), ViewsRunState::Done);
     assert_eq!(dump(&world).await, before);
     only_one_is_left(&world).await;
 }
@@ -362,7 +366,7 @@ async fn a_run_that_a_migration_interrupted_begins_anew() {
         .unwrap();
     world.start().await;
     let run = end_of(&world, &run).await;
-    assert_eq!(run.state, "DONE");
+    assert_eq!(run.state(), ViewsRunState::Done);
     assert_eq!(
         run.tables.iter().map(|table| table.differing_rows).sum::<i64>(),
         0,
@@ -388,7 +392,7 @@ async fn a_run_during_which_a_migration_comes_begins_anew() {
             .await
             .unwrap();
         held.rollback().await.unwrap();
-        assert_eq!(end_of(&world, &run).await.state, "DONE");
+        assert_eq!(end_of(&world, &run).await.state(), ViewsRunState::Done);
         let kept: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM information_schema.columns WHERE table_schema = 'view' AND column_name = 'later')
                  OR to_regclass('view.later') IS NOT NULL",
@@ -413,7 +417,7 @@ async fn a_run_that_finds_its_name_taken_drops_what_has_it() {
         .await
         .unwrap();
     held.rollback().await.unwrap();
-    assert_eq!(end_of(&world, &run).await.state, "DONE");
+    assert_eq!(end_of(&world, &run).await.state(), ViewsRunState::Done);
     only_one_is_left(&world).await;
 }
 

@@ -2,7 +2,7 @@
 
 use contracts::claim_images::v1::claim_images_event;
 use contracts::endorsement::v1::endorsement_event;
-use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder};
+use contracts::views::v1::{ListRemindersRequest, ListRemindersResponse, Reminder, ReminderReason};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -44,7 +44,9 @@ async fn contract(
 
 fn reminder(reason: &str, about: Uuid, message: &str) -> Reminder {
     Reminder {
-        reason: reason.to_owned(),
+        reason: ReminderReason::from_str_name(&format!("REMINDER_REASON_{reason}"))
+            .unwrap()
+            .into(),
         message: message.to_owned(),
         about_id: about.to_string(),
     }
@@ -120,14 +122,14 @@ async fn pv_7_a_scheduled_number_is_reminded_of_until_the_clock_reaches_its_inst
         let reminders = all(&world, "en").await;
         reminders
             .into_iter()
-            .map(|reminder| reminder.reason)
+            .map(|reminder| reminder.reason())
             .collect::<Vec<_>>()
     };
-    assert_eq!(reasons().await, ["NO_USABLE_PHONE"]);
+    assert_eq!(reasons().await, [ReminderReason::NoUsablePhone]);
     world.clock.advance(SignedDuration::from_secs(299));
-    assert_eq!(reasons().await, ["NO_USABLE_PHONE"]);
+    assert_eq!(reasons().await, [ReminderReason::NoUsablePhone]);
     world.clock.advance(SignedDuration::from_secs(1));
-    assert_eq!(reasons().await, Vec::<String>::new());
+    assert_eq!(reasons().await, Vec::<ReminderReason>::new());
 }
 
 #[tokio::test]

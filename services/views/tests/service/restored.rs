@@ -2,6 +2,7 @@
 
 use contracts::identity::v1::{SessionEnded, identity_event};
 use contracts::names::IDENTITY;
+use contracts::views::v1::{ViewsRunKind, ViewsRunState};
 use messaging::relay_position;
 use testkit::wait_for;
 use uuid::Uuid;
@@ -70,7 +71,11 @@ async fn views_whose_source_was_restored_have_themselves_rebuilt() {
         last_run(&world).await.filter(|run| run.ended_at_us > 0).ok_or(())
     })
     .await;
-    assert_eq!((&*run.kind, &*run.state), ("REBUILD", "DONE"), "{run:?}");
+    assert_eq!(
+        (run.kind(), run.state()),
+        (ViewsRunKind::Rebuild, ViewsRunState::Done),
+        "{run:?}"
+    );
     assert!(!timeline(&world).await.contains(&"SESSION_OPENED".to_owned()));
 
     let ended = SessionEnded {

@@ -1,5 +1,6 @@
 //! Search, accident file, gallery and timeline.
 
+use contracts::claim_images::v1::AccidentState;
 use contracts::claim_images::v1::claim_images_event::Event;
 use contracts::endorsement::v1::endorsement_event;
 use contracts::identity::v1::{AccountRegistered, SessionEnded, SessionOpened, identity_event};
@@ -8,7 +9,7 @@ use contracts::phone_verification::v1::{
 };
 use contracts::views::v1::{
     GetAccidentFileRequest, ListGalleryRequest, ListTimelineRequest, ListTimelineResponse,
-    SearchAccidentsRequest,
+    SearchAccidentsRequest, TimelineKind,
 };
 use harness::assert_refused;
 use tonic::{Code, Status};
@@ -46,7 +47,10 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
     let world = World::new().await;
     accident(&world, 1, |_| {}).await;
     accident(&world, 2, |accident| accident.adjuster_id = "A002".to_owned()).await;
-    accident(&world, 3, |accident| accident.state = "CLOSED".to_owned()).await;
+    accident(&world, 3, |accident| {
+        accident.state = AccidentState::Closed.into();
+    })
+    .await;
     accident(&world, 4, |accident| {
         accident.policy_number = "CD12345678".to_owned();
     })
@@ -88,14 +92,14 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
         ),
         (
             SearchAccidentsRequest {
-                state: "CLOSED".to_owned(),
+                state: AccidentState::Closed.into(),
                 ..empty()
             },
             vec!["F0000003"],
         ),
         (
             SearchAccidentsRequest {
-                state: "OPEN".to_owned(),
+                state: AccidentState::Open.into(),
                 order_by: "claim_number".to_owned(),
                 ..empty()
             },
@@ -105,10 +109,7 @@ async fn accidents_are_found_by_number_policy_adjuster_and_state() {
     for (request, expected) in cases {
         assert_eq!(search(request.clone()).await.unwrap(), expected, "{request:?}");
     }
-    let nonsense = SearchAccidentsRequest {
-        state: "LOST".to_owned(),
-        ..empty()
-    };
+    let nonsense = SearchAccidentsRequest { state: 99, ..empty() };
     assert_invalid(search(nonsense).await, "state", "STATE_INVALID");
 }
 
@@ -337,16 +338,16 @@ async fn op_5_the_timeline_of_a_contract_tells_what_happened_to_its_policyholder
     );
     let told: Vec<_> = entries
         .iter()
-        .map(|entry| (entry.kind.as_str(), entry.detail.as_str()))
+        .map(|entry| (entry.kind(), entry.detail.as_str()))
         .collect();
     let expected = [
-        ("SESSION_ENDED", "LOGOUT"),
-        ("SESSION_OPENED", "CALL_VERIFIED"),
-        ("CHALLENGE_MATCHED", ""),
-        ("CHALLENGE_OPENED", ""),
-        ("CHALLENGE_ENDED", "EXPIRED"),
-        ("CHALLENGE_OPENED", ""),
-        ("ACCOUNT_REGISTERED", "ROUTE_A"),
+        (TimelineKind::SessionEnded, "LOGOUT"),
+        (TimelineKind::SessionOpened, "CALL_VERIFIED"),
+        (TimelineKind::ChallengeMatched, ""),
+        (TimelineKind::ChallengeOpened, ""),
+        (TimelineKind::ChallengeEnded, "EXPIRED"),
+        (TimelineKind::ChallengeOpened, ""),
+        (TimelineKind::AccountRegistered, "ROUTE_A"),
     ];
     assert_eq!(told, expected);
     let unknown = timeline(&world, ADJUSTER, &contract_id(2).to_string(), "").await;

@@ -1,7 +1,10 @@
 //! The submissions of an accident, with the customer's notes (CI-3).
 
 use contracts::claim_images::v1::claim_images_event::Event;
-use contracts::views::v1::{ListSubmissionsRequest, ListSubmissionsResponse, Submission};
+use contracts::views::v1::{
+    ListOwnSubmissionsRequest, ListOwnSubmissionsResponse, ListSubmissionsRequest, ListSubmissionsResponse,
+    OwnSubmission, Submission,
+};
 use harness::assert_refused;
 use tonic::{Code, Status};
 
@@ -122,4 +125,60 @@ async fn submissions_come_page_by_page_and_to_claims_staff_only() {
         "accident_id",
         "ACCIDENT_ID_INVALID",
     );
+}
+
+async fn ask_as_customer(
+    world: &World,
+    caller: As,
+    request: ListOwnSubmissionsRequest,
+) -> Result<ListOwnSubmissionsResponse, Status> {
+    world.caught_up().await;
+    let answer = world
+        .customers()
+        .list_own_submissions(world.call(caller, request))
+        .await;
+    answer.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn ci_1_a_customer_sees_what_they_sent_and_when_it_was_seen_and_nobody_elses() {
+    let world = world().await;
+    let at = "2026-11-16T00:00:00Z";
+    world
+        .claim_images(accident_id(1), 4, |_| Event::SubmissionSeen(seen(3, 1, &[3], at)))
+        .await;
+    let own = ListOwnSubmissionsRequest {
+        accident_id: accident_id(1).to_string(),
+        page_size: 2,
+        ..ListOwnSubmissionsRequest::default()
+    };
+    let expected = |number, seen_at_us| OwnSubmission {
+        submission_id: submission_id(number).to_string(),
+        image_count: 1,
+        note: NOTE.to_owned(),
+        sent_at_us: micros(&sent_at(number)),
+        seen_at_us,
+    };
+    let first = ask_as_customer(&world, As::Customer(1), own.clone())
+        .await
+        .unwrap();
+    assert_eq!(first.submissions, [expected(3, micros(at)), expected(2, 0)]);
+    let next = ListOwnSubmissionsRequest {
+        page_token: first.next_page_token.clone(),
+        ..own.clone()
+    };
+    let last = ask_as_customer(&world, As::Customer(1), next.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        (last.submissions, last.next_page_token),
+        (vec![expected(1, 0)], String::new())
+    );
+    // CI-9: somebody else's accident does not exist, also with the owner's page token.
+    let refused = ask_as_customer(&world, As::Customer(2), own.clone()).await;
+    assert_refused(refused, Code::NotFound, "ACCIDENT_NOT_FOUND");
+    let refused = ask_as_customer(&world, As::Customer(2), next).await;
+    assert_invalid(refused, "page_token", "PAGE_TOKEN_INVALID");
+    let refused = ask_as_customer(&world, ADJUSTER, own).await;
+    assert_refused(refused, Code::PermissionDenied, "CALLER_NOT_ALLOWED");
 }

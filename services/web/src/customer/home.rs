@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Html;
-use contracts::views::v1::{AccidentSummary, ContractSummary, Reminder, RequestSummary};
+use contracts::views::v1::{AccidentSummary, ContractSummary, Reminder, ReminderReason, RequestSummary};
 
 use super::guard::Customer;
 use super::lists::Lists;
@@ -77,16 +77,16 @@ fn rows<T>(of: &[T], row: impl Fn(&T) -> Row) -> Vec<Row> {
 }
 
 fn to_do(t: Texts, reminder: &Reminder) -> ToDo {
-    let (href, act) = match reminder.reason.as_str() {
-        "NO_USABLE_PHONE" => (
+    let (href, act) = match reminder.reason() {
+        ReminderReason::NoUsablePhone => (
             format!("/contracts/{}", reminder.about_id),
             t.home_register_phone(),
         ),
-        "UNSENT_IMAGES" => (
+        ReminderReason::UnsentImages => (
             format!("/accidents/{}", reminder.about_id),
             t.home_look_and_send(),
         ),
-        _ => ("/help".to_owned(), t.nav_help()),
+        ReminderReason::Unspecified => ("/help".to_owned(), t.nav_help()),
     };
     ToDo {
         message: reminder.message.clone(),
@@ -98,7 +98,7 @@ fn to_do(t: Texts, reminder: &Reminder) -> ToDo {
 fn accident(t: Texts, accident: &AccidentSummary) -> Row {
     Row {
         href: format!("/accidents/{}", accident.accident_id),
-        title: t.code("accident-kind", &accident.kind),
+        title: accident.kind_name.clone(),
         detail: t
             .home_accident()
             .date(t.day(accident.occurred_at_us))
@@ -126,7 +126,7 @@ fn contract(customer: &Customer, contract: &ContractSummary) -> Row {
 fn request(t: Texts, request: &RequestSummary) -> Row {
     Row {
         href: format!("/requests/{}/{}", request.contract_id, request.endorsement_id),
-        title: t.code("request-state", &request.state),
+        title: t.value("endorsement-state", request.state().as_str_name()),
         detail: t
             .home_request()
             .date(t.date_of(&request.effective_date))

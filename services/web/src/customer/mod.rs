@@ -30,9 +30,9 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::app::App;
 use crate::assets;
+use crate::frame::{Surroundings, frame};
 use crate::http::cross_site::refuse_unnamed;
 use crate::http::form::MAX_FORM_BYTES;
-use crate::http::frame::{Surroundings, frame};
 use crate::problem::Problem;
 
 /// Longer than any service takes to answer; handing files in takes what it takes.

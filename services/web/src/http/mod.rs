@@ -1,7 +1,6 @@
-//! What surrounds every page: the listener, the visitor, the headers, the refusal of cross-site requests.
+//! What comes in: connections, who asks, forms, and requests of other sites, which are refused.
 
 pub(crate) mod cross_site;
 pub(crate) mod form;
-pub(crate) mod frame;
 pub(crate) mod listener;
 pub(crate) mod visitor;

@@ -3,6 +3,8 @@
 mod content;
 mod cookie;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod tokens;
 
 pub(crate) use content::{Call, Challenge, Content, Flash, HandedIn, Open, Stage};

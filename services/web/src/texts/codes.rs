@@ -3,6 +3,13 @@
 use super::Texts;
 
 impl Texts {
+    /// The words of a value of an enumeration of the protos, by its name there: `IMAGE_STATE_SENT` of `image-state`.
+    pub(crate) fn value(self, enumeration: &str, name: &str) -> String {
+        let own = enumeration.to_ascii_uppercase().replace('-', "_");
+        let value = name.strip_prefix(&own).and_then(|rest| rest.strip_prefix('_'));
+        self.code(enumeration, value.unwrap_or_default())
+    }
+
     /// The words of a value of an enumeration, such as `accident-kind` and `WATER_LEAK`.
     pub(crate) fn code(self, enumeration: &str, value: &str) -> String {
         let key = format!("code-{enumeration}-{value}");
@@ -31,7 +38,12 @@ mod tests {
     fn no_value_that_is_unknown_here_is_shown_as_a_code() {
         for language in [Language::Japanese, Language::English] {
             let texts = Texts::new(language);
-            for enumeration in ["accident-kind", "image-state", "request-state", "category"] {
+            for enumeration in [
+                "accident-state",
+                "image-state",
+                "endorsement-state",
+                "image-category",
+            ] {
                 let told = texts.code(enumeration, "SOMETHING_NEW");
                 assert!(!told.is_empty() && !told.contains('_'), "{enumeration}: {told:?}");
             }

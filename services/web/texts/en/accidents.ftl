@@ -79,16 +79,3 @@ image-after = Next picture
 image-file = File
 image-received = Received
 image-words = Please note
-
-code-refusal-UNSUPPORTED_TYPE = Files of this kind are not taken. Please use JPEG, PNG, HEIC or WebP.
-code-refusal-TRUNCATED = The file is cut off. Please take the picture again or choose another file.
-code-refusal-TOO_MANY_PIXELS = The picture is too large. Please choose another one.
-code-refusal-UNREADABLE = The picture cannot be read. Please take it again or choose another file.
-code-refusal-DECODE_LIMIT = The picture needs too much to be processed. Please choose another file.
-code-refusal-DISGUISED = Something else is hidden in the picture or behind it. Please choose the original photograph.
-code-refusal-OTHER = It was not accepted. Please choose another file.
-code-hint-BLURRED = It is blurred. If you can, please send another one.
-code-hint-SOFT = It is not quite sharp.
-code-hint-DARK = It is dark. If you can, please send another one.
-code-hint-TINY = It is too small for details.
-code-hint-OTHER = If you can, please send another one.

@@ -67,16 +67,3 @@ image-after = 次の写真
 image-file = ファイル
 image-received = 受付日時
 image-words = お知らせ
-
-code-refusal-UNSUPPORTED_TYPE = この形式のファイルは受け付けていません。JPEG、PNG、HEIC、WebPの写真をご利用ください。
-code-refusal-TRUNCATED = ファイルが途中で切れています。もう一度撮影するか、別のファイルをお選びください。
-code-refusal-TOO_MANY_PIXELS = 画像が大きすぎます。別の写真をお選びください。
-code-refusal-UNREADABLE = 画像を読み取れません。もう一度撮影するか、別のファイルをお選びください。
-code-refusal-DECODE_LIMIT = 処理に必要な量が多すぎるため、受け付けられません。別のファイルをお選びください。
-code-refusal-DISGUISED = 画像の中または後ろに別のデータが含まれています。元の写真をお選びください。
-code-refusal-OTHER = 受け付けられませんでした。別のファイルをお選びください。
-code-hint-BLURRED = ぶれています。撮り直せる場合は、もう一度お送りください。
-code-hint-SOFT = ピントが少し甘くなっています。
-code-hint-DARK = 暗く写っています。撮り直せる場合は、もう一度お送りください。
-code-hint-TINY = 画素数が少なく、細部が確認できません。
-code-hint-OTHER = 撮り直せる場合は、もう一度お送りください。

@@ -286,9 +286,9 @@ pub struct Image {
     /// Where it stands (CI-6).
     #[prost(enumeration = "ImageState", tag = "4")]
     pub state: i32,
-    /// UPPER_SNAKE: UNSUPPORTED_TYPE, TRUNCATED, TOO_MANY_PIXELS, UNREADABLE, DISGUISED, …; empty unless refused.
-    #[prost(string, tag = "5")]
-    pub refusal_reason: ::prost::alloc::string::String,
+    /// Why it was refused; unspecified unless it was.
+    #[prost(enumeration = "ImageRefusal", tag = "5")]
+    pub refusal_reason: i32,
     /// The reason in the caller's language.
     #[prost(string, tag = "6")]
     pub refusal_message: ::prost::alloc::string::String,
@@ -633,6 +633,92 @@ impl ::prost::Name for OriginalHead {
         "/madoguchi.claim_images.v1.OriginalHead".into()
     }
 }
+/// What kind of accident it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AccidentKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// Water (水漏れ).
+    WaterLeak = 1,
+    /// Fire.
+    Fire = 2,
+    /// Theft.
+    Theft = 3,
+    /// Something broke.
+    Breakage = 4,
+    /// Storm, hail or snow.
+    Storm = 5,
+    /// Liability to somebody else.
+    Liability = 6,
+    /// Anything else.
+    Other = 7,
+}
+impl AccidentKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ACCIDENT_KIND_UNSPECIFIED",
+            Self::WaterLeak => "ACCIDENT_KIND_WATER_LEAK",
+            Self::Fire => "ACCIDENT_KIND_FIRE",
+            Self::Theft => "ACCIDENT_KIND_THEFT",
+            Self::Breakage => "ACCIDENT_KIND_BREAKAGE",
+            Self::Storm => "ACCIDENT_KIND_STORM",
+            Self::Liability => "ACCIDENT_KIND_LIABILITY",
+            Self::Other => "ACCIDENT_KIND_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ACCIDENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ACCIDENT_KIND_WATER_LEAK" => Some(Self::WaterLeak),
+            "ACCIDENT_KIND_FIRE" => Some(Self::Fire),
+            "ACCIDENT_KIND_THEFT" => Some(Self::Theft),
+            "ACCIDENT_KIND_BREAKAGE" => Some(Self::Breakage),
+            "ACCIDENT_KIND_STORM" => Some(Self::Storm),
+            "ACCIDENT_KIND_LIABILITY" => Some(Self::Liability),
+            "ACCIDENT_KIND_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// Whether the insurer still works on an accident. Evidence is taken in either state (CI-9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AccidentState {
+    /// Never sent; in a search, any.
+    Unspecified = 0,
+    /// Open.
+    Open = 1,
+    /// Closed.
+    Closed = 2,
+}
+impl AccidentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ACCIDENT_STATE_UNSPECIFIED",
+            Self::Open => "ACCIDENT_STATE_OPEN",
+            Self::Closed => "ACCIDENT_STATE_CLOSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ACCIDENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ACCIDENT_STATE_OPEN" => Some(Self::Open),
+            "ACCIDENT_STATE_CLOSED" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -707,6 +793,55 @@ impl UploadState {
             "UPLOAD_STATE_RECEIVING" => Some(Self::Receiving),
             "UPLOAD_STATE_FINISHED" => Some(Self::Finished),
             "UPLOAD_STATE_ABORTED" => Some(Self::Aborted),
+            _ => None,
+        }
+    }
+}
+/// Why a file was refused (CI-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ImageRefusal {
+    /// Not refused.
+    Unspecified = 0,
+    /// By content none of the kinds taken.
+    UnsupportedType = 1,
+    /// A picture that ends before its end.
+    Truncated = 2,
+    /// More pixels, or a longer side, than is decoded.
+    TooManyPixels = 3,
+    /// By its beginning a picture, but it cannot be decoded.
+    Unreadable = 4,
+    /// Decoding needs more memory or time than a picture may.
+    DecodeLimit = 5,
+    /// A picture with something else hidden behind it.
+    Disguised = 6,
+}
+impl ImageRefusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "IMAGE_REFUSAL_UNSPECIFIED",
+            Self::UnsupportedType => "IMAGE_REFUSAL_UNSUPPORTED_TYPE",
+            Self::Truncated => "IMAGE_REFUSAL_TRUNCATED",
+            Self::TooManyPixels => "IMAGE_REFUSAL_TOO_MANY_PIXELS",
+            Self::Unreadable => "IMAGE_REFUSAL_UNREADABLE",
+            Self::DecodeLimit => "IMAGE_REFUSAL_DECODE_LIMIT",
+            Self::Disguised => "IMAGE_REFUSAL_DISGUISED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "IMAGE_REFUSAL_UNSPECIFIED" => Some(Self::Unspecified),
+            "IMAGE_REFUSAL_UNSUPPORTED_TYPE" => Some(Self::UnsupportedType),
+            "IMAGE_REFUSAL_TRUNCATED" => Some(Self::Truncated),
+            "IMAGE_REFUSAL_TOO_MANY_PIXELS" => Some(Self::TooManyPixels),
+            "IMAGE_REFUSAL_UNREADABLE" => Some(Self::Unreadable),
+            "IMAGE_REFUSAL_DECODE_LIMIT" => Some(Self::DecodeLimit),
+            "IMAGE_REFUSAL_DISGUISED" => Some(Self::Disguised),
             _ => None,
         }
     }
@@ -2036,18 +2171,18 @@ pub struct AccidentImported {
     /// JSON string, sealed.
     #[prost(message, optional, tag = "6")]
     pub place: ::core::option::Option<super::super::common::v1::SealedField>,
-    /// WATER_LEAK, FIRE, …
-    #[prost(string, tag = "7")]
-    pub kind: ::prost::alloc::string::String,
+    /// What kind it is.
+    #[prost(enumeration = "AccidentKind", tag = "7")]
+    pub kind: i32,
     /// Staff id; empty = the office's queue.
     #[prost(string, tag = "8")]
     pub adjuster_id: ::prost::alloc::string::String,
     /// Office.
     #[prost(string, tag = "9")]
     pub office: ::prost::alloc::string::String,
-    /// OPEN or CLOSED.
-    #[prost(string, tag = "10")]
-    pub state: ::prost::alloc::string::String,
+    /// Whether it is open.
+    #[prost(enumeration = "AccidentState", tag = "10")]
+    pub state: i32,
 }
 impl ::prost::Name for AccidentImported {
     const NAME: &'static str = "AccidentImported";

@@ -169,9 +169,9 @@ pub struct Phone {
     /// Whether it can be used for login now (PV-4, PV-15).
     #[prost(bool, tag = "2")]
     pub usable_for_login: bool,
-    /// Why not; UPPER_SNAKE, empty if usable.
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
+    /// Why not; unspecified if usable.
+    #[prost(enumeration = "PhoneUnusable", tag = "3")]
+    pub reason: i32,
     /// The reason in the caller's language.
     #[prost(string, tag = "4")]
     pub message: ::prost::alloc::string::String,
@@ -214,6 +214,93 @@ impl ::prost::Name for InsurerShare {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.endorsement.v1.InsurerShare".into()
+    }
+}
+/// Why a number cannot be used for login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PhoneUnusable {
+    /// It can.
+    Unspecified = 0,
+    /// The person's data were erased.
+    NumberErased = 1,
+    /// It is not the policyholder's (PV-7).
+    NotPolicyholdersNumber = 2,
+    /// The contract ended longer ago than numbers outlive it (PV-7).
+    ContractEnded = 3,
+    /// It is scheduled and does not count yet (PV-7).
+    NotYetInForce = 4,
+    /// IP telephony (PV-4), as all below.
+    IpPhone050 = 5,
+    /// Freephone.
+    Freephone0120 = 6,
+    /// Freephone that starts like a mobile number.
+    Freephone0800 = 7,
+    /// Navi Dial (shared cost).
+    NaviDial0570 = 8,
+    /// Premium rate.
+    Premium0990 = 9,
+    /// Televoting and announcements.
+    Televote0180 = 10,
+    /// Message boxes (伝言ダイヤル).
+    Messaging0170 = 11,
+    /// Machines and pagers.
+    Machine020 = 12,
+    /// Personal numbers that follow their owner.
+    Personal0600 = 13,
+    /// A range that is not open yet, no longer, or switched off.
+    RangeNotOpen = 14,
+    /// A range nobody knows.
+    UnknownRange = 15,
+}
+impl PhoneUnusable {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PHONE_UNUSABLE_UNSPECIFIED",
+            Self::NumberErased => "PHONE_UNUSABLE_NUMBER_ERASED",
+            Self::NotPolicyholdersNumber => "PHONE_UNUSABLE_NOT_POLICYHOLDERS_NUMBER",
+            Self::ContractEnded => "PHONE_UNUSABLE_CONTRACT_ENDED",
+            Self::NotYetInForce => "PHONE_UNUSABLE_NOT_YET_IN_FORCE",
+            Self::IpPhone050 => "PHONE_UNUSABLE_IP_PHONE_050",
+            Self::Freephone0120 => "PHONE_UNUSABLE_FREEPHONE_0120",
+            Self::Freephone0800 => "PHONE_UNUSABLE_FREEPHONE_0800",
+            Self::NaviDial0570 => "PHONE_UNUSABLE_NAVI_DIAL_0570",
+            Self::Premium0990 => "PHONE_UNUSABLE_PREMIUM_0990",
+            Self::Televote0180 => "PHONE_UNUSABLE_TELEVOTE_0180",
+            Self::Messaging0170 => "PHONE_UNUSABLE_MESSAGING_0170",
+            Self::Machine020 => "PHONE_UNUSABLE_MACHINE_020",
+            Self::Personal0600 => "PHONE_UNUSABLE_PERSONAL_0600",
+            Self::RangeNotOpen => "PHONE_UNUSABLE_RANGE_NOT_OPEN",
+            Self::UnknownRange => "PHONE_UNUSABLE_UNKNOWN_RANGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PHONE_UNUSABLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PHONE_UNUSABLE_NUMBER_ERASED" => Some(Self::NumberErased),
+            "PHONE_UNUSABLE_NOT_POLICYHOLDERS_NUMBER" => {
+                Some(Self::NotPolicyholdersNumber)
+            }
+            "PHONE_UNUSABLE_CONTRACT_ENDED" => Some(Self::ContractEnded),
+            "PHONE_UNUSABLE_NOT_YET_IN_FORCE" => Some(Self::NotYetInForce),
+            "PHONE_UNUSABLE_IP_PHONE_050" => Some(Self::IpPhone050),
+            "PHONE_UNUSABLE_FREEPHONE_0120" => Some(Self::Freephone0120),
+            "PHONE_UNUSABLE_FREEPHONE_0800" => Some(Self::Freephone0800),
+            "PHONE_UNUSABLE_NAVI_DIAL_0570" => Some(Self::NaviDial0570),
+            "PHONE_UNUSABLE_PREMIUM_0990" => Some(Self::Premium0990),
+            "PHONE_UNUSABLE_TELEVOTE_0180" => Some(Self::Televote0180),
+            "PHONE_UNUSABLE_MESSAGING_0170" => Some(Self::Messaging0170),
+            "PHONE_UNUSABLE_MACHINE_020" => Some(Self::Machine020),
+            "PHONE_UNUSABLE_PERSONAL_0600" => Some(Self::Personal0600),
+            "PHONE_UNUSABLE_RANGE_NOT_OPEN" => Some(Self::RangeNotOpen),
+            "PHONE_UNUSABLE_UNKNOWN_RANGE" => Some(Self::UnknownRange),
+            _ => None,
+        }
     }
 }
 /// A batch of contracts.

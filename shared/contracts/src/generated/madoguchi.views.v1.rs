@@ -127,10 +127,13 @@ pub struct ContractSummary {
     pub offline_reason: ::prost::alloc::string::String,
     /// Phones of the policyholder with their verdicts (PV-15).
     #[prost(message, repeated, tag = "12")]
-    pub phones: ::prost::alloc::vec::Vec<PhoneVerdict>,
+    pub phones: ::prost::alloc::vec::Vec<super::super::endorsement::v1::Phone>,
     /// The policyholder's address in force, in one line with its postcode (EN-2); empty when erased.
     #[prost(string, tag = "13")]
     pub policyholder_address: ::prost::alloc::string::String,
+    /// The product's name in the caller's language; its code where the rulebook does not know it any more.
+    #[prost(string, tag = "14")]
+    pub product_name: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ContractSummary {
     const NAME: &'static str = "ContractSummary";
@@ -140,36 +143,6 @@ impl ::prost::Name for ContractSummary {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.ContractSummary".into()
-    }
-}
-/// A number and whether it can be used for login (PV-15).
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PhoneVerdict {
-    /// As printed.
-    #[prost(string, tag = "1")]
-    pub number: ::prost::alloc::string::String,
-    /// Usable now.
-    #[prost(bool, tag = "2")]
-    pub usable_for_login: bool,
-    /// UPPER_SNAKE; empty if usable.
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-    /// Microseconds since the Unix epoch; in the future for a scheduled change.
-    #[prost(int64, tag = "4")]
-    pub counts_from_us: i64,
-    /// The first instant at which it no longer counts, microseconds since the Unix epoch: another replaces it, or the contract
-    /// ended longer ago than numbers outlive it (PV-7). Absent where neither is known: the contract has no end.
-    #[prost(int64, optional, tag = "5")]
-    pub counts_until_us: ::core::option::Option<i64>,
-}
-impl ::prost::Name for PhoneVerdict {
-    const NAME: &'static str = "PhoneVerdict";
-    const PACKAGE: &'static str = "madoguchi.views.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "madoguchi.views.v1.PhoneVerdict".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/madoguchi.views.v1.PhoneVerdict".into()
     }
 }
 /// Asks for accidents.
@@ -239,18 +212,24 @@ pub struct AccidentSummary {
     /// Where.
     #[prost(string, tag = "5")]
     pub place: ::prost::alloc::string::String,
-    /// WATER_LEAK, FIRE, …
-    #[prost(string, tag = "6")]
-    pub kind: ::prost::alloc::string::String,
-    /// OPEN or CLOSED.
-    #[prost(string, tag = "7")]
-    pub state: ::prost::alloc::string::String,
+    /// What kind it is.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentKind", tag = "6")]
+    pub kind: i32,
+    /// Whether it is open.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentState", tag = "7")]
+    pub state: i32,
     /// Registered and not yet sent (CI-12).
     #[prost(uint32, tag = "8")]
     pub unsent_images: u32,
     /// Sent, seen or not.
     #[prost(uint32, tag = "9")]
     pub sent_images: u32,
+    /// Whom to turn to about its pictures (OP-2).
+    #[prost(message, optional, tag = "10")]
+    pub contact: ::core::option::Option<super::super::common::v1::ContactRoute>,
+    /// The kind in the caller's language.
+    #[prost(string, tag = "11")]
+    pub kind_name: ::prost::alloc::string::String,
 }
 impl ::prost::Name for AccidentSummary {
     const NAME: &'static str = "AccidentSummary";
@@ -306,20 +285,20 @@ impl ::prost::Name for GetAccidentResponse {
     }
 }
 /// A picture in a list.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImageSummary {
     /// UUID.
     #[prost(string, tag = "1")]
     pub image_id: ::prost::alloc::string::String,
-    /// DAMAGED_PROPERTY, ACCIDENT_PLACE, DOCUMENT or OTHER.
-    #[prost(string, tag = "2")]
-    pub category: ::prost::alloc::string::String,
-    /// RECEIVED, REFUSED, SENT or SEEN (CI-6).
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
-    /// UPPER_SNAKE; empty unless refused.
-    #[prost(string, tag = "4")]
-    pub refusal_reason: ::prost::alloc::string::String,
+    /// What it shows.
+    #[prost(enumeration = "super::super::claim_images::v1::ImageCategory", tag = "2")]
+    pub category: i32,
+    /// Where it stands (CI-6).
+    #[prost(enumeration = "super::super::claim_images::v1::ImageState", tag = "3")]
+    pub state: i32,
+    /// Why it was refused; unspecified unless it was.
+    #[prost(enumeration = "super::super::claim_images::v1::ImageRefusal", tag = "4")]
+    pub refusal_reason: i32,
     /// Name on the customer's device.
     #[prost(string, tag = "5")]
     pub file_name: ::prost::alloc::string::String,
@@ -329,18 +308,22 @@ pub struct ImageSummary {
     /// Of the original.
     #[prost(uint64, tag = "7")]
     pub size_bytes: u64,
-    /// SHA-256 of the original, lower-case hex.
-    #[prost(string, tag = "8")]
-    pub sha256: ::prost::alloc::string::String,
+    /// SHA-256 of the original, 32 bytes.
+    #[prost(bytes = "vec", tag = "8")]
+    pub sha256: ::prost::alloc::vec::Vec<u8>,
     /// Upright, pixels.
     #[prost(uint32, tag = "9")]
     pub width: u32,
     /// Upright, pixels.
     #[prost(uint32, tag = "10")]
     pub height: u32,
-    /// What claim images can show of it: SMALL, LARGE.
-    #[prost(string, repeated, tag = "11")]
-    pub derivatives: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What claim images can show of it.
+    #[prost(
+        enumeration = "super::super::claim_images::v1::DerivativeSize",
+        repeated,
+        tag = "11"
+    )]
+    pub derivatives: ::prost::alloc::vec::Vec<i32>,
     /// The submission it went with (UUID); empty = unsent.
     #[prost(string, tag = "12")]
     pub submission_id: ::prost::alloc::string::String,
@@ -350,12 +333,15 @@ pub struct ImageSummary {
     /// The same picture was already there (CI-7); empty if not.
     #[prost(string, tag = "14")]
     pub duplicate_of_image_id: ::prost::alloc::string::String,
-    /// Why it may want to be taken again (CI-7): BLURRED, SOFT, DARK, TINY; more may come.
-    #[prost(string, repeated, tag = "15")]
-    pub hints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why it may want to be taken again (CI-7), in the caller's language too.
+    #[prost(message, repeated, tag = "15")]
+    pub hints: ::prost::alloc::vec::Vec<super::super::claim_images::v1::ImageHint>,
     /// What the camera says; for claims staff only, and absent of what no camera made.
     #[prost(message, optional, tag = "16")]
     pub capture: ::core::option::Option<CaptureFacts>,
+    /// Why it was refused, in the caller's language.
+    #[prost(string, tag = "17")]
+    pub refusal_message: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ImageSummary {
     const NAME: &'static str = "ImageSummary";
@@ -411,6 +397,84 @@ impl ::prost::Name for CaptureFact {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.CaptureFact".into()
+    }
+}
+/// Asks for submissions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOwnSubmissionsRequest {
+    /// Accident (UUID).
+    #[prost(string, tag = "1")]
+    pub accident_id: ::prost::alloc::string::String,
+    /// At most this many; 0 = 50, most 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// From the answer before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Tokens of commands whose effect must be visible; one per service is enough.
+    #[prost(string, repeated, tag = "4")]
+    pub consistency_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for ListOwnSubmissionsRequest {
+    const NAME: &'static str = "ListOwnSubmissionsRequest";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListOwnSubmissionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListOwnSubmissionsRequest".into()
+    }
+}
+/// The submissions of an accident, newest first.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOwnSubmissionsResponse {
+    /// A page.
+    #[prost(message, repeated, tag = "1")]
+    pub submissions: ::prost::alloc::vec::Vec<OwnSubmission>,
+    /// Empty = the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// How current this is.
+    #[prost(message, optional, tag = "3")]
+    pub freshness: ::core::option::Option<Freshness>,
+}
+impl ::prost::Name for ListOwnSubmissionsResponse {
+    const NAME: &'static str = "ListOwnSubmissionsResponse";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.ListOwnSubmissionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.ListOwnSubmissionsResponse".into()
+    }
+}
+/// What the customer sent. Who of the staff looked at it is not told.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OwnSubmission {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub submission_id: ::prost::alloc::string::String,
+    /// Number of pictures.
+    #[prost(uint32, tag = "2")]
+    pub image_count: u32,
+    /// The customer's own word; may be empty.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    /// Microseconds since the Unix epoch.
+    #[prost(int64, tag = "4")]
+    pub sent_at_us: i64,
+    /// Microseconds since the Unix epoch; 0 = nobody has looked at it yet.
+    #[prost(int64, tag = "5")]
+    pub seen_at_us: i64,
+}
+impl ::prost::Name for OwnSubmission {
+    const NAME: &'static str = "OwnSubmission";
+    const PACKAGE: &'static str = "madoguchi.views.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "madoguchi.views.v1.OwnSubmission".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/madoguchi.views.v1.OwnSubmission".into()
     }
 }
 /// Asks for change requests.
@@ -471,9 +535,9 @@ pub struct RequestSummary {
     /// UUID.
     #[prost(string, tag = "3")]
     pub contract_id: ::prost::alloc::string::String,
-    /// SCHEDULED, EFFECTIVE, WITHDRAWN or SUPERSEDED.
-    #[prost(string, tag = "4")]
-    pub state: ::prost::alloc::string::String,
+    /// Where it stands (EN-10).
+    #[prost(enumeration = "super::super::endorsement::v1::EndorsementState", tag = "4")]
+    pub state: i32,
     /// YYYY-MM-DD.
     #[prost(string, tag = "5")]
     pub effective_date: ::prost::alloc::string::String,
@@ -543,9 +607,9 @@ impl ::prost::Name for ListRemindersResponse {
 /// Something to do.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Reminder {
-    /// NO_USABLE_PHONE or UNSENT_IMAGES.
-    #[prost(string, tag = "1")]
-    pub reason: ::prost::alloc::string::String,
+    /// What it is about.
+    #[prost(enumeration = "ReminderReason", tag = "1")]
+    pub reason: i32,
     /// In the caller's language.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
@@ -596,6 +660,39 @@ impl CaptureState {
             "CAPTURE_STATE_ABSENT" => Some(Self::Absent),
             "CAPTURE_STATE_PARSED" => Some(Self::Parsed),
             "CAPTURE_STATE_UNREADABLE" => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
+}
+/// Why a customer should do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReminderReason {
+    /// Never sent.
+    Unspecified = 0,
+    /// A contract has no number that can be used for login (PV-2, PV-15).
+    NoUsablePhone = 1,
+    /// Pictures are registered and not sent (CI-12).
+    UnsentImages = 2,
+}
+impl ReminderReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REMINDER_REASON_UNSPECIFIED",
+            Self::NoUsablePhone => "REMINDER_REASON_NO_USABLE_PHONE",
+            Self::UnsentImages => "REMINDER_REASON_UNSENT_IMAGES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REMINDER_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REMINDER_REASON_NO_USABLE_PHONE" => Some(Self::NoUsablePhone),
+            "REMINDER_REASON_UNSENT_IMAGES" => Some(Self::UnsentImages),
             _ => None,
         }
     }
@@ -782,6 +879,36 @@ pub mod customer_view_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// What was sent for one accident, with the own notes, and when it was looked at.
+        pub async fn list_own_submissions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOwnSubmissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOwnSubmissionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/madoguchi.views.v1.CustomerViewService/ListOwnSubmissions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "madoguchi.views.v1.CustomerViewService",
+                        "ListOwnSubmissions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Own change requests.
         pub async fn list_requests(
             &mut self,
@@ -879,6 +1006,14 @@ pub mod customer_view_service_server {
             request: tonic::Request<super::GetAccidentRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetAccidentResponse>,
+            tonic::Status,
+        >;
+        /// What was sent for one accident, with the own notes, and when it was looked at.
+        async fn list_own_submissions(
+            &self,
+            request: tonic::Request<super::ListOwnSubmissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOwnSubmissionsResponse>,
             tonic::Status,
         >;
         /// Own change requests.
@@ -1113,6 +1248,55 @@ pub mod customer_view_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/madoguchi.views.v1.CustomerViewService/ListOwnSubmissions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListOwnSubmissionsSvc<T: CustomerViewService>(pub Arc<T>);
+                    impl<
+                        T: CustomerViewService,
+                    > tonic::server::UnaryService<super::ListOwnSubmissionsRequest>
+                    for ListOwnSubmissionsSvc<T> {
+                        type Response = super::ListOwnSubmissionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListOwnSubmissionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CustomerViewService>::list_own_submissions(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListOwnSubmissionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/madoguchi.views.v1.CustomerViewService/ListRequests" => {
                     #[allow(non_camel_case_types)]
                     struct ListRequestsSvc<T: CustomerViewService>(pub Arc<T>);
@@ -1286,6 +1470,9 @@ pub struct ListQueueResponse {
     /// How current this is.
     #[prost(message, optional, tag = "3")]
     pub freshness: ::core::option::Option<Freshness>,
+    /// How many wait in this queue, on all pages.
+    #[prost(uint32, tag = "4")]
+    pub total: u32,
 }
 impl ::prost::Name for ListQueueResponse {
     const NAME: &'static str = "ListQueueResponse";
@@ -1330,6 +1517,15 @@ pub struct QueueItem {
     /// Office.
     #[prost(string, tag = "10")]
     pub office: ::prost::alloc::string::String,
+    /// What kind of accident it is.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentKind", tag = "11")]
+    pub kind: i32,
+    /// The kind in the caller's language.
+    #[prost(string, tag = "12")]
+    pub kind_name: ::prost::alloc::string::String,
+    /// The first of its pictures in the gallery's order (UUID); empty while the view does not have it.
+    #[prost(string, tag = "13")]
+    pub first_image_id: ::prost::alloc::string::String,
 }
 impl ::prost::Name for QueueItem {
     const NAME: &'static str = "QueueItem";
@@ -1360,9 +1556,9 @@ pub struct SearchAccidentsRequest {
     /// Staff id; empty = any.
     #[prost(string, tag = "5")]
     pub adjuster_id: ::prost::alloc::string::String,
-    /// OPEN or CLOSED; empty = any.
-    #[prost(string, tag = "6")]
-    pub state: ::prost::alloc::string::String,
+    /// Open or closed ones; unspecified = any.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentState", tag = "6")]
+    pub state: i32,
     /// "occurred_at desc" (default) or "claim_number", each with or without " desc".
     #[prost(string, tag = "7")]
     pub order_by: ::prost::alloc::string::String,
@@ -1436,12 +1632,12 @@ pub struct AccidentFile {
     /// Where.
     #[prost(string, tag = "10")]
     pub place: ::prost::alloc::string::String,
-    /// WATER_LEAK, FIRE, …
-    #[prost(string, tag = "11")]
-    pub kind: ::prost::alloc::string::String,
-    /// OPEN or CLOSED.
-    #[prost(string, tag = "12")]
-    pub state: ::prost::alloc::string::String,
+    /// What kind it is.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentKind", tag = "11")]
+    pub kind: i32,
+    /// Whether it is open.
+    #[prost(enumeration = "super::super::claim_images::v1::AccidentState", tag = "12")]
+    pub state: i32,
     /// Staff id; empty = unassigned.
     #[prost(string, tag = "13")]
     pub adjuster_id: ::prost::alloc::string::String,
@@ -1454,6 +1650,12 @@ pub struct AccidentFile {
     /// Submissions not yet seen.
     #[prost(uint32, tag = "16")]
     pub unseen_submissions: u32,
+    /// The kind in the caller's language.
+    #[prost(string, tag = "17")]
+    pub kind_name: ::prost::alloc::string::String,
+    /// The product's name in the caller's language; its code where the rulebook does not know it any more.
+    #[prost(string, tag = "18")]
+    pub product_name: ::prost::alloc::string::String,
 }
 impl ::prost::Name for AccidentFile {
     const NAME: &'static str = "AccidentFile";
@@ -1693,9 +1895,9 @@ pub struct TimelineEntry {
     /// Account (UUID).
     #[prost(string, tag = "2")]
     pub account_id: ::prost::alloc::string::String,
-    /// ACCOUNT_REGISTERED, SESSION_OPENED, SESSION_ENDED, CHALLENGE_OPENED, CHALLENGE_MATCHED or CHALLENGE_ENDED.
-    #[prost(string, tag = "3")]
-    pub kind: ::prost::alloc::string::String,
+    /// What happened.
+    #[prost(enumeration = "TimelineKind", tag = "3")]
+    pub kind: i32,
     /// What more there is to say: the route, why it ended, whether a call verified it; UPPER_SNAKE, may be empty.
     #[prost(string, tag = "4")]
     pub detail: ::prost::alloc::string::String,
@@ -1708,6 +1910,59 @@ impl ::prost::Name for TimelineEntry {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.TimelineEntry".into()
+    }
+}
+/// What happened to an account or a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TimelineKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// The account was registered.
+    AccountRegistered = 1,
+    /// A session began.
+    SessionOpened = 2,
+    /// A session ended.
+    SessionEnded = 3,
+    /// A call was waited for.
+    ChallengeOpened = 4,
+    /// It came.
+    ChallengeMatched = 5,
+    /// It did not come, or another was waited for instead.
+    ChallengeEnded = 6,
+    /// A person behind the account was erased (OP-4).
+    SubjectErased = 7,
+}
+impl TimelineKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TIMELINE_KIND_UNSPECIFIED",
+            Self::AccountRegistered => "TIMELINE_KIND_ACCOUNT_REGISTERED",
+            Self::SessionOpened => "TIMELINE_KIND_SESSION_OPENED",
+            Self::SessionEnded => "TIMELINE_KIND_SESSION_ENDED",
+            Self::ChallengeOpened => "TIMELINE_KIND_CHALLENGE_OPENED",
+            Self::ChallengeMatched => "TIMELINE_KIND_CHALLENGE_MATCHED",
+            Self::ChallengeEnded => "TIMELINE_KIND_CHALLENGE_ENDED",
+            Self::SubjectErased => "TIMELINE_KIND_SUBJECT_ERASED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TIMELINE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "TIMELINE_KIND_ACCOUNT_REGISTERED" => Some(Self::AccountRegistered),
+            "TIMELINE_KIND_SESSION_OPENED" => Some(Self::SessionOpened),
+            "TIMELINE_KIND_SESSION_ENDED" => Some(Self::SessionEnded),
+            "TIMELINE_KIND_CHALLENGE_OPENED" => Some(Self::ChallengeOpened),
+            "TIMELINE_KIND_CHALLENGE_MATCHED" => Some(Self::ChallengeMatched),
+            "TIMELINE_KIND_CHALLENGE_ENDED" => Some(Self::ChallengeEnded),
+            "TIMELINE_KIND_SUBJECT_ERASED" => Some(Self::SubjectErased),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -2641,12 +2896,12 @@ pub struct ViewsRun {
     /// UUID.
     #[prost(string, tag = "1")]
     pub run_id: ::prost::alloc::string::String,
-    /// REBUILD or AUDIT.
-    #[prost(string, tag = "2")]
-    pub kind: ::prost::alloc::string::String,
-    /// FILLING, COMPARING, SWITCHING, DONE, CANCELLED or FAILED.
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
+    /// What it is for.
+    #[prost(enumeration = "ViewsRunKind", tag = "2")]
+    pub kind: i32,
+    /// Where it stands.
+    #[prost(enumeration = "ViewsRunState", tag = "3")]
+    pub state: i32,
     /// Why it failed; empty if it did not.
     #[prost(string, tag = "4")]
     pub failure: ::prost::alloc::string::String,
@@ -2737,10 +2992,10 @@ pub struct DifferingRow {
     /// The primary key as JSON: {"contract_id": "…"}.
     #[prost(string, tag = "1")]
     pub key: ::prost::alloc::string::String,
-    /// MISSING (the events make it, the serving generation lacks it), UNEXPECTED (no event makes it) or CHANGED.
-    #[prost(string, tag = "2")]
-    pub difference: ::prost::alloc::string::String,
-    /// Columns that differ, where it is CHANGED.
+    /// How it differs.
+    #[prost(enumeration = "RowDifference", tag = "2")]
+    pub difference: i32,
+    /// Columns that differ, where it is changed.
     #[prost(string, repeated, tag = "3")]
     pub columns: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -2752,6 +3007,125 @@ impl ::prost::Name for DifferingRow {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/madoguchi.views.v1.DifferingRow".into()
+    }
+}
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ViewsRunKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// The new generation takes the serving one's place.
+    Rebuild = 1,
+    /// The new generation is compared and thrown away.
+    Audit = 2,
+}
+impl ViewsRunKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VIEWS_RUN_KIND_UNSPECIFIED",
+            Self::Rebuild => "VIEWS_RUN_KIND_REBUILD",
+            Self::Audit => "VIEWS_RUN_KIND_AUDIT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VIEWS_RUN_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "VIEWS_RUN_KIND_REBUILD" => Some(Self::Rebuild),
+            "VIEWS_RUN_KIND_AUDIT" => Some(Self::Audit),
+            _ => None,
+        }
+    }
+}
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ViewsRunState {
+    /// Never sent.
+    Unspecified = 0,
+    /// It reads the feeds.
+    Filling = 1,
+    /// It compares both generations.
+    Comparing = 2,
+    /// The new generation is about to serve.
+    Switching = 3,
+    /// It did what it was for.
+    Done = 4,
+    /// Somebody ended it.
+    Cancelled = 5,
+    /// It could not; failure says why.
+    Failed = 6,
+}
+impl ViewsRunState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VIEWS_RUN_STATE_UNSPECIFIED",
+            Self::Filling => "VIEWS_RUN_STATE_FILLING",
+            Self::Comparing => "VIEWS_RUN_STATE_COMPARING",
+            Self::Switching => "VIEWS_RUN_STATE_SWITCHING",
+            Self::Done => "VIEWS_RUN_STATE_DONE",
+            Self::Cancelled => "VIEWS_RUN_STATE_CANCELLED",
+            Self::Failed => "VIEWS_RUN_STATE_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VIEWS_RUN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "VIEWS_RUN_STATE_FILLING" => Some(Self::Filling),
+            "VIEWS_RUN_STATE_COMPARING" => Some(Self::Comparing),
+            "VIEWS_RUN_STATE_SWITCHING" => Some(Self::Switching),
+            "VIEWS_RUN_STATE_DONE" => Some(Self::Done),
+            "VIEWS_RUN_STATE_CANCELLED" => Some(Self::Cancelled),
+            "VIEWS_RUN_STATE_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+/// How a row of the serving generation differs from what the events make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RowDifference {
+    /// Never sent.
+    Unspecified = 0,
+    /// The events make it, the serving generation lacks it.
+    Missing = 1,
+    /// No event makes it.
+    Unexpected = 2,
+    /// Columns differ.
+    Changed = 3,
+}
+impl RowDifference {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROW_DIFFERENCE_UNSPECIFIED",
+            Self::Missing => "ROW_DIFFERENCE_MISSING",
+            Self::Unexpected => "ROW_DIFFERENCE_UNEXPECTED",
+            Self::Changed => "ROW_DIFFERENCE_CHANGED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROW_DIFFERENCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROW_DIFFERENCE_MISSING" => Some(Self::Missing),
+            "ROW_DIFFERENCE_UNEXPECTED" => Some(Self::Unexpected),
+            "ROW_DIFFERENCE_CHANGED" => Some(Self::Changed),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.

@@ -21,6 +21,7 @@ pub(crate) mod scope;
 pub(crate) mod served;
 pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod shown;
 mod stalled;
 pub(crate) mod status;
 mod timeout;

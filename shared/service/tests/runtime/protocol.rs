@@ -134,7 +134,7 @@ fn refused() -> Vec<Sent> {
 fn texts_refused() -> Vec<Sent> {
     let search = |state: &str| {
         SearchAccidentsRequest {
-            state: state.to_owned(),
+            order_by: state.to_owned(),
             ..SearchAccidentsRequest::default()
         }
         .encode_to_vec()

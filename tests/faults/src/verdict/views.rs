@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Refusal, request_id};
 use contracts::names::VIEWS;
-use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest};
+use contracts::views::v1::{GetViewsStatusRequest, RebuildViewsRequest, ViewsRunState};
 use sqlx::PgPool;
 
 use super::AT_REST_WITHIN;
@@ -47,11 +47,11 @@ async fn rebuilt(
         .await
         .map_err(told)?;
     let run = status.into_inner().run.unwrap_or_default();
-    match run.state.as_str() {
+    match run.state() {
         _ if run.run_id != begun.into_inner().run_id => Err("another run is shown".into()),
-        "DONE" => Ok(None),
-        "FAILED" | "CANCELLED" => Ok(Some(run.failure)),
-        state => Err(format!("the run is {state}").into()),
+        ViewsRunState::Done => Ok(None),
+        ViewsRunState::Failed | ViewsRunState::Cancelled => Ok(Some(run.failure)),
+        state => Err(format!("the run is {state:?}").into()),
     }
 }
 

@@ -126,7 +126,7 @@ async fn shown(
             .into_iter()
             .map(|(value, of)| Choice {
                 value,
-                words: t.code("category", value),
+                words: t.code("image-category", value),
                 chosen: of == category,
             })
             .collect(),

@@ -130,21 +130,10 @@ async fn file(
     let name = shortened(field.file_name().unwrap_or_default());
     // Never closed.
     let _turn = customer.app.files.acquire().await.map_err(Problem::internal)?;
-    let mut bytes = Vec::new();
-    let mut too_large = false;
-    while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
-        too_large |= bytes.len() + chunk.len() > MAX_FILE_BYTES;
-        if too_large {
-            // Read to its end, so that the files behind it are found.
-            bytes = Vec::new();
-        } else {
-            bytes.extend_from_slice(&chunk);
-        }
-    }
-    if too_large {
+    let Some(bytes) = whole(&mut field).await? else {
         let words = vec![t.add_too_large()];
         return Ok((told(name, false, words), String::new()));
-    }
+    };
     let upload = Upload {
         customer,
         accident,
@@ -190,6 +179,21 @@ async fn file(
             Ok((told(name, false, words), String::new()))
         }
     }
+}
+
+/// The bytes of a file; `None` where there are too many. Read to its end all the same, so that the files behind it are found.
+async fn whole(field: &mut Field<'_>) -> Result<Option<Vec<u8>>, Problem> {
+    let mut bytes = Vec::new();
+    let mut too_large = false;
+    while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
+        too_large |= bytes.len() + chunk.len() > MAX_FILE_BYTES;
+        if too_large {
+            bytes = Vec::new();
+        } else {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    Ok((!too_large).then_some(bytes))
 }
 
 fn told(name: String, received: bool, words: Vec<String>) -> HandedIn {

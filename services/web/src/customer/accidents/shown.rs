@@ -1,5 +1,6 @@
 //! Accidents and pictures as services tell of them, into what pages show: the one place that knows those messages' fields.
 
+use contracts::claim_images::v1::{DerivativeSize, ImageState};
 use contracts::views::v1::{AccidentSummary, ImageSummary};
 
 use crate::texts::Texts;
@@ -20,12 +21,12 @@ pub(crate) struct Accident {
 pub(crate) fn accident(t: Texts, accident: &AccidentSummary) -> Accident {
     Accident {
         href: format!("/accidents/{}", accident.accident_id),
-        kind: t.code("accident-kind", &accident.kind),
+        kind: accident.kind_name.clone(),
         number: accident.claim_number.clone(),
         policy: accident.policy_number.clone(),
         occurred: t.time(accident.occurred_at_us),
         place: accident.place.clone(),
-        state: t.code("accident-state", &accident.state),
+        state: t.value("accident-state", accident.state().as_str_name()),
         unsent: accident.unsent_images,
         sent: accident.sent_images,
     }
@@ -68,12 +69,12 @@ fn picture(
     image: &ImageSummary,
     number: usize,
 ) -> Picture {
-    let refused = image.state == "REFUSED";
-    let visible = image.derivatives.iter().any(|size| size == "SMALL");
+    let refused = image.state() == ImageState::Refused;
+    let visible = image.derivatives().any(|size| size == DerivativeSize::Small);
     let words = if refused {
-        vec![t.code("refusal", &image.refusal_reason)]
+        vec![image.refusal_message.clone()]
     } else {
-        image.hints.iter().map(|hint| t.code("hint", hint)).collect()
+        image.hints.iter().map(|hint| hint.message.clone()).collect()
     };
     let duplicate = images.iter().position(|other| {
         !image.duplicate_of_image_id.is_empty() && other.image_id == image.duplicate_of_image_id
@@ -88,11 +89,11 @@ fn picture(
         },
         href: format!("/accidents/{accident_id}/images/{}", image.image_id),
         name: image.file_name.clone(),
-        category: t.code("category", &image.category),
-        state: t.code("image-state", &image.state),
+        category: t.value("image-category", image.category().as_str_name()),
+        state: t.value("image-state", image.state().as_str_name()),
         refused,
-        unsent: image.state == "RECEIVED",
-        seen: image.state == "SEEN",
+        unsent: image.state() == ImageState::Received,
+        seen: image.state() == ImageState::Seen,
         size: t.size(image.size_bytes),
         words,
         duplicate_of: duplicate.map_or(0, |index| index + 1),

@@ -65,7 +65,7 @@ fn row(t: Texts, request: &RequestSummary) -> Row {
     Row {
         href: format!("/requests/{}/{}", request.contract_id, request.endorsement_id),
         title: fields.join(t.list_separator().as_str()),
-        state: t.code("request-state", &request.state),
+        state: t.value("endorsement-state", request.state().as_str_name()),
         detail: t
             .request_detail()
             .effective(t.date_of(&request.effective_date))

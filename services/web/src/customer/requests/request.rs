@@ -3,9 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use client::{answered, request_id};
-use contracts::endorsement::v1::{
-    Endorsement, EndorsementState, GetEndorsementRequest, WithdrawEndorsementRequest,
-};
+use contracts::endorsement::v1::{EndorsementState, GetEndorsementRequest, WithdrawEndorsementRequest};
 use contracts::names::ENDORSEMENT;
 
 use crate::customer::guard::Customer;
@@ -109,22 +107,11 @@ async fn shown(
         t,
         here: format!("/requests/{contract}/{id}"),
         contract: format!("/contracts/{contract}"),
-        state: t.code("request-state", state(&endorsement)),
+        state: t.value("endorsement-state", endorsement.state().as_str_name()),
         open: endorsement.state() == EndorsementState::Scheduled,
         receipt: endorsement.receipt_number,
         submitted: t.time(endorsement.submitted_at_us),
         effective: t.time(endorsement.effective_at_us),
         request_id,
     })
-}
-
-/// As views name it.
-fn state(endorsement: &Endorsement) -> &'static str {
-    match endorsement.state() {
-        EndorsementState::Scheduled => "SCHEDULED",
-        EndorsementState::Effective => "EFFECTIVE",
-        EndorsementState::Withdrawn => "WITHDRAWN",
-        EndorsementState::Superseded => "SUPERSEDED",
-        EndorsementState::Unspecified => "",
-    }
 }
