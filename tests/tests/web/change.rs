@@ -86,6 +86,13 @@ async fn en_8_a_number_is_changed_by_exactly_what_was_reviewed_and_sending_twice
     let contract = browser.get(&format!("/contracts/{}", customer.contract_id)).await;
     contract.expect(200, "090-1234-0011");
     let requests = browser.get("/requests").await.expect(200, "変更が完了しました");
+    assert!(
+        requests
+            .body
+            .contains("<span class=\"card-title\">電話番号</span>"),
+        "{}",
+        requests.text()
+    );
     let number = receipt
         .text()
         .split("受付番号 ")

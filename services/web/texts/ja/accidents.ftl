@@ -1,7 +1,7 @@
 accidents-title = 事故
 accidents-lead = 写真を提出する事故を選んでください。終了した事故にも、写真を追加できます。
 accident-detail = { $occurred }　受付番号 { $number }　{ $place }
-accident-title = { $kind }の事故
+accident-title = 事故：{ $kind }
 accident-unsent = 未送信の写真が{ $count }枚あります
 accident-unsent-lead = 登録しただけでは、担当者に届きません。内容をご確認のうえ、送信してください。
 accident-to-send = 送信へ進む

@@ -57,11 +57,13 @@ pub(super) async fn page(
 }
 
 fn row(t: Texts, request: &RequestSummary) -> Row {
-    let fields: Vec<String> = request
+    // "insured.phones": whose it is matters little in a list.
+    let fields = request
         .fields
         .iter()
-        .map(|field| t.code("field", field))
-        .collect();
+        .map(|field| field.rsplit('.').next().unwrap_or_default());
+    let mut fields: Vec<String> = fields.map(|field| t.code("field", field)).collect();
+    fields.dedup();
     Row {
         href: format!("/requests/{}/{}", request.contract_id, request.endorsement_id),
         title: fields.join(t.list_separator().as_str()),
