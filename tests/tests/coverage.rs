@@ -354,7 +354,6 @@ const VALUES: [(&str, &[&str]); 4] = [
             "TOO_LARGE",
             "UNHANDLED",
             "UNPUBLISHABLE",
-            "UNREADABLE",
         ],
     ),
 ];

@@ -19,10 +19,14 @@ pub fn secret_of(peer: &str) -> String {
 pub struct Settings(Table);
 
 impl Settings {
+    /// All callers of a test come by one connection, which holds an eighth of a room (docs/adr/0033).
+    const ROOM: i64 = 2_048;
+
     /// What every service has: a port of the system's choice, databases, secrets, NATS.
     pub(crate) fn new(database: &TestDatabase, keys: &TestDatabase, nats: &TestNats) -> Self {
         Self::default()
             .with("grpc.listen", "127.0.0.1:0")
+            .with("grpc.max_concurrent", Self::ROOM)
             .with("database.url", &*database.url)
             .with("keyring.url", &*keys.url)
             .with("keyring.master_key", MASTER_KEY)

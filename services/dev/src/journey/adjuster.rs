@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::checks::{Checks, Halt};
 use super::images::check_shown;
 use super::sending::{HandedIn, NOTE};
-use super::{Journey, until};
+use super::{Journey, shown_by_a_view, until};
 use client::{Bearer, Refusal, request_id};
 use testkit::quarters;
 
@@ -66,14 +66,15 @@ impl Journey<'_> {
             accident_id: handed_in.accident_id.clone(),
             consistency_tokens: tokens,
         };
-        let call = self
-            .setting
-            .client
-            .adjuster_view(adjuster)
-            .get_accident_file(request)
-            .await;
-        let file = checks
-            .answer("the accident's file is shown", call)?
+        let client = self.setting.client;
+        let ask = async || {
+            client
+                .adjuster_view(adjuster)
+                .get_accident_file(request.clone())
+                .await
+        };
+        let file = shown_by_a_view(checks, "the accident's file is shown", ask)
+            .await?
             .accident
             .unwrap_or_default();
         checks.equal(
@@ -141,13 +142,11 @@ impl Journey<'_> {
             consistency_tokens: vec![handed_in.consistency_token.clone()],
             ..ListGalleryRequest::default()
         };
-        let call = self
-            .setting
-            .client
-            .adjuster_view(adjuster)
-            .list_gallery(request)
-            .await;
-        let images = checks.answer("the gallery is listed", call)?.images;
+        let client = self.setting.client;
+        let ask = async || client.adjuster_view(adjuster).list_gallery(request.clone()).await;
+        let images = shown_by_a_view(checks, "the gallery is listed", ask)
+            .await?
+            .images;
         let seen: BTreeSet<_> = images.iter().map(|image| image.image_id.clone()).collect();
         checks.equal(
             "CI-3: the gallery has the pictures that were sent",

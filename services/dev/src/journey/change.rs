@@ -18,7 +18,7 @@ use tonic::{Response, Status};
 use super::checks::{Checks, Halt};
 use super::customer::OwnContract;
 use super::login::neighbour;
-use super::{Journey, until};
+use super::{Journey, shown_by_a_view, until};
 
 /// The whole of a contract, in basis points (EN-9).
 const WHOLE: u32 = 10_000;
@@ -312,13 +312,11 @@ impl Journey<'_> {
             consistency_tokens: tokens,
             ..ListRequestsRequest::default()
         };
-        let call = self
-            .setting
-            .client
-            .customer_view(bearer)
-            .list_requests(request)
-            .await;
-        let requests = checks.answer("the change requests are listed", call)?.requests;
+        let client = self.setting.client;
+        let ask = async || client.customer_view(bearer).list_requests(request.clone()).await;
+        let requests = shown_by_a_view(checks, "the change requests are listed", ask)
+            .await?
+            .requests;
         let effective = requests
             .iter()
             .filter(|request| request.state() == EndorsementState::Effective)

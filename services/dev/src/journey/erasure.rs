@@ -19,7 +19,7 @@ use service::verify_certificate;
 use super::checks::{Checks, Halt};
 use super::customer::{self, NotInBook, accident_id};
 use super::erasure_traces::Traces;
-use super::{Journey, pictures, until};
+use super::{Journey, pictures, shown_by_a_view, until};
 use crate::sample::BookContract;
 
 /// Who asks, and who approves.
@@ -109,9 +109,14 @@ impl Journey<'_> {
         let adjuster = self
             .setting
             .staff(&other.customer.adjuster, &["adjuster"], checks)?;
-        let mut view = self.setting.client.adjuster_view(&adjuster);
-        let call = view.get_accident_file(request).await;
-        checks.answer("the adjuster sees the other customer's accident", call)?;
+        let client = self.setting.client;
+        let ask = async || {
+            client
+                .adjuster_view(&adjuster)
+                .get_accident_file(request.clone())
+                .await
+        };
+        shown_by_a_view(checks, "the adjuster sees the other customer's accident", ask).await?;
 
         let contract = other.contract_in_the_book(checks)?;
         let number = contract.credential.customer_number.clone();

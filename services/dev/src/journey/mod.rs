@@ -25,7 +25,8 @@ use kernel::{Clock as _, SystemClock};
 use crate::sample::{Book, SampleFile};
 use crate::session::{LoggedIn, Session};
 use crate::stack::{DataFolder, Secrets, Stack};
-use client::{Bearer, Client};
+use client::{Bearer, Client, answered};
+use tonic::{Response, Status};
 
 pub use checks::{Check, Step, print_table};
 use checks::{Checks, Halt};
@@ -173,6 +174,17 @@ impl Setting<'_> {
             .token(id, roles, SystemClock.now().as_second(), STAFF_TOKEN_S);
         Ok(Bearer::new(&checks.done("a staff token is issued", token)?))
     }
+}
+
+/// The answer of a view, which may still be behind what it is asked to show and then says so.
+async fn shown_by_a_view<T>(
+    checks: &mut Checks,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Result<Response<T>, Status>,
+) -> Result<T, Halt> {
+    let seen = until(checks, what, async || answered(ask().await)).await?;
+    checks.check(what, true, "");
+    Ok(seen)
 }
 
 /// Looks until `look` answers, at most [`SEEN_WITHIN`]; what was seen last instead becomes a failed check.

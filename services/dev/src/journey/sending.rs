@@ -6,8 +6,8 @@ use client::{Bearer, request_id, send_submission};
 use contracts::claim_images::v1::{Image, ImageState};
 use contracts::views::v1::{GetAccidentRequest, ListRemindersRequest, ReminderReason};
 
-use super::Journey;
 use super::checks::{Checks, Halt};
+use super::{Journey, shown_by_a_view};
 
 /// What the customer writes to the adjuster.
 pub(super) const NOTE: &str = "天井から水が漏れています。よろしくお願いします。";
@@ -62,13 +62,9 @@ impl Journey<'_> {
             accident_id: accident.to_owned(),
             consistency_tokens: tokens.clone(),
         };
-        let call = self
-            .setting
-            .client
-            .customer_view(bearer)
-            .get_accident(request)
-            .await;
-        let shown = checks.answer("the accident is shown", call)?;
+        let client = self.setting.client;
+        let ask = async || client.customer_view(bearer).get_accident(request.clone()).await;
+        let shown = shown_by_a_view(checks, "the accident is shown", ask).await?;
         let expected: BTreeSet<_> = taken
             .images
             .iter()
@@ -90,13 +86,11 @@ impl Journey<'_> {
             consistency_tokens: tokens,
             ..ListRemindersRequest::default()
         };
-        let call = self
-            .setting
-            .client
-            .customer_view(bearer)
-            .list_reminders(request)
-            .await;
-        let reminders = checks.answer("the reminders are listed", call)?.reminders;
+        let client = self.setting.client;
+        let ask = async || client.customer_view(bearer).list_reminders(request.clone()).await;
+        let reminders = shown_by_a_view(checks, "the reminders are listed", ask)
+            .await?
+            .reminders;
         let reminded = reminders.iter().any(|reminder| {
             reminder.reason() == ReminderReason::UnsentImages && reminder.about_id == accident
         });

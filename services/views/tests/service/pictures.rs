@@ -71,26 +71,14 @@ async fn ci_6_a_picture_is_received_then_sent_then_seen_and_a_refused_one_says_w
             Event::ImageRecorded(refused)
         })
         .await;
-    assert_eq!(
-        standing(&world).await,
-        (
-            states(&[ImageState::Received, ImageState::Received, ImageState::Refused]),
-            2,
-            0
-        )
-    );
+    let expected = states(&[ImageState::Received, ImageState::Received, ImageState::Refused]);
+    assert_eq!(standing(&world).await, (expected, 2, 0));
 
     world
         .claim_images(id, 4, |seal| Event::SubmissionSent(seal.sent(1, 1, &[1], NOON)))
         .await;
-    assert_eq!(
-        standing(&world).await,
-        (
-            states(&[ImageState::Sent, ImageState::Received, ImageState::Refused]),
-            1,
-            1
-        )
-    );
+    let expected = states(&[ImageState::Sent, ImageState::Received, ImageState::Refused]);
+    assert_eq!(standing(&world).await, (expected, 1, 1));
 
     world
         .claim_images(id, 5, |_| Event::SubmissionSeen(seen(1, 1, &[1], NOON)))
@@ -102,14 +90,8 @@ async fn ci_6_a_picture_is_received_then_sent_then_seen_and_a_refused_one_says_w
     world
         .claim_images(id, 4, |seal| Event::SubmissionSent(seal.sent(1, 1, &[1], NOON)))
         .await;
-    assert_eq!(
-        standing(&world).await,
-        (
-            states(&[ImageState::Seen, ImageState::Received, ImageState::Refused]),
-            1,
-            1
-        )
-    );
+    let expected = states(&[ImageState::Seen, ImageState::Received, ImageState::Refused]);
+    assert_eq!(standing(&world).await, (expected, 1, 1));
 
     let images = get(&world, HOLDER, &id.to_string()).await.unwrap().images;
     assert_eq!(images[0].submission_id, submission_id(1).to_string());

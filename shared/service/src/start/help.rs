@@ -129,6 +129,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("alarms.held_back_s", "60"),
     ("alarms.subscription_lag_s", "60"),
     ("alarms.calendar_days", "60"),
+    ("alarms.rotation_overdue_s", "3600"),
     (
         "address_file",
         "file to write the address to once the service serves",

@@ -151,7 +151,7 @@ fn texts_refused() -> Vec<Sent> {
             LIST_QUEUE,
             invalid("office", "TEXT_NOT_ONE_LINE"),
         ),
-        (search("K\0"), SEARCH, invalid("state", "TEXT_NOT_ONE_LINE")),
+        (search("K\0"), SEARCH, invalid("order_by", "TEXT_NOT_ONE_LINE")),
         (not_utf8(), LIST_QUEUE, invalid("office", "TEXT_NOT_UTF8")),
         (
             SendSubmissionRequest {
