@@ -102,21 +102,7 @@ impl Journey<'_> {
         let sent = checks
             .answer("the other customer sends it", call)?
             .consistency_token;
-        let request = GetAccidentFileRequest {
-            accident_id: accident_id.clone(),
-            consistency_tokens: vec![sent],
-        };
-        let adjuster = self
-            .setting
-            .staff(&other.customer.adjuster, &["adjuster"], checks)?;
-        let client = self.setting.client;
-        let ask = async || {
-            client
-                .adjuster_view(&adjuster)
-                .get_accident_file(request.clone())
-                .await
-        };
-        shown_by_a_view(checks, "the adjuster sees the other customer's accident", ask).await?;
+        other.is_seen_by_the_adjuster(&accident_id, sent, checks).await?;
 
         let contract = other.contract_in_the_book(checks)?;
         let number = contract.credential.customer_number.clone();
@@ -140,6 +126,30 @@ impl Journey<'_> {
             bearer,
         };
         Ok((gone, traces))
+    }
+
+    async fn is_seen_by_the_adjuster(
+        &self,
+        accident_id: &str,
+        sent: String,
+        checks: &mut Checks,
+    ) -> Result<(), Halt> {
+        let request = GetAccidentFileRequest {
+            accident_id: accident_id.to_owned(),
+            consistency_tokens: vec![sent],
+        };
+        let adjuster = self
+            .setting
+            .staff(&self.customer.adjuster, &["adjuster"], checks)?;
+        let client = self.setting.client;
+        let ask = async || {
+            client
+                .adjuster_view(&adjuster)
+                .get_accident_file(request.clone())
+                .await
+        };
+        shown_by_a_view(checks, "the adjuster sees the other customer's accident", ask).await?;
+        Ok(())
     }
 
     fn contract_in_the_book(&self, checks: &mut Checks) -> Result<&BookContract, Halt> {
