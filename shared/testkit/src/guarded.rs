@@ -15,7 +15,6 @@ pub struct GuardedCommand {
     program: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
-    left_out: Vec<OsString>,
     directory: PathBuf,
     log: PathBuf,
     stop_signals: String,
@@ -29,7 +28,6 @@ impl GuardedCommand {
             program: program.into(),
             arguments: Vec::new(),
             variables: Vec::new(),
-            left_out: Vec::new(),
             directory: directory.into(),
             log: log.into(),
             stop_signals: "TERM KILL".to_owned(),
@@ -51,13 +49,6 @@ impl GuardedCommand {
         self
     }
 
-    /// Leaves one environment variable out.
-    #[must_use]
-    pub fn without(mut self, name: impl Into<OsString>) -> Self {
-        self.left_out.push(name.into());
-        self
-    }
-
     /// The signals that end the process, tried in this order, each given `grace_s` seconds.
     #[must_use]
     pub fn stop_with(mut self, signals: &[&str], grace_s: u32) -> Self {
@@ -69,11 +60,7 @@ impl GuardedCommand {
     /// Starts the process. Its own process group keeps it out of reach of Ctrl-C in the owner's terminal: the owner
     /// decides when it stops.
     pub fn start(&self) -> Result<GuardedProcess, ServerError> {
-        let mut shell = Command::new("sh");
-        for name in &self.left_out {
-            shell.env_remove(name);
-        }
-        let mut guard = shell
+        let mut guard = Command::new("sh")
             .args(["-c", include_str!("guard.sh"), "guard"])
             .arg(&self.log)
             .arg(self.grace_s.to_string())

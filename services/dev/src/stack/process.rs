@@ -42,12 +42,6 @@ impl ServiceProcess {
             .argument("--config")
             .argument(folder.config(instance))
             .stop_with(&["TERM", "KILL"], 15);
-        // Where the services' events are is none of the pages' business, and no setting of theirs.
-        let command = if service == WEB {
-            command.without("MADOGUCHI__EVENT_STORE__URL")
-        } else {
-            command
-        };
         let process = Some(command.start()?);
         Ok(Self {
             service,

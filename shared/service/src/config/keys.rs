@@ -39,6 +39,8 @@ pub enum Found<T> {
 pub struct Keys {
     figment: Figment,
     asked: BTreeSet<String>,
+    /// What was set under names that whole machines share: no mistake where a program has no such setting.
+    offered: BTreeSet<String>,
     errors: Vec<String>,
 }
 
@@ -53,6 +55,7 @@ impl Keys {
         let mut keys = Self {
             figment: Figment::new(),
             asked: BTreeSet::new(),
+            offered: BTreeSet::new(),
             errors: Vec::new(),
         };
         let known = Env::raw()
@@ -63,6 +66,7 @@ impl Keys {
                 _ => "telemetry.otlp_endpoint".into(),
             });
         keys.figment = keys.figment.merge(known);
+        keys.offered = keys.present().into_iter().collect();
         if let Some(file) = file {
             match std::fs::read_to_string(file) {
                 Ok(text) => keys.merge_toml(&text),
@@ -79,6 +83,7 @@ impl Keys {
         let mut keys = Self {
             figment: Figment::new(),
             asked: BTreeSet::new(),
+            offered: BTreeSet::new(),
             errors: Vec::new(),
         };
         keys.merge_toml(text);
@@ -153,11 +158,8 @@ impl Keys {
     /// The result, if nothing was wrong; keys nobody asked for are wrong too (a misspelt one would pass unseen).
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, ConfigErrors> {
         for key in self.present() {
-            if !self
-                .asked
-                .iter()
-                .any(|asked| key == *asked || key.starts_with(&format!("{asked}.")))
-            {
+            let asked = |asked: &String| key == *asked || key.starts_with(&format!("{asked}."));
+            if !self.offered.contains(&key) && !self.asked.iter().any(asked) {
                 self.errors.push(format!("{key}: no such setting"));
             }
         }
