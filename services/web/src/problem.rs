@@ -81,7 +81,7 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let retry_after_s = refusal.retry_after.map(|after| after.as_secs().max(1));
+        let retry_after_s = retry_after_s(&refusal);
         // Without a reason it is not one of our services that speaks, and its words are for the log.
         let said = !refusal.reason.is_empty();
         match refusal.code {
@@ -111,6 +111,11 @@ impl From<Refusal> for Problem {
             _ => Self::Internal(refusal.to_string()),
         }
     }
+}
+
+/// Seconds to wait, as a service says; never none at all.
+pub(crate) fn retry_after_s(refusal: &Refusal) -> Option<u64> {
+    refusal.retry_after.map(|after| after.as_secs().max(1))
 }
 
 impl From<tonic::Status> for Problem {

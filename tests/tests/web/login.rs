@@ -147,13 +147,13 @@ async fn pv_3_without_a_usable_number_the_way_out_is_named() {
 }
 
 #[tokio::test]
-async fn an_expired_challenge_is_opened_again_on_the_same_login() {
+async fn another_challenge_is_opened_on_the_same_login_whatever_ended_the_first() {
     let stage = stage();
     let customer = stage.customer(Kind::Plain, 3);
     stage.register(&customer).await;
     let mut browser = stage.browser();
     stage.password(&mut browser, &customer, "").await;
-    // What "again" does, whatever ended the challenge: another line is waited on, and the call there logs in.
+    // Another line is waited on, and the call there logs in.
     // A moment after the first one it is told to wait some seconds.
     let waiting = wait_for("another challenge", SOON, async || {
         let again = browser.post("/login/call", &[("act", "again")]).await;

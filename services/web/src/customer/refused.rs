@@ -8,7 +8,7 @@ use http::header::RETRY_AFTER;
 use tonic::Code;
 
 use crate::page::FieldError;
-use crate::problem::Problem;
+use crate::problem::{Problem, retry_after_s};
 use crate::texts::Texts;
 
 /// What a form is shown again with.
@@ -26,7 +26,7 @@ pub(crate) fn at_form(
     t: Texts,
     field: impl Fn(&str) -> Option<String>,
 ) -> Result<Refused, Problem> {
-    let transient = refusal.is_transient();
+    let (transient, retry_after_s) = (refusal.is_transient(), retry_after_s(&refusal));
     let status = match refusal.code {
         Code::NotFound | Code::PermissionDenied => return Err(refusal.into()),
         Code::Unavailable if refusal.reason == "MAINTENANCE" => return Err(refusal.into()),
@@ -59,7 +59,7 @@ pub(crate) fn at_form(
         status,
         errors,
         transient,
-        retry_after_s: refusal.retry_after.map(|after| after.as_secs().max(1)),
+        retry_after_s,
     })
 }
 
