@@ -6,6 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kernel::clock::whole_seconds;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -37,10 +38,7 @@ impl Pace {
         let at = next.get(&source).copied().unwrap_or(now).max(now);
         let wait = at - now;
         if wait > PATIENCE {
-            // Rounded up, so that whoever waits as told is not a moment early.
-            return Err(Duration::from_secs(
-                wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
-            ));
+            return Err(whole_seconds(wait));
         }
         next.insert(source, at + STEP);
         Ok(at)

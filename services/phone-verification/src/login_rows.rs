@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff_sqlx::{Timestamp as Stored, ToSqlx as _};
+use kernel::clock::whole_seconds;
 use kernel::{AccountId, LoginId, Timestamp};
 use sqlx::PgTransaction;
 
@@ -88,7 +89,7 @@ pub(crate) async fn count(
             .checked_add(login.pause)
             .unwrap_or(Timestamp::MAX);
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-        let retry_after = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        let retry_after = whole_seconds(wait);
         return Ok(Err(OpeningRejection::OpenedJustNow { retry_after }));
     }
     Ok(Err(OpeningRejection::LoginUsedUp { max }))

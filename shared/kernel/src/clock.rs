@@ -2,6 +2,7 @@
 //! those of Asia/Tokyo through the compiled-in time-zone database.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use jiff::Timestamp;
 use jiff::civil::{Date, Time};
@@ -18,6 +19,13 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
     }
+}
+
+/// What somebody who has to wait is told: whole seconds, rounded up, at least one, so that whoever waits as told is not a moment
+/// early.
+pub const fn whole_seconds(wait: Duration) -> Duration {
+    let seconds = wait.as_secs() + if wait.subsec_nanos() > 0 { 1 } else { 0 };
+    Duration::from_secs(if seconds == 0 { 1 } else { seconds })
 }
 
 /// The machine's clock; the only place that reads it.

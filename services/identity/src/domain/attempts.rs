@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kernel::clock::whole_seconds;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -154,7 +155,8 @@ impl Attempts {
         }
         let told = told.min(now.saturating_add(DAY));
         self.queue(asker, told, now);
-        Admission::After(whole_seconds(told - now))
+        let wait = u64::try_from(told - now).unwrap_or(0);
+        Admission::After(whole_seconds(Duration::from_micros(wait)))
     }
 
     /// The attempt has ended. Says whether it was the source's first failure here.
@@ -363,12 +365,6 @@ impl Source {
             }
         }
     }
-}
-
-/// Rounded up, so that whoever waits as told is not a moment early.
-fn whole_seconds(wait: i64) -> Duration {
-    let wait = u64::try_from(wait).unwrap_or(0);
-    Duration::from_secs(wait.div_ceil(SECOND.unsigned_abs()).max(1))
 }
 
 #[cfg(test)]

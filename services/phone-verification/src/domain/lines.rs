@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kernel::clock::whole_seconds;
 use kernel::{PhoneNumber, PhoneNumberError, Timestamp};
 
 use super::number_hash::NumberHash;
@@ -133,11 +134,8 @@ impl Occupancy {
     }
 }
 
-/// Whole seconds, rounded up, so that who waits as told does not come too early.
 fn wait(now: Timestamp, until: Timestamp) -> Duration {
-    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
+    whole_seconds(Duration::try_from(until.duration_since(now)).unwrap_or_default())
 }
 
 #[cfg(test)]
